@@ -79,7 +79,9 @@ class DisplacementField:
         index = moved_index(first, self.lattice)
         return DisplacementField(first.vectors + sample(self.vectors, index, padding="border"), first.lattice)
 
-    def inverse(self, lattice: Lattice | None = None, *, iterations: int = 40, tolerance_mm: float = 1e-3) -> DisplacementField:
+    def inverse(
+        self, lattice: Lattice | None = None, *, iterations: int = 40, tolerance_mm: float = 1e-3
+    ) -> DisplacementField:
         """The mapping from moving to fixed, by fixed-point iteration v(y) = -u(y + v(y)) (Chen et al., 2008).
 
         Args:

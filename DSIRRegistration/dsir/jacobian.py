@@ -30,8 +30,14 @@ class FoldReport:
 def determinant(field: DisplacementField) -> torch.Tensor:
     """(I, J, K) det J of x -> x + u(x), central differences (one-sided at the border)."""
     displacement = field.to_index()
-    return _det([torch.gradient(displacement, dim=axis + 1)[0] if displacement.shape[axis + 1] > 1
-                 else torch.zeros_like(displacement) for axis in range(3)])
+    return _det(
+        [
+            torch.gradient(displacement, dim=axis + 1)[0]
+            if displacement.shape[axis + 1] > 1
+            else torch.zeros_like(displacement)
+            for axis in range(3)
+        ]
+    )
 
 
 def fold_report(field: DisplacementField, mask: torch.Tensor | None = None) -> FoldReport:
@@ -49,8 +55,12 @@ def fold_report(field: DisplacementField, mask: torch.Tensor | None = None) -> F
     if mask is not None:
         worst, central = worst[mask], central[mask]
     log_j = central.clamp(1e-3, 1e3).log()
-    return FoldReport(int((worst <= 0).sum()), float(worst.min()) if worst.numel() else 1.0,
-                      float(log_j.std()) if log_j.numel() > 1 else 0.0, int(worst.numel()))
+    return FoldReport(
+        int((worst <= 0).sum()),
+        float(worst.min()) if worst.numel() else 1.0,
+        float(log_j.std()) if log_j.numel() > 1 else 0.0,
+        int(worst.numel()),
+    )
 
 
 def _difference(displacement: torch.Tensor, axis: int) -> torch.Tensor:

@@ -37,7 +37,9 @@ class Lattice:
         columns = affine[:3, :3]
         lengths = np.linalg.norm(columns, axis=0)
         if lengths.min() < 1e-6 or abs(np.linalg.det(columns / np.maximum(lengths, 1e-12))) < 1e-3:
-            raise DsirError("The image's affine is singular: its voxels have no volume, so positions in mm are unknown.")
+            raise DsirError(
+                "The image's affine is singular: its voxels have no volume, so positions in mm are unknown."
+            )
         cosines = (columns / lengths).T @ (columns / lengths) - np.eye(3)
         if np.abs(cosines).max() > ORTHOGONALITY_TOLERANCE:
             raise DsirError(

@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from .lattice import Lattice
 
 
-def sample(volume: torch.Tensor, index: torch.Tensor, *, mode: str = "bilinear", padding: str = "zeros") -> torch.Tensor:
+def sample(
+    volume: torch.Tensor, index: torch.Tensor, *, mode: str = "bilinear", padding: str = "zeros"
+) -> torch.Tensor:
     """Interpolate at continuous voxel indices.
 
     Args:
@@ -51,8 +53,14 @@ def index_map(source: Lattice, target: Lattice, world: np.ndarray | None = None)
     return np.linalg.inv(target.affine) @ through
 
 
-def affine_grid(source: Lattice, target: Lattice, world: np.ndarray | None = None, *, slab: slice | None = None,
-                device: torch.device | str = "cpu") -> torch.Tensor:
+def affine_grid(
+    source: Lattice,
+    target: Lattice,
+    world: np.ndarray | None = None,
+    *,
+    slab: slice | None = None,
+    device: torch.device | str = "cpu",
+) -> torch.Tensor:
     """(3, I, J, K) indices in ``target`` of the voxels of ``source`` (only the rows ``slab`` of its first axis)."""
     matrix = torch.as_tensor(index_map(source, target, world), dtype=torch.float64)
     rows = range(*(slab or slice(None)).indices(source.shape[0]))
@@ -60,12 +68,22 @@ def affine_grid(source: Lattice, target: Lattice, world: np.ndarray | None = Non
     out = torch.empty(3, *(len(a) for a in axes), dtype=torch.float32)
     for row in range(3):
         terms = [matrix[row, axis] * a.double() for axis, a in enumerate(axes)]
-        out[row] = (terms[0].view(-1, 1, 1) + terms[1].view(1, -1, 1) + terms[2].view(1, 1, -1) + matrix[row, 3]).float()
+        out[row] = (
+            terms[0].view(-1, 1, 1) + terms[1].view(1, -1, 1) + terms[2].view(1, 1, -1) + matrix[row, 3]
+        ).float()
     return out.to(device)
 
 
-def resample(volume: torch.Tensor, source: Lattice, target: Lattice, world: np.ndarray | None = None, *,
-             mode: str = "bilinear", padding: str = "border", antialias: bool = True) -> torch.Tensor:
+def resample(
+    volume: torch.Tensor,
+    source: Lattice,
+    target: Lattice,
+    world: np.ndarray | None = None,
+    *,
+    mode: str = "bilinear",
+    padding: str = "border",
+    antialias: bool = True,
+) -> torch.Tensor:
     """Carry a volume onto another lattice.
 
     Args:
@@ -86,8 +104,9 @@ def resample(volume: torch.Tensor, source: Lattice, target: Lattice, world: np.n
     rows = max(1, 2_000_000 // (target.shape[1] * target.shape[2]))
     for start in range(0, target.shape[0], rows):  # slabs: the index grid of a whole CT would be three CTs large
         slab = slice(start, min(start + rows, target.shape[0]))
-        out[:, slab] = sample(volume, affine_grid(target, source, world, slab=slab, device=volume.device),
-                              mode=mode, padding=padding)
+        out[:, slab] = sample(
+            volume, affine_grid(target, source, world, slab=slab, device=volume.device), mode=mode, padding=padding
+        )
     return out[0] if single else out
 
 
