@@ -1,0 +1,49 @@
+"""What every structural representation is to the rest of the engine, and how one is had by its name."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import torch
+
+from ..errors import DsirError
+from .mind import Mind
+
+
+@runtime_checkable
+class Descriptor(Protocol):
+    """A volume in, one unit vector for each voxel out.
+
+    Attributes:
+        name: what the user calls it: ``"dsir"``, ``"mind"``.
+        channels: length C of the vectors.
+        spacing: the voxel size in mm it was made for; None: any.
+        margin: voxels of context on each side for a tile to equal the whole volume.
+        identity: what a run log needs to name it for ever (settings, hash of the weights).
+    """
+
+    name: str
+    channels: int
+    spacing: float | None
+    margin: int
+    identity: dict[str, object]
+
+    def normalise(self, volume: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Raw intensities (I, J, K) of the *whole* volume to the scale that :meth:`describe` expects."""
+
+    def describe(self, normalised: torch.Tensor) -> torch.Tensor:
+        """(I, J, K) on an isotropic lattice to (C, I, J, K) float32, L2-normalised; tiles of it equal the whole."""
+
+    def __call__(self, volume: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """(I, J, K) raw, finite intensities to (C, I, J, K): ``describe(normalise(volume, mask))``."""
+
+
+def load_descriptor(name: str, device: str | torch.device = "cpu") -> Descriptor:
+    """A descriptor by name.
+
+    Raises:
+        DsirError: no descriptor has this name, or its weights are damaged.
+    """
+    if name == "mind":
+        return Mind()
+    raise DsirError(f"There is no descriptor named '{name}'; choose one of: mind.")
