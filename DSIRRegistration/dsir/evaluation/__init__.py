@@ -1,0 +1,1 @@
+"""Measuring registrations: pairs with a truth, metrics, tables."""
