@@ -1,0 +1,176 @@
+"""Reading volumes from files and writing them: NIfTI by nibabel, NRRD, MetaImage and DICOM by SimpleITK."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import DsirError
+from ..image import Image
+from ..lattice import Lattice
+from ..sampling import affine_grid, sample
+from . import itk, nifti
+from .atomic import complete_file
+
+NIFTI = (".nii", ".nii.gz", ".hdr", ".img", ".mgz", ".mgh")
+ITK = (".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
+
+
+def suffix(path: str | Path) -> str:
+    """The lower-case suffix, ``.nii.gz`` as one."""
+    name = Path(path).name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else Path(name).suffix
+
+
+def read_image(path: str | Path) -> Image:
+    """A scalar volume from a NIfTI, NRRD, MHA or MHD file, or from a folder that holds one DICOM series.
+
+    Rescale slopes are applied, a 4-D file with a single volume becomes that volume, and the affine is in RAS mm.
+
+    Raises:
+        DsirError: one sentence that names the file: missing, not an image, damaged, not 3-D, a single slice, colour,
+            sheared or singular affine, NaN or infinite voxels, all voxels alike.
+    """
+    values, lattice = _read_volume(path)
+    bad = int(values.size - np.count_nonzero(np.isfinite(values)))
+    if bad:
+        raise DsirError(
+            f"{path} has {bad} voxels (of {values.size}) that are NaN or infinite; replace them before registering."
+        )
+    if values.min() == values.max():
+        raise DsirError(f"{path} is constant: every voxel is {values.flat[0]:g}, so there is nothing to register.")
+    return Image(torch.from_numpy(values), lattice)
+
+
+def read_labels(path: str | Path) -> tuple[torch.Tensor, Lattice]:
+    """A label map: (I, J, K) int32 (0 is background) and its lattice.
+
+    Raises:
+        DsirError: as :func:`read_image`, or the values are not whole numbers from 0 on. A constant map is accepted.
+    """
+    values, lattice = _read_volume(path, dtype=np.float64)
+    if not np.isfinite(values).all() or np.abs(values - np.rint(values)).max() > 1e-3:
+        raise DsirError(f"{path} is not a label map: its values are not whole numbers.")
+    if values.min() < 0 or values.max() > np.iinfo(np.int32).max:
+        raise DsirError(f"{path} is not a label map: its values run from {values.min():g} to {values.max():g}.")
+    return torch.from_numpy(np.rint(values).astype(np.int32)), lattice
+
+
+def read_mask(path: str | Path, on: Lattice | None = None) -> torch.Tensor:
+    """A mask: (I, J, K) bool, true where the file is above zero.
+
+    Args:
+        on: the lattice to bring it to (nearest voxel, false outside the file); the file's own by default.
+
+    Raises:
+        DsirError: as :func:`read_image`, or no voxel is in the mask (on that lattice).
+    """
+    values, lattice = _read_volume(path)
+    if not np.isfinite(values).all():
+        raise DsirError(f"{path} is not a mask: it has NaN or infinite voxels.")
+    mask = torch.from_numpy(values) > 0
+    if not mask.any():
+        raise DsirError(f"The mask {path} is empty: no voxel is above zero.")
+    if on is not None and not lattice.matches(on):
+        mask = sample(mask[None].float(), affine_grid(on, lattice), mode="nearest")[0] > 0.5
+        if not mask.any():
+            raise DsirError(f"The mask {path} lies outside its image: no voxel of the image is in it.")
+    return mask
+
+
+def write_image(path: str | Path, image: Image, *, dtype: np.dtype | type | None = None) -> None:
+    """Write a scalar volume; the suffix picks the format. Whole under its final name, or not there at all.
+
+    Args:
+        dtype: float32 by default; an integer type rounds and clips.
+    """
+    _write(path, _as_type(image.data, dtype or np.float32), image.lattice)
+
+
+def write_labels(path: str | Path, labels: torch.Tensor, lattice: Lattice) -> None:
+    """Write a label map (I, J, K) in the smallest of uint8, int16 and int32 that holds it."""
+    top, bottom = int(labels.max()), int(labels.min())
+    kinds = [k for k in (np.uint8, np.int16, np.int32) if np.iinfo(k).min <= bottom and top <= np.iinfo(k).max]
+    _write(path, labels.cpu().numpy().astype(kinds[0]), lattice)
+
+
+def write_mask(path: str | Path, mask: torch.Tensor, lattice: Lattice) -> None:
+    """Write a bool mask (I, J, K) as uint8."""
+    write_labels(path, mask.to(torch.uint8), lattice)
+
+
+def write_features(path: str | Path, features: torch.Tensor, lattice: Lattice, *, dtype: type = np.float32) -> None:
+    """Write (C, I, J, K) as a 4-D NIfTI (I, J, K, C) with the affine of the lattice it lives on."""
+    if suffix(path) not in (".nii", ".nii.gz"):
+        raise DsirError(f"{path}: features are written as .nii or .nii.gz.")
+    values = features.detach().cpu().movedim(0, -1).numpy().astype(dtype)
+    with complete_file(path) as temporary:
+        nifti.write(temporary, values, lattice.affine, description="DSIR features")
+
+
+def _write(path: str | Path, values: np.ndarray, lattice: Lattice) -> None:
+    kind = suffix(path)
+    if kind not in (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"):
+        raise DsirError(f"{path}: images are written as .nii, .nii.gz, .nrrd, .mha or .mhd.")
+    with complete_file(path) as temporary:
+        if kind in NIFTI:
+            nifti.write(temporary, values, lattice.affine)
+        else:
+            itk.write(temporary, values, lattice)
+
+
+def _as_type(data: torch.Tensor, dtype: np.dtype | type) -> np.ndarray:
+    values = data.detach().cpu().numpy()
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        values = np.clip(np.rint(values.astype(np.float64)), limits.min, limits.max)
+    return values.astype(dtype)
+
+
+def _read_volume(path: str | Path, dtype: type = np.float32) -> tuple[np.ndarray, Lattice]:
+    """(I, J, K) C-ordered values and the lattice; every fault is a sentence with the file's name."""
+    path = Path(path)
+    kind = suffix(path)
+    if not path.exists():
+        raise DsirError(f"{path} does not exist.")
+    if path.is_dir():
+        values, affine = itk.read_series(path)
+    elif kind in NIFTI:
+        values, affine = nifti.read(path)
+    elif kind in ITK or kind not in (".txt", ".csv", ".json", ".h5", ".tfm", ".gz", ".zip", ".png", ".jpg", ".pdf"):
+        values, affine = itk.read(path)
+    else:
+        raise DsirError(f"{path} is not an image file; .nii, .nii.gz, .nrrd, .mha, .mhd or a DICOM folder is read.")
+    while values.ndim > 3 and values.shape[-1] == 1:
+        values = values[..., 0]
+    if values.ndim > 3:
+        raise DsirError(
+            f"{path} has {values.ndim} dimensions ({_by(values.shape)}); a single 3-D volume is needed, so extract one."
+        )
+    if values.ndim < 3:
+        raise DsirError(f"{path} is {values.ndim}-D ({_by(values.shape)}); a 3-D volume is needed.")
+    if min(values.shape) < 2:
+        hint = "; for DICOM, give the folder of the series" if kind in (".dcm", "") else ""
+        raise DsirError(f"{path} is a single slice ({_by(values.shape)}); a 3-D volume is needed{hint}.")
+    try:
+        lattice = _lattice(values.shape, affine)
+    except DsirError as error:
+        raise DsirError(f"{path}: {error}") from None
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is then refused by name
+        return np.ascontiguousarray(values, dtype=dtype), lattice
+
+
+def _lattice(shape: tuple[int, ...], affines: list[np.ndarray]) -> Lattice:
+    """The lattice of the first affine that makes one: a sheared sform gives way to the rigid qform, as in ITK."""
+    for affine in affines[:-1]:
+        try:
+            return Lattice(shape, affine)
+        except DsirError:
+            continue
+    return Lattice(shape, affines[-1])
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(n) for n in shape)

@@ -1,0 +1,171 @@
+"""NRRD, MetaImage and DICOM through SimpleITK; LPS is turned to RAS here and nowhere else for images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import DsirError
+from ..lattice import Lattice
+
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""RAS to LPS and back."""
+
+
+def read(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Values (I, J, K[, L]) and the index-to-RAS affine.
+
+    Raises:
+        DsirError: not an image, damaged, or colour.
+    """
+    if not os.access(path, os.R_OK):
+        raise DsirError(f"{path} may not be read: permission denied.")
+    try:
+        with quiet():
+            image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise DsirError(f"{path} {_fault(str(error))}") from None
+    return _values(image, str(path))
+
+
+def read_series(folder: Path) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The one DICOM image series in a folder.
+
+    Raises:
+        DsirError: no series, several of them (listed), missing or doubled slices, a tilted gantry.
+    """
+    reader = sitk.ImageSeriesReader()
+    with quiet():
+        series = {uid: reader.GetGDCMSeriesFileNames(str(folder), uid) for uid in reader.GetGDCMSeriesIDs(str(folder))}
+    series = {uid: files for uid, files in series.items() if _tag(files[0], "0028|0010")}  # has rows: it is an image
+    if not series:
+        what = "is empty" if not any(folder.iterdir()) else "holds no DICOM image series"
+        raise DsirError(f"The folder {folder} {what}.")
+    if len(series) > 1:
+        names = "; ".join(
+            f"{_tag(f[0], '0008|0060') or '?'} {_tag(f[0], '0008|103e') or 'without a description'}, {len(f)} files"
+            for f in series.values()
+        )
+        raise DsirError(
+            f"The folder {folder} holds {len(series)} DICOM series ({names}); give a folder with one of them."
+        )
+    files = next(iter(series.values()))
+    if len(files) > 1:
+        _check_slices(folder, files)
+    reader.SetFileNames(files)
+    try:
+        with quiet():
+            return _values(reader.Execute(), str(folder))
+    except RuntimeError as error:
+        raise DsirError(f"The DICOM series in {folder} {_fault(str(error))}") from None
+
+
+def write(path: Path, values: np.ndarray, lattice: Lattice) -> None:
+    """Write (I, J, K) values, compressed."""
+    try:
+        sitk.WriteImage(to_sitk(values, lattice), str(path), useCompression=True)
+    except RuntimeError as error:
+        raise OSError(None, _fault(str(error))) from None
+
+
+def to_sitk(values: np.ndarray, lattice: Lattice, *, vector: bool = False) -> sitk.Image:
+    """(I, J, K) or, with ``vector``, (I, J, K, C) as a SimpleITK image in LPS."""
+    axes = (2, 1, 0, 3) if vector else (2, 1, 0)
+    image = sitk.GetImageFromArray(np.ascontiguousarray(values.transpose(axes)), isVector=vector)
+    image.SetSpacing(lattice.spacing.tolist())
+    image.SetOrigin((LPS[:3, :3] @ lattice.origin).tolist())
+    image.SetDirection((LPS[:3, :3] @ lattice.directions).ravel().tolist())
+    return image
+
+
+def affine_of(image: sitk.Image) -> np.ndarray:
+    """(4, 4) index-to-RAS of a 3-D (or the first three axes of a 4-D) SimpleITK image."""
+    n = image.GetDimension()
+    affine = np.eye(4)
+    direction = np.array(image.GetDirection()).reshape(n, n)
+    affine[:3, :3] = direction[:3, :3] * np.array(image.GetSpacing())[:3]
+    affine[:3, 3] = image.GetOrigin()[:3]
+    return LPS @ affine
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """ITK's warnings off: what matters of them is checked and said in our own words."""
+    before = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(before)
+
+
+def _values(image: sitk.Image, name: str) -> tuple[np.ndarray, list[np.ndarray]]:
+    channels = image.GetNumberOfComponentsPerPixel()
+    if channels > 1:
+        kind = "a colour image" if channels in (3, 4) and "8-bit" in image.GetPixelIDTypeAsString() else "not scalar"
+        raise DsirError(f"{name} is {kind} ({channels} values a voxel); a scalar volume is needed.")
+    if "complex" in image.GetPixelIDTypeAsString():
+        raise DsirError(f"{name} holds complex numbers; write the magnitude first.")
+    values = sitk.GetArrayFromImage(image).transpose()
+    if image.GetDimension() < 3:
+        return values, [np.eye(4)]
+    return values, [affine_of(image)]
+
+
+def _check_slices(folder: Path, files: tuple[str, ...]) -> None:
+    """Refuse a stack that ITK would read without a word although its slices are not evenly spaced."""
+    positions = [_numbers(_tag(file, "0020|0032")) for file in files]
+    directions = _numbers(_tag(files[0], "0020|0037"))
+    if directions.size != 6 or any(p.size != 3 for p in positions):
+        return  # old or derived files without a geometry: ITK's own reading is all there is
+    normal = np.cross(directions[:3], directions[3:])
+    stack = np.array(positions)
+    steps = np.diff(stack, axis=0)
+    along = steps @ normal
+    if np.abs(along).min() < 1e-3:
+        raise DsirError(f"The DICOM series in {folder} has two slices at the same place.")
+    typical = float(np.median(along))
+    if np.abs(along - typical).max() > max(0.05 * abs(typical), 0.02):
+        worst = float(np.abs(along).max())
+        raise DsirError(
+            f"The DICOM series in {folder} is not evenly spaced: slices lie {abs(typical):g} mm apart, but one gap is "
+            f"{worst:g} mm; a slice seems to be missing."
+        )
+    sideways = np.linalg.norm(steps - along[:, None] * normal, axis=1)
+    if sideways.max() > 2e-3 * abs(typical) + 1e-3:
+        raise DsirError(
+            f"The DICOM series in {folder} was taken with a tilted gantry (slices shift by {sideways.max():.2f} mm "
+            "each); straighten it first."
+        )
+
+
+def _tag(file: str, tag: str) -> str:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(file)
+    try:
+        with quiet():
+            reader.ReadImageInformation()
+    except RuntimeError:
+        return ""
+    return reader.GetMetaData(tag).strip() if reader.HasMetaDataKey(tag) else ""
+
+
+def _numbers(text: str) -> np.ndarray:
+    try:
+        return np.array([float(part) for part in text.split("\\")]) if text else np.empty(0)
+    except ValueError:
+        return np.empty(0)
+
+
+def _fault(message: str) -> str:
+    text = message.lower()
+    if any(word in text for word in ("expected", "fread", "read completely", "cannot be read", "inflate", "truncat")):
+        return "is damaged: the file ends early or its compression is broken."
+    if "no space" in text or "error writing" in text:
+        return "the disk is full"
+    return "is not an image that can be read (.nii, .nii.gz, .nrrd, .mha, .mhd or DICOM)."

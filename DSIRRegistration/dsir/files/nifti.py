@@ -1,0 +1,71 @@
+"""NIfTI files as arrays and index-to-RAS affines in mm."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from ..errors import DsirError
+
+UNITS = {"meter": 1000.0, "micron": 1e-3}
+
+
+def read(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Values with slopes applied, and the affines to try in turn (sform, then qform).
+
+    Raises:
+        DsirError: not NIfTI, damaged, colour or complex.
+    """
+    try:
+        file = nib.load(path)
+        found = affines(file)
+        kind = file.get_data_dtype()
+        if kind.fields:
+            raise DsirError(f"{path} is a colour image; a scalar volume is needed.")
+        if np.issubdtype(kind, np.complexfloating):
+            raise DsirError(f"{path} holds complex numbers; write the magnitude first.")
+        values = np.asanyarray(file.dataobj)
+    except nib.filebasedimages.ImageFileError:
+        raise DsirError(f"{path} is not a NIfTI image, whatever its name says.") from None
+    except (EOFError, zlib.error, OSError, ValueError) as error:
+        if isinstance(error, PermissionError):
+            raise DsirError(f"{path} may not be read: permission denied.") from None
+        raise DsirError(f"{path} is damaged: the file ends early or its compression is broken.") from None
+    except nib.spatialimages.HeaderDataError:
+        raise DsirError(f"{path} is damaged: its header makes no sense.") from None
+    return values, found
+
+
+def affines(file: nib.spatialimages.SpatialImage) -> list[np.ndarray]:
+    """Index-to-RAS affines in mm, the preferred one first.
+
+    The sform wins when its code is set; a qform, which cannot shear, stands in for an sform that does.
+    """
+    header = file.header
+    scale = 1.0
+    found = [file.affine]
+    if isinstance(header, nib.Nifti1Header):
+        scale = UNITS.get(header.get_xyzt_units()[0], 1.0)
+        if header["sform_code"] > 0 and header["qform_code"] > 0 and _sheared(file.affine):
+            found.append(header.get_qform())
+    millimetres = np.diag([scale, scale, scale, 1.0])
+    return [millimetres @ np.asarray(a, dtype=np.float64) for a in found]
+
+
+def write(path: Path, values: np.ndarray, affine: np.ndarray, *, intent: str = "none", description: str = "") -> None:
+    """Write values with the affine (RAS mm) as both sform and qform, code 1 (scanner)."""
+    file = nib.Nifti1Image(values, affine)
+    file.header.set_xyzt_units("mm")
+    file.header.set_intent(intent)
+    file.header["descrip"] = description
+    file.set_sform(affine, code=1)
+    file.set_qform(affine, code=1)
+    nib.save(file, path)
+
+
+def _sheared(affine: np.ndarray) -> bool:
+    columns = affine[:3, :3] / np.maximum(np.linalg.norm(affine[:3, :3], axis=0), 1e-12)
+    return bool(np.abs(columns.T @ columns - np.eye(3)).max() > 1e-3)

@@ -1,0 +1,1 @@
+"""Carrying images, labels, points and surfaces through a transform."""
