@@ -1,0 +1,48 @@
+"""What a command of ``dsir`` is."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..progress import Progress
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command leaves behind.
+
+    Attributes:
+        path: the file or folder it wrote; None where it only answers on the screen.
+        lines: what a person should read at the end, one sentence or table row each.
+        values: the same for a program; joins the last line of ``--json-progress``.
+    """
+
+    path: Path | None = None
+    lines: tuple[str, ...] = ()
+    values: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One word after ``dsir``.
+
+    Attributes:
+        name: the word.
+        summary: half a line for ``dsir --help``.
+        description: what ``dsir NAME --help`` says first: what goes in, what comes out, in which units.
+        usage: what follows the word at the least.
+        example: a command line that works.
+        arguments: adds the command's own arguments to its parser; imports nothing heavy.
+        run: does the work; torch and friends are imported inside it, so that ``--help`` stays quick.
+    """
+
+    name: str
+    summary: str
+    description: str
+    usage: str
+    example: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, Progress], Outcome]

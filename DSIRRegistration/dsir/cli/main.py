@@ -1,0 +1,132 @@
+"""From the command line to a command, and from what went wrong to one sentence and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from .. import __version__
+from ..errors import Cancelled, DsirError
+from . import features, register
+from .command import Command
+from .screen import screen
+from .signals import stoppable
+
+COMMANDS: tuple[Command, ...] = (
+    register.COMMAND,
+    features.COMMAND,
+)
+
+DONE, OUR_FAULT, YOUR_TURN, STOPPED = 0, 1, 2, 130
+"""Exit codes: success; a fault of ours; something the user can mend; stopped by the user."""
+
+DESCRIPTION = """\
+Multimodal deformable registration with deep structural image representations.
+
+Finds where each point of a fixed scan lies in a moving scan, whatever their modalities (CT, MR, ...), and carries
+images, labels, points and surfaces across. Positions are RAS millimetres. For research; not a medical device."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage."""
+        raise DsirError(f"{message[:1].upper()}{message[1:].rstrip('.')}; see {self.prog} --help.")
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help with room for explanations."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=110)
+
+
+def build_parser() -> Parser:
+    """The parser of the whole command."""
+    parser = Parser(prog="dsir", description=DESCRIPTION, formatter_class=Formatter)
+    parser.add_argument("--version", action="version", version=f"dsir {__version__}")
+    words = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    for command in COMMANDS:
+        word = words.add_parser(
+            command.name,
+            usage=f"dsir {command.name} {command.usage} [options]",
+            help=command.summary,
+            description=command.description,
+            epilog=f"example:\n  {command.example}",
+            formatter_class=Formatter,
+        )
+        command.arguments(word)
+        talk = word.add_argument_group("what is said")
+        talk.add_argument("-q", "--quiet", action="store_true", help="say nothing unless something goes wrong")
+        talk.add_argument(
+            "--json-progress", action="store_true", help="one JSON object a line on standard output, for programs"
+        )
+        word.set_defaults(command=command)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code and never shows a traceback."""
+    try:
+        with stoppable() as signals:
+            arguments = build_parser().parse_args(argv)
+            if not sys.warnoptions:
+                warnings.simplefilter("ignore")  # other people's deprecations are not this user's business
+            with screen(quiet=arguments.quiet, json_progress=arguments.json_progress) as shown:
+                outcome = arguments.command.run(arguments, signals.watched(shown))
+            shown.outcome(outcome)
+            return DONE
+    except (Cancelled, KeyboardInterrupt):
+        return _say("Stopped; nothing was written.", STOPPED)
+    except DsirError as error:
+        return _say(str(error), YOUR_TURN)
+    except MemoryError:
+        return _say(f"There is not enough memory for this run. {LESS_MEMORY}", YOUR_TURN)
+    except OSError as error:
+        return _say(_os_sentence(error), YOUR_TURN)
+    except Exception as error:
+        if _is_out_of_memory(error):
+            return _say(f"The device has not enough memory for this run. {LESS_MEMORY}", YOUR_TURN)
+        return _say(
+            f"Something broke inside dsir ({type(error).__name__}); nothing was written. "
+            f"The details are in {_write_traceback()}; please send them to the developers.",
+            OUR_FAULT,
+        )
+
+
+LESS_MEMORY = "Use --preset fast, --device cpu, or resample the images to larger voxels."
+
+
+def _say(sentence: str, code: int) -> int:
+    try:
+        print(f"dsir: {' '.join(sentence.split())}", file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - the reader is gone; keep the interpreter's exit quiet
+    return code
+
+
+def _os_sentence(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{reason}: {error.filename}." if error.filename else f"{reason}."
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+
+
+def _write_traceback() -> Path:
+    path = Path(tempfile.gettempdir()) / f"dsir-error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    try:
+        path.write_text(f"dsir {__version__}, Python {sys.version}\n\n{traceback.format_exc()}", encoding="utf-8")
+    except OSError:
+        traceback.print_exc()
+    return path

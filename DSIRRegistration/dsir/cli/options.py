@@ -1,0 +1,134 @@
+"""Options that several commands share, and the settings they make."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import DsirError
+from ..registration.settings import PRESETS, RegistrationSettings, preset
+
+DESCRIPTORS = ("dsir", "mind")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+IMAGE_KINDS = "NIfTI, NRRD, MHA, or a folder with one DICOM series"
+TRANSFORM_KINDS = ".h5, .tfm, or a displacement field as .nii.gz or .nrrd"
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Where to compute."""
+    group = parser.add_argument_group("machine")
+    group.add_argument("--device", choices=DEVICES, help="where to compute (default: auto, a GPU when there is one)")
+    group.add_argument("--threads", type=count, metavar="N", help="CPU threads (default: 0, all that fit)")
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """How to register: preset, settings file, and the few settings worth an option."""
+    default = RegistrationSettings()
+    group = parser.add_argument_group("settings")
+    group.add_argument(
+        "--preset",
+        choices=tuple(PRESETS),
+        default="default",
+        help="speed against accuracy; 'paper' is the gradient descent of the paper (default: default)",
+    )
+    group.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE.json",
+        help="settings on top of the preset, as report.json holds them; options given here win over the file",
+    )
+    group.add_argument(
+        "--descriptor",
+        choices=DESCRIPTORS,
+        help=f"what is compared: learned structure (dsir) or self-similarity (mind) (default: {default.descriptor})",
+    )
+    group.add_argument("--seed", type=int, metavar="N", help=f"of every random choice (default: {default.seed})")
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Permission to replace."""
+    parser.add_argument("--overwrite", action="store_true", help="replace a result that is already there")
+
+
+def settings_from(arguments: argparse.Namespace) -> RegistrationSettings:
+    """Preset, then file, then options.
+
+    Raises:
+        DsirError: the file is not JSON, or names a setting that does not exist.
+    """
+    settings = preset(arguments.preset)
+    if arguments.settings:
+        settings = RegistrationSettings.from_json(_merge(settings.to_json(), _read_json(arguments.settings)))
+    chosen = {name: getattr(arguments, name, None) for name in ("descriptor", "device", "threads", "seed")}
+    return replace(settings, **{name: value for name, value in chosen.items() if value is not None})
+
+
+def check_output_file(path: Path, kinds: tuple[str, ...], *, overwrite: bool) -> None:
+    """Say before the work what would stop its result from being written.
+
+    Raises:
+        DsirError: another kind of file, one that is there already, or a folder that is missing.
+    """
+    if kinds and not path.name.lower().endswith(kinds):
+        raise DsirError(f"{path} must end in {' or '.join(kinds)}.")
+    if path.is_dir():
+        raise DsirError(f"{path} is a folder; give the name of a file to write.")
+    if path.exists() and not overwrite:
+        raise DsirError(f"{path} exists already; choose another name or say --overwrite.")
+    if not path.absolute().parent.is_dir():
+        raise DsirError(f"The folder {path.absolute().parent} does not exist.")
+
+
+def use_threads(threads: int | None) -> None:
+    """Let torch use so many CPU threads; its own choice for 0 or None."""
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def count(text: str) -> int:
+    """A whole number, zero or more."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of zero or more")
+    return number
+
+
+def millimetres(text: str) -> float:
+    """A length above zero."""
+    try:
+        length = float(text)
+    except ValueError:
+        length = 0.0
+    if not 0 < length < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length in mm above zero")
+    return length
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DsirError(f"The settings file {path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise DsirError(f"The settings file {path} is not JSON: {error}.") from None
+    if not isinstance(values, dict):
+        raise DsirError(f"The settings file {path} must hold one JSON object.")
+    settings = values.get("settings", values)  # a whole report.json is as good as its settings alone
+    return settings if isinstance(settings, dict) else values
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for name, value in above.items():
+        nested = isinstance(value, dict) and isinstance(merged.get(name), dict)
+        merged[name] = _merge(merged[name], value) if nested else value
+    return merged

@@ -1,0 +1,117 @@
+"""``dsir register``: two images in, a folder with the transform and everything one wants to see of it out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..progress import Progress, within
+from .command import Command, Outcome
+from .options import (
+    IMAGE_KINDS,
+    TRANSFORM_KINDS,
+    add_machine,
+    add_overwrite,
+    add_settings,
+    settings_from,
+)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    images = parser.add_argument_group("images")
+    images.add_argument(
+        "--fixed", required=True, type=Path, metavar="IMAGE", help=f"the scan that stays ({IMAGE_KINDS})"
+    )
+    images.add_argument(
+        "--moving", required=True, type=Path, metavar="IMAGE", help="the scan that is brought onto it (same kinds)"
+    )
+    images.add_argument(
+        "--fixed-mask", type=Path, metavar="MASK", help="where to look in fixed (above zero); found by itself otherwise"
+    )
+    images.add_argument("--moving-mask", type=Path, metavar="MASK", help="where to look in moving (above zero)")
+    images.add_argument(
+        "--initial", type=Path, metavar="TRANSFORM", help=f"a start, fixed to moving ({TRANSFORM_KINDS})"
+    )
+    images.add_argument(
+        "--moving-labels", type=Path, metavar="LABELS", help="label map on the moving scan, to be carried onto fixed"
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument("--out", "-o", required=True, type=Path, metavar="FOLDER", help="the folder to make")
+    add_overwrite(output)
+    add_settings(parser)
+    add_machine(parser)
+
+
+def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
+    settings = settings_from(arguments)
+    from ..files.atomic import check_output_folder
+
+    check_output_folder(arguments.out, overwrite=arguments.overwrite)
+    progress("reading", 0.0, "loading the engine")
+    from ..files.images import read_image, read_labels, read_mask
+    from ..files.transforms import read_transform
+    from ..registration.register import register
+
+    progress("reading", 0.01, "reading the images")
+    fixed, moving = read_image(arguments.fixed), read_image(arguments.moving)
+    fixed_mask = read_mask(arguments.fixed_mask, fixed.lattice) if arguments.fixed_mask else None
+    moving_mask = read_mask(arguments.moving_mask, moving.lattice) if arguments.moving_mask else None
+    initial = read_transform(arguments.initial) if arguments.initial else None
+    labels = read_labels(arguments.moving_labels) if arguments.moving_labels else None
+    result = register(
+        fixed,
+        moving,
+        settings,
+        fixed_mask=fixed_mask,
+        moving_mask=moving_mask,
+        initial=initial,
+        progress=within(progress, 0.03, 0.85),
+    )
+    inputs = {
+        role: getattr(arguments, role)
+        for role in ("fixed", "moving", "fixed_mask", "moving_mask", "initial", "moving_labels")
+    }
+    from ..result import write_result
+
+    report = write_result(
+        arguments.out,
+        fixed,
+        moving,
+        result,
+        initial=initial,
+        fixed_mask=fixed_mask,
+        moving_labels=labels,
+        inputs=inputs,
+        overwrite=arguments.overwrite,
+        progress=within(progress, 0.85, 1.0),
+    )
+    return Outcome(arguments.out.resolve(), _summary(arguments.out, report), {"report": report})
+
+
+def _summary(out: Path, report: dict) -> tuple[str, ...]:
+    """The few lines a person reads."""
+    before, after = report.get("similarity", {}).get("before"), report.get("similarity", {}).get("after")
+    lines = [f"Result in {out}"]
+    if before is not None and after is not None:
+        lines.append(f"similarity {before:.3f} -> {after:.3f}")
+    missed = report["inverse_error"]["p95"]
+    lines.append(f"folds {report['folds']}, SD log J {report['sd_log_j']:.3f}, inverse within {missed:.3f} mm")
+    lines.append(f"{report['seconds']['total']:.1f} s")
+    return tuple(lines) + tuple(f"Warning: {sentence}" for sentence in report.get("warnings", ()))
+
+
+COMMAND = Command(
+    name="register",
+    summary="find where each point of a fixed scan lies in a moving scan",
+    description="""\
+Find where each point of the fixed scan lies in the moving scan.
+
+The folder holds displacement.nii.gz (on the fixed grid, RAS mm: the fixed point x lies at x + u(x) in moving),
+transform.h5 and inverse.h5 (for SimpleITK and 3D Slicer), warped.nii.gz (moving on the fixed grid),
+warped_labels.nii.gz (with --moving-labels), report.json and preview.png. The scans may have any orientation,
+spacing and field of view; nothing need be aligned beforehand.""",
+    usage="--fixed IMAGE --moving IMAGE --out FOLDER",
+    example="dsir register --fixed ct.nii.gz --moving mr.nii.gz --out result/ --moving-labels organs.nii.gz",
+    arguments=_arguments,
+    run=_run,
+)

@@ -1,0 +1,126 @@
+"""The picture beside every result: fixed, moving, warped, both interleaved, volume change, deformed grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from ..body import body_mask
+from ..field import DisplacementField
+from ..image import Image
+from ..transform import Transform
+from . import panels
+from .planes import Plane, planes_through
+
+BACKGROUND = "#0e1014"
+QUIET, TEXT = "#7d8590", "#d5dae1"
+INCH_WIDTH, GAP, LEFT, RIGHT, TOP, BOTTOM = 15.0, 0.10, 0.30, 0.10, 0.62, 0.62
+"""Inches: the whole width, between panels, and the four borders."""
+
+
+def draw(
+    fixed: Image,
+    moving: Image,
+    displacement: DisplacementField,
+    *,
+    start: Transform | None = None,
+    body: torch.Tensor | None = None,
+    title: str = "",
+    facts: Sequence[str] = (),
+) -> Figure:
+    """Draw three planes through the fixed body in six columns.
+
+    Args:
+        displacement: the whole transform, fixed to moving.
+        start: what the user gave to begin with; identity by default. Where it leaves the images without common ground,
+            the moving image is shown centred instead, and the heading says so.
+        body: (I, J, K) bool on the fixed lattice; found when it is not given.
+        facts: short figures for the bottom line ("0 folds", "SD log J 0.12").
+
+    Returns:
+        the figure; :func:`write` saves it.
+    """
+    body = body_mask(fixed) if body is None else body
+    planes = planes_through(fixed.lattice, body)
+    views = panels.columns(fixed, moving, displacement, start or Transform(), body, planes)
+    return _compose(views, planes, title, facts)
+
+
+def write(figure: Figure, target: Path | IO[bytes]) -> None:
+    """Save as PNG, 130 pixels an inch."""
+    figure.savefig(target, format="png", dpi=130, facecolor=BACKGROUND)
+
+
+def _compose(views: Sequence[panels.Column], planes: Sequence[Plane], title: str, facts: Sequence[str]) -> Figure:
+    """Lay the panels out so that a millimetre is equally long in all of them."""
+    widest = max(plane.size[0] for plane in planes)
+    cell = (INCH_WIDTH - LEFT - RIGHT - GAP * (len(views) - 1)) / len(views)
+    scale = cell / widest  # inches for a mm
+    heights = [max(plane.size[1] * scale, 0.25) for plane in planes]
+    height = TOP + BOTTOM + sum(heights) + GAP * (len(planes) - 1)
+    figure = Figure(figsize=(INCH_WIDTH, height), facecolor=BACKGROUND)
+    FigureCanvasAgg(figure)
+    y = height - TOP
+    for row, plane in enumerate(planes):
+        y -= heights[row]
+        figure.text(
+            0.12 / INCH_WIDTH, (y + heights[row] / 2) / height, plane.name,
+            color=QUIET, size=8, rotation=90, ha="center", va="center",
+        )  # fmt: skip
+        for column, view in enumerate(views):
+            width = plane.size[0] * scale
+            x = LEFT + column * (cell + GAP) + (cell - width) / 2
+            axes = figure.add_axes((x / INCH_WIDTH, y / height, width / INCH_WIDTH, heights[row] / height))
+            view.paint(axes, row)
+            _undress(axes, plane)
+            if column == 0:
+                _letters(axes, plane.letters)
+            if column == 0 and row == len(planes) - 1:
+                _scale_bar(figure, x, y, scale, height)
+        y -= GAP
+    for column, view in enumerate(views):
+        x = LEFT + column * (cell + GAP) + cell / 2
+        figure.text(x / INCH_WIDTH, 1 - (TOP - 0.14) / height, view.heading, color=TEXT, size=9.5, ha="center")
+    figure.text(LEFT / INCH_WIDTH, 1 - 0.24 / height, title, color=QUIET, size=8.5, ha="left")
+    figure.text(1 - RIGHT / INCH_WIDTH, 1 - 0.24 / height, "   ·   ".join(facts), color=QUIET, size=8.5, ha="right")
+    jacobian = next(n for n, view in enumerate(views) if isinstance(view, panels.Jacobian))
+    x = LEFT + jacobian * (cell + GAP) + 0.15 * cell
+    views[jacobian].legend(figure.add_axes((x / INCH_WIDTH, 0.34 / height, 0.7 * cell / INCH_WIDTH, 0.07 / height)))
+    return figure
+
+
+def _undress(axes, plane: Plane) -> None:
+    rows, columns = plane.points.shape[:2]
+    axes.set(xticks=[], yticks=[], xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="auto")
+    axes.set_facecolor("black")
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _letters(axes, letters: str) -> None:
+    places = ((0.015, 0.5, "left", "center"), (0.985, 0.5, "right", "center"))
+    places += ((0.5, 0.985, "center", "top"), (0.5, 0.015, "center", "bottom"))
+    for letter, (x, y, ha, va) in zip(letters, places, strict=True):
+        written = axes.text(x, y, letter, transform=axes.transAxes, color=TEXT, size=7, ha=ha, va=va)
+        written.set_path_effects([withStroke(linewidth=1.6, foreground="#00000099")])
+
+
+def _scale_bar(figure: Figure, x: float, y: float, scale: float, height: float) -> None:
+    """A bar of a round length below the first column; true for every panel."""
+    length = next((n for n in (100, 50, 20, 10, 5) if n * scale < 1.0), 1)
+    bottom = 0.40
+    figure.add_artist(
+        _line([x / INCH_WIDTH, (x + length * scale) / INCH_WIDTH], [bottom / height, bottom / height], figure)
+    )
+    figure.text(x / INCH_WIDTH, (bottom - 0.16) / height, f"{length} mm", color=QUIET, size=7.5, ha="left")
+
+
+def _line(x: list[float], y: list[float], figure: Figure):
+    return Line2D(x, y, color=TEXT, linewidth=1.6, solid_capstyle="butt", transform=figure.transFigure)

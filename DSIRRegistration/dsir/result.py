@@ -1,0 +1,139 @@
+"""The result folder: what a registration leaves for the next program and for the next reader."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import preview
+from .field import DisplacementField
+from .files.atomic import OutputFolder
+from .files.images import write_image, write_labels
+from .files.transforms import write_displacement_nifti, write_transform
+from .image import Image
+from .jacobian import fold_report
+from .lattice import Lattice
+from .progress import Progress, silent
+from .propagation.images import warp_image
+from .propagation.labels import WarpedLabels, warp_labels
+from .registration.register import RegistrationResult
+from .report import run_report, write_report
+from .transform import Transform
+
+PROBES = 20_000
+"""Points at which the inverse is measured."""
+
+
+def write_result(
+    out: str | Path,
+    fixed: Image,
+    moving: Image,
+    result: RegistrationResult,
+    *,
+    initial: Transform | None = None,
+    fixed_mask: torch.Tensor | None = None,
+    moving_labels: tuple[torch.Tensor, Lattice] | None = None,
+    inputs: Mapping[str, str | Path | None] | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Write ``displacement.nii.gz``, ``transform.h5``, ``inverse.h5``, ``warped.nii.gz``, ``warped_labels.nii.gz``,
+    ``report.json`` and ``preview.png``; all of them, or none.
+
+    Args:
+        initial: what the user gave as a start; the preview shows the moving image through it.
+        moving_labels: (I, J, K) label map and its lattice.
+        inputs: role to file, for the report.
+
+    Returns:
+        the report, as it was written.
+
+    Raises:
+        DsirError: the folder exists and ``overwrite`` is not given, cannot be written, or the disk is full.
+    """
+    began = time.perf_counter()
+    warnings = list(result.report.get("warnings", ()))
+    with OutputFolder(out, overwrite=overwrite) as folder:
+        progress("writing", 0.0, "the displacement field")
+        displacement = result.displacement(fixed.lattice)
+        write_displacement_nifti(folder.path / "displacement.nii.gz", displacement)
+        progress("writing", 0.25, "the transform and its inverse")
+        inverse = result.transform.inverse(moving.lattice)
+        write_transform(folder.path / "transform.h5", result.transform)
+        write_transform(folder.path / "inverse.h5", inverse)
+        progress("writing", 0.5, "the warped image")
+        write_image(folder.path / "warped.nii.gz", warp_image(moving, result.transform, fixed.lattice))
+        if moving_labels is not None:
+            progress("writing", 0.65, "the warped labels")
+            carried = warp_labels(*moving_labels, result.transform, fixed.lattice)
+            write_labels(folder.path / "warped_labels.nii.gz", carried.labels, fixed.lattice)
+            warnings += label_warnings(carried)
+        progress("writing", 0.75, "the picture")
+        facts = {**_regularity(displacement), **result.report}
+        facts["inverse_error"] = inverse_error(result.transform, inverse, fixed.lattice, moving.lattice)
+        figure = preview.draw(fixed, moving, displacement, start=initial, body=fixed_mask, facts=preview_facts(facts))
+        preview.write(figure, folder.path / "preview.png")
+        progress("writing", 0.95, "the report")
+        seconds = dict(facts.get("seconds", {}))
+        seconds["writing"] = time.perf_counter() - began
+        seconds["total"] = sum(value for name, value in seconds.items() if name != "total")
+        facts |= {"seconds": seconds, "warnings": warnings}
+        report = run_report("register", inputs=inputs or {}, settings=result.settings.to_json(), facts=facts)
+        write_report(folder.path / "report.json", report)
+    progress("writing", 1.0, "done")
+    return report
+
+
+def inverse_error(forward: Transform, inverse: Transform, fixed: Lattice, moving: Lattice) -> dict[str, float]:
+    """How far there and back misses, in mm, for fixed points that lie in the moving image's field of view.
+
+    Returns:
+        ``mean``, ``p95``, ``max``; zeros where no point lies in it.
+    """
+    draw = np.random.default_rng(0)
+    points = fixed.to_world(draw.uniform(0, 1, (PROBES, 3)) * (np.array(fixed.shape) - 1))
+    there = forward.transform_points(points)
+    seen = moving.contains(there)
+    if not seen.any():
+        return {"mean": 0.0, "p95": 0.0, "max": 0.0}
+    missed = np.linalg.norm(inverse.transform_points(there[seen]) - points[seen], axis=1)
+    return {"mean": float(missed.mean()), "p95": float(np.quantile(missed, 0.95)), "max": float(missed.max())}
+
+
+def preview_facts(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """The few figures that fit on the picture."""
+    found = []
+    similarity = report.get("similarity") or {}
+    if similarity.get("before") is not None and similarity.get("after") is not None:
+        found.append(f"similarity {similarity['before']:.2f} → {similarity['after']:.2f}")
+    if report.get("folds") is not None:
+        found.append("no folds" if report["folds"] == 0 else f"{report['folds']} folds")
+    if report.get("sd_log_j") is not None:
+        found.append(f"SD log J {report['sd_log_j']:.2f}")
+    if report.get("inverse_error"):
+        found.append(f"inverse within {report['inverse_error']['p95']:.2f} mm")
+    return tuple(found)
+
+
+def label_warnings(carried: WarpedLabels) -> list[str]:
+    """What a reader must know of labels that did not come through whole, one sentence each."""
+    found = []
+    if carried.lost:
+        found.append(f"Outside the fixed image, so not in the result: labels {_list(carried.lost)}.")
+    if carried.rescued:
+        found.append(f"Smaller than a voxel of the fixed image, kept as one voxel: labels {_list(carried.rescued)}.")
+    return found
+
+
+def _list(values: tuple[int, ...]) -> str:
+    return ", ".join(str(value) for value in values)
+
+
+def _regularity(displacement: DisplacementField) -> dict[str, Any]:
+    measured = fold_report(displacement)
+    return {"folds": measured.folds, "sd_log_j": measured.sd_log_j, "smallest_jacobian": measured.smallest}

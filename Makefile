@@ -1,0 +1,58 @@
+# DSIR Registration. On a fresh machine with python3 and make: `make demo`.
+
+PYTHON ?= python3
+VENV := .venv
+DSIR := $(VENV)/bin/dsir
+
+# The torch the figures were made with, from the ordinary index; installed first, so that nothing else chooses one.
+TORCH ?= torch==2.13.0
+EXTRAS ?= demo,train,test
+
+# Debian packages: what a virtual environment needs, and what the tests need on top (off-screen rendering, a font).
+VENV_PACKAGES := python3-venv
+SYSTEM_PACKAGES ?=
+
+DATA ?= ../shared/data
+THREADS ?= 2
+
+.PHONY: help install demo test train clean distclean
+
+help:  ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/installed  ## .venv with the dsir command in it
+
+$(VENV)/installed: pyproject.toml Makefile
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(call apt,$(VENV_PACKAGES))
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet "$(TORCH)"
+	$(VENV)/bin/python -m pip install --quiet -e ".[$(EXTRAS)]"
+	@touch $@
+
+demo: install  ## register a real brain to a simulated second contrast with a known answer, beside MIND
+	$(DSIR) demo --out demo-result --threads $(THREADS) --overwrite
+
+test: install system  ## style and every test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/python -m pytest
+
+train: install  ## train the network anew (hours); DATA=folder with volumes
+	$(DSIR) train $(DATA)/train --out runs/train --threads $(THREADS)
+
+clean:  ## remove what was made here, except the environment and trained networks
+	rm -rf demo-result build dist .pytest_cache .ruff_cache
+	find DSIRRegistration Testing -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean  ## and the environment
+	rm -rf $(VENV) DSIRRegistration/*.egg-info
+
+.PHONY: system
+system:
+	@missing="$$(for p in $(SYSTEM_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done)"; \
+	  test -z "$$missing" || $(call apt,$$missing)
+
+# Installs where we may; says what to install where we may not.
+apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); } \
+	  || { echo "Please install first: $(1)" >&2; exit 1; }
