@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from .inversion import invert_points
 from .lattice import Lattice
 from .sampling import affine_grid, sample
 
@@ -16,8 +17,8 @@ class DisplacementField:
     """Where each fixed point lies in the moving image.
 
     Attributes:
-        vectors: (3, I, J, K) float32; u(x) in RAS mm at the voxels of ``lattice``. The fixed point x lies at x + u(x) in
-            the moving image.
+        vectors: (3, I, J, K) float32; u(x) in RAS mm at the voxels of ``lattice``. The fixed point x lies at x + u(x)
+            in the moving image.
         lattice: the fixed-space lattice. Outside it the edge displacement continues (as VTK and Slicer do).
     """
 
@@ -80,30 +81,40 @@ class DisplacementField:
         return DisplacementField(first.vectors + sample(self.vectors, index, padding="border"), first.lattice)
 
     def inverse(
-        self, lattice: Lattice | None = None, *, iterations: int = 40, tolerance_mm: float = 1e-3
+        self, lattice: Lattice | None = None, *, iterations: int = 20, tolerance_mm: float = 1e-3
     ) -> DisplacementField:
         """The mapping from moving to fixed, by fixed-point iteration v(y) = -u(y + v(y)) (Chen et al., 2008).
 
+        The iteration needs |grad u| < 1 and is slow near it; the voxels it leaves open are solved by Newton's method.
+
         Args:
             lattice: a lattice in moving space for the result; this field's own by default.
-            tolerance_mm: stops when no vector changes by more.
+            tolerance_mm: a voxel is done when y + v(y) comes back to y within this.
         """
         lattice = lattice or self.lattice
-        # Start from the displacement at the same place; half steps where a whole one would overshoot a steep field.
-        v = -self.on(lattice).vectors
-        step = 1.0
-        last = float("inf")
+        v = -self.on(lattice).vectors.reshape(3, -1)  # start from the displacement at the same place
+        base = affine_grid(lattice, self.lattice, device=v.device).reshape(3, -1)
+        matrix = torch.as_tensor(np.linalg.inv(self.lattice.affine[:3, :3]), dtype=torch.float32, device=v.device)
+        open_ = torch.arange(v.shape[1], device=v.device)
+        step, last = torch.ones_like(v[0]), torch.full_like(v[0], float("inf"))
         for _ in range(iterations):
-            index = moved_index(DisplacementField(v, lattice), self.lattice)
-            change = -sample(self.vectors, index, padding="border") - v
-            worst = float(change.abs().max())
-            if worst < tolerance_mm:
+            here = v[:, open_]
+            rest = sample(self.vectors, base[:, open_] + matrix @ here, padding="border") + here
+            distance = rest.norm(dim=0)
+            overshot = distance > 0.95 * last  # shorter steps where the field is steep
+            step[overshot] = (0.5 * step[overshot]).clamp(min=0.25)
+            v[:, open_] = here - step * rest
+            keep = distance > tolerance_mm
+            open_, step, last = open_[keep], step[keep], distance[keep]
+            if not len(open_):
                 break
-            if worst > 0.95 * last:
-                step = max(0.5 * step, 0.25)
-            last = worst
-            v = v + step * change
-        return DisplacementField(v, lattice)
+        if len(open_):
+            at = np.stack(np.unravel_index(open_.cpu().numpy(), lattice.shape), -1)
+            y = lattice.to_world(at)
+            moved = y + v[:, open_].T.double().cpu().numpy()
+            solved, _ = invert_points(self, y, start=moved, tolerance_mm=tolerance_mm)
+            v[:, open_] = torch.from_numpy((solved - y).T).to(v)
+        return DisplacementField(v.reshape(3, *lattice.shape), lattice)
 
 
 def moved_index(field: DisplacementField, target: Lattice) -> torch.Tensor:
