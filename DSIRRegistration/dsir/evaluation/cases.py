@@ -45,6 +45,8 @@ class Case:
         body: (I, J, K) bool on the fixed lattice: where errors count.
         fixed_labels, moving_labels: the same values on both sides, each on its own image's lattice.
         fixed_landmarks, moving_landmarks: (N, 3) RAS mm, row by row the same anatomical points.
+        start: (3,) mm, moving minus fixed: brings the middles of the volumes together where the scanner's positions
+            mean nothing (two persons, two visits); registrations may begin there.
         remark: what to bear in mind when reading its figures.
     """
 
@@ -57,6 +59,7 @@ class Case:
     moving_labels: LabelMap | None = None
     fixed_landmarks: np.ndarray | None = None
     moving_landmarks: np.ndarray | None = None
+    start: np.ndarray | None = None
     remark: str = ""
 
 

@@ -112,13 +112,17 @@ def lung_contrast(folder: Path, seed: int) -> Case:
 
 def abdomen_ct_mr(folder: Path, seed: int) -> Case:
     """CT and MR of two persons; organs drawn by a program."""
-    case = _real(folder, "abdomen_ct_mr", "two persons; labels drawn by a program; start from the centres")
+    case = _real(
+        folder,
+        "abdomen_ct_mr",
+        "two persons; labels drawn by a program; starts with the middles of the volumes together",
+    )
     return replace(case, body=threshold_body(case.fixed, -300))
 
 
 def lung_ct(folder: Path, seed: int) -> Case:
     """Baseline and follow-up CT of one person; ten landmarks, lung mask."""
-    case = _real(folder, "lung_ct", "one person; the scanner positions differ by some 40 mm")
+    case = _real(folder, "lung_ct", "one person, two visits; starts with the middles of the volumes together")
     with open(folder / "lung_ct" / "landmarks.csv", encoding="utf-8", newline="") as file:
         rows = [[float(row[key]) for key in ("fx", "fy", "fz", "mx", "my", "mz")] for row in csv.DictReader(file)]
     points = np.array(rows)
@@ -133,10 +137,10 @@ def planning_ct_pair(folder: Path, seed: int) -> Case:
 
 def neck_t1_t2(folder: Path, seed: int) -> Case:
     """T1 and T2 of one neck, 16 slices; the cord drawn on each."""
-    return _real(folder, "neck_t1_t2", "16 slices; the T2 fills a narrow strip")
+    return _real(folder, "neck_t1_t2", "16 slices; the T2 fills a narrow strip", centred=False)
 
 
-def _real(folder: Path, name: str, remark: str) -> Case:
+def _real(folder: Path, name: str, remark: str, *, centred: bool = True) -> Case:
     fixed, moving = (_image(folder / name / f"{side}.nii.gz") for side in ("fixed", "moving"))
     fixed_labels, moving_labels = (_labels(folder / name / f"{side}_seg.nii.gz") for side in ("fixed", "moving"))
     return Case(
@@ -146,6 +150,7 @@ def _real(folder: Path, name: str, remark: str) -> Case:
         threshold_body(fixed, 100),
         fixed_labels=fixed_labels,
         moving_labels=moving_labels,
+        start=moving.lattice.centre - fixed.lattice.centre if centred else None,
         remark=remark,
     )
 

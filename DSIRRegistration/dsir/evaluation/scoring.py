@@ -76,5 +76,9 @@ def _hausdorff95(a: np.ndarray, b: np.ndarray, spacing: np.ndarray) -> float:
 
 
 def identity_score(case: Case) -> dict[str, Any]:
-    """The start: what the pair scores when nothing is done."""
-    return score(case, DisplacementField(torch.zeros(3, *case.fixed.lattice.shape), case.fixed.lattice))
+    """What the pair scores when nothing is done but its own ``start``."""
+    field = DisplacementField.identity(case.fixed.lattice)
+    if case.start is None:
+        return score(case, field)
+    shift = torch.as_tensor(case.start, dtype=torch.float32).view(3, 1, 1, 1)
+    return score(case, DisplacementField(field.vectors + shift, case.fixed.lattice))
