@@ -1,0 +1,92 @@
+"""What all mesh formats have in common: points, perhaps normals, and a space."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import DsirError
+from ..atomic import complete_file
+from . import legacy, ply, stl, vtp
+from .parts import MeshError, MeshParts
+
+READERS: dict[str, Callable[[bytes], MeshParts]] = {
+    ".vtp": vtp.parse,
+    ".vtu": vtp.parse,
+    ".vtk": legacy.parse,
+    ".stl": stl.parse,
+    ".ply": ply.parse,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """The points of a surface file.
+
+    Attributes:
+        points: (N, 3) RAS mm.
+        normals: (N, 3) unit vectors in RAS when the file stores them for its points, else None.
+        space: ``"LPS"`` or ``"RAS"``, the file's own coordinates (kept on writing).
+    """
+
+    points: np.ndarray
+    normals: np.ndarray | None
+    space: str
+    suffix: str
+    _rebuild: Callable[[np.ndarray, np.ndarray | None], bytes] = field(repr=False)
+
+    def write(self, path: str | Path, points: np.ndarray, normals: np.ndarray | None = None) -> None:
+        """Write a copy of the file with these points (and normals), RAS mm; same format as it was read from.
+
+        Raises:
+            DsirError: another suffix than the original's, or the file cannot be written.
+        """
+        if Path(path).suffix.lower() != self.suffix:
+            raise DsirError(f"{path}: this surface was read as {self.suffix} and is written as such.")
+        flip = _flip(self.space)
+        content = self._rebuild(points * flip, None if normals is None else normals * flip)
+        with complete_file(path) as temporary:
+            temporary.write_bytes(content)
+
+
+def read_mesh(path: str | Path, *, space: str | None = None) -> Mesh:
+    """Read a surface's points.
+
+    Args:
+        space: ``"LPS"`` or ``"RAS"``; by default what the file says (``SPACE=...``, as Slicer writes it), else LPS, as
+            Slicer takes it.
+
+    Raises:
+        DsirError: missing, damaged, of another kind, or without points.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DsirError(f"{path} does not exist.")
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        raise DsirError(f"{path}: surfaces are read from .vtp, .vtk, .stl and .ply.")
+    try:
+        parts = READERS[suffix](path.read_bytes())
+    except MeshError as error:
+        raise DsirError(f"{path} {error}") from None
+    except (ValueError, IndexError, KeyError, UnicodeDecodeError, OSError):
+        raise DsirError(f"{path} is damaged or not a {suffix} surface.") from None
+    if not len(parts.points):
+        raise DsirError(f"{path} holds no points.")
+    if not np.isfinite(parts.points).all():
+        raise DsirError(f"{path} holds points that are not finite numbers.")
+    said = re.search(r"SPACE=(LPS|RAS)", parts.comment)
+    space = (space or (said[1] if said else "LPS")).upper()
+    if space not in ("LPS", "RAS"):
+        raise DsirError(f"The space of a surface is LPS or RAS, not {space}.")
+    flip = _flip(space)
+    normals = None if parts.normals is None else parts.normals * flip
+    return Mesh(parts.points * flip, normals, space, suffix, parts.rebuild)
+
+
+def _flip(space: str) -> np.ndarray:
+    return np.array([1.0, 1.0, 1.0]) if space == "RAS" else np.array([-1.0, -1.0, 1.0])

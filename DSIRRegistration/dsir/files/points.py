@@ -1,0 +1,142 @@
+"""Points in files: CSV tables and Slicer markups (.mrk.json), everything else in them kept."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DsirError
+from .atomic import complete_file
+
+COLUMNS = {("r", "a", "s"): 1.0, ("x", "y", "z"): 1.0, ("l", "p", "s"): -1.0}
+"""Names of coordinate columns, and the sign that turns their first two into RAS. ``x,y,z`` are RAS, as in NIfTI."""
+
+POINT_MARKUPS = ("Fiducial", "Line", "Angle", "Curve", "ClosedCurve")
+
+
+@dataclass(frozen=True, eq=False)
+class PointFile:
+    """Points and the file they came from.
+
+    Attributes:
+        points: (N, 3) RAS mm.
+        rebuild: gives the file's text with other points (N, 3) in place.
+    """
+
+    points: np.ndarray
+    rebuild: Callable[[np.ndarray], str] = field(repr=False)
+
+    def write(self, path: str | Path, points: np.ndarray) -> None:
+        """Write a copy of the file that holds ``points`` (N, 3), RAS mm, in the original's columns and coordinates."""
+        text = self.rebuild(np.asarray(points, dtype=np.float64))
+        with complete_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def read_points(path: str | Path) -> PointFile:
+    """Read points (mm) from a CSV or a Slicer markups file.
+
+    CSV: a header with ``r,a,s`` or ``x,y,z`` (both RAS) or ``l,p,s`` (LPS) among its columns, in any case; or no header
+    and three numbers a line (RAS). Markups: the file's ``coordinateSystem`` counts; undefined points are left alone.
+
+    Raises:
+        DsirError: missing, neither of the two kinds, no points, or coordinates that are not finite numbers.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DsirError(f"{path} does not exist.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError):
+        raise DsirError(f"{path} is not a text file; points are read from .csv and .mrk.json.") from None
+    found = _markups(path, text) if path.name.lower().endswith(".json") else _table(path, text)
+    if not len(found.points):
+        raise DsirError(f"{path} holds no points.")
+    if not np.isfinite(found.points).all():
+        raise DsirError(f"{path} holds coordinates that are not finite numbers.")
+    return found
+
+
+def _table(path: Path, text: str) -> PointFile:
+    rows = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
+    if not rows:
+        raise DsirError(f"{path} is empty.")
+    names = [cell.strip().lower() for cell in rows[0]]
+    header = not _is_number(names[0]) or not all(_is_number(name) for name in names[:3])
+    if header:
+        kind = next((kind for kind in COLUMNS if all(name in names for name in kind)), None)
+        if kind is None:
+            raise DsirError(f"{path} has no columns r,a,s or x,y,z or l,p,s; its header is {','.join(rows[0])}.")
+        columns, sign = [names.index(name) for name in kind], COLUMNS[kind]
+    else:
+        columns, sign = [0, 1, 2], 1.0
+    first = int(header)
+    flip = np.array([sign, sign, 1.0])
+    try:
+        points = np.array([[float(row[c]) for c in columns] for row in rows[first:]]).reshape(-1, 3) * flip
+    except (ValueError, IndexError):
+        raise DsirError(f"{path} has a line without three numbers for its coordinates.") from None
+
+    def rebuild(moved: np.ndarray) -> str:
+        out = [list(row) for row in rows]
+        for row, point in zip(out[first:], moved * flip, strict=True):
+            for column, value in zip(columns, point, strict=True):
+                row[column] = f"{value:.4f}"
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="\n").writerows(out)
+        return buffer.getvalue()
+
+    return PointFile(points, rebuild)
+
+
+def _markups(path: Path, text: str) -> PointFile:
+    try:
+        content = json.loads(text)
+        markups = content["markups"]
+        places = [
+            (m, p)
+            for m, markup in enumerate(markups)
+            for p, point in enumerate(markup.get("controlPoints", []))
+            if point.get("positionStatus", "defined") == "defined"
+        ]
+        odd = sorted({markup.get("type", "") for markup in markups} - set(POINT_MARKUPS))
+        if odd:
+            raise DsirError(f"{path} holds markups of type {odd[0]}; points, lines, angles and curves can be moved.")
+        flips = [_flip(path, markup) for markup in markups]
+        points = [np.array(markups[m]["controlPoints"][p]["position"], dtype=float) * flips[m] for m, p in places]
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
+        raise DsirError(f"{path} is not a Slicer markups file.") from None
+
+    def rebuild(moved: np.ndarray) -> str:
+        new = copy.deepcopy(content)
+        for (m, p), point in zip(places, moved, strict=True):
+            new["markups"][m]["controlPoints"][p]["position"] = [round(float(v), 6) for v in point * flips[m]]
+        return json.dumps(new, indent=4, ensure_ascii=False)
+
+    return PointFile(np.array(points).reshape(-1, 3), rebuild)
+
+
+def _flip(path: Path, markup: dict) -> np.ndarray:
+    """Signs to RAS of a markup's own coordinate system (Slicer writes LPS, and took RAS as 0 in early files)."""
+    system = str(markup.get("coordinateSystem", "LPS")).upper()
+    if system not in ("LPS", "RAS", "0", "1"):
+        raise DsirError(f"{path} is in the coordinate system {system}; LPS and RAS are known.")
+    if markup.get("coordinateUnits", "mm") != "mm":
+        raise DsirError(f"{path} is in {markup['coordinateUnits']}; coordinates in mm are needed.")
+    sign = 1.0 if system in ("RAS", "0") else -1.0
+    return np.array([sign, sign, 1.0])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
