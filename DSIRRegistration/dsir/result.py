@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +26,7 @@ from .propagation.images import warp_image
 from .propagation.labels import WarpedLabels, warp_labels
 from .registration.register import RegistrationResult
 from .report import run_report, write_report
-from .transform import Transform
+from .transform import Linear, Transform
 
 PROBES = 20_000
 """Points at which the inverse is measured."""
@@ -64,6 +67,7 @@ def write_result(
         write_displacement_nifti(folder.path / "displacement.nii.gz", displacement)
         progress("writing", 0.25, "the transform and its inverse")
         inverse = result.transform.inverse(moving.lattice)
+        _reserve(folder.path, sum(_bytes_of(part) for part in (*result.transform.parts, *inverse.parts)))
         write_transform(folder.path / "transform.h5", result.transform)
         write_transform(folder.path / "inverse.h5", inverse)
         progress("writing", 0.5, "the warped image")
@@ -87,6 +91,26 @@ def write_result(
         write_report(folder.path / "report.json", report)
     progress("writing", 1.0, "done")
     return report
+
+
+def _reserve(folder: Path, size: int) -> None:
+    """Make sure of ``size`` bytes on the disk: ITK's HDF5 writer ends the whole process where it finds them missing.
+
+    Raises:
+        OSError: there is not so much room.
+    """
+    probe = folder / "room"
+    with open(probe, "wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        elif shutil.disk_usage(folder).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    probe.unlink()
+
+
+def _bytes_of(part: Linear | DisplacementField) -> int:
+    """Of a part in a transform file: double precision, and a page for the header."""
+    return 4096 + (8 * part.vectors.numel() if isinstance(part, DisplacementField) else 0)
 
 
 def inverse_error(forward: Transform, inverse: Transform, fixed: Lattice, moving: Lattice) -> dict[str, float]:

@@ -37,6 +37,7 @@ class Command:
         example: a command line that works.
         arguments: adds the command's own arguments to its parser; imports nothing heavy.
         run: does the work; torch and friends are imported inside it, so that ``--help`` stays quick.
+        stopped: what is said after Ctrl-C.
     """
 
     name: str
@@ -46,3 +47,4 @@ class Command:
     example: str
     arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace, Progress], Outcome]
+    stopped: str = "Stopped; nothing was written."

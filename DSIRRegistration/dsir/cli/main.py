@@ -15,14 +15,16 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import Cancelled, DsirError
-from . import features, register
+from . import apply, features, register, train
 from .command import Command
 from .screen import screen
 from .signals import stoppable
 
 COMMANDS: tuple[Command, ...] = (
     register.COMMAND,
+    apply.COMMAND,
     features.COMMAND,
+    train.COMMAND,
 )
 
 DONE, OUR_FAULT, YOUR_TURN, STOPPED = 0, 1, 2, 130
@@ -76,9 +78,11 @@ def build_parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code and never shows a traceback."""
+    stopped = Command.stopped
     try:
         with stoppable() as signals:
             arguments = build_parser().parse_args(argv)
+            stopped = arguments.command.stopped
             if not sys.warnoptions:
                 warnings.simplefilter("ignore")  # other people's deprecations are not this user's business
             with screen(quiet=arguments.quiet, json_progress=arguments.json_progress) as shown:
@@ -86,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             shown.outcome(outcome)
             return DONE
     except (Cancelled, KeyboardInterrupt):
-        return _say("Stopped; nothing was written.", STOPPED)
+        return _say(stopped, STOPPED)
     except DsirError as error:
         return _say(str(error), YOUR_TURN)
     except MemoryError:

@@ -1,0 +1,155 @@
+"""``dsir apply``: carry images, labels, points and surfaces through a transform."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ..errors import DsirError
+from ..progress import Progress
+from .command import Command, Outcome
+from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_machine, add_overwrite, check_output_file, use_threads
+
+GRIDDED = ("image", "labels")
+KINDS = (*GRIDDED, "points", "mesh")
+
+TOLERATED = 0.1
+"""mm by which the inverse may miss before it is said."""
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--transform", "-t", required=True, type=Path, metavar="FILE", help=f"fixed to moving ({TRANSFORM_KINDS})"
+    )
+    parser.add_argument(
+        "--reference", type=Path, metavar="IMAGE", help="the scan whose grid images and labels are to lie on"
+    )
+    things = parser.add_argument_group("what to carry (one of each kind at most)")
+    things.add_argument("--image", type=Path, metavar="IMAGE", help=f"a scan ({IMAGE_KINDS})")
+    things.add_argument(
+        "--labels", type=Path, metavar="LABELS", help="a label map (whole numbers, 0 is background; same kinds)"
+    )
+    things.add_argument(
+        "--points", type=Path, metavar="POINTS", help="points: .csv (x, y, z in RAS mm) or Slicer's .mrk.json"
+    )
+    things.add_argument("--mesh", type=Path, metavar="MESH", help="a surface: .vtp, .vtk, .stl or .ply")
+    parser.add_argument(
+        "--invert", action="store_true", help="from fixed to moving instead; --reference is then the moving scan"
+    )
+    parser.add_argument(
+        "--interpolation", choices=("linear", "cubic"), default="linear", help="of --image (default: linear)"
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--out",
+        "-o",
+        required=True,
+        type=Path,
+        metavar="PATH",
+        help="the file to write; with several inputs a folder for all of them",
+    )
+    add_overwrite(output)
+    add_machine(parser)
+
+
+def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
+    given = {kind: getattr(arguments, kind) for kind in KINDS if getattr(arguments, kind)}
+    if not given:
+        raise DsirError("There is nothing to carry; give at least one of --image, --labels, --points and --mesh.")
+    if set(GRIDDED) & set(given) and not arguments.reference:
+        raise DsirError("Images and labels need --reference, the scan whose grid they are to lie on.")
+    from ..files.atomic import OutputFolder, check_output_folder
+
+    single = len(given) == 1
+    if single:
+        _spare_inputs(arguments.out, given.values())
+        check_output_file(arguments.out, (), overwrite=arguments.overwrite)
+    else:
+        check_output_folder(arguments.out, overwrite=arguments.overwrite)
+        names = _names(given)
+    progress("reading", 0.0, "loading the engine")
+    use_threads(arguments.threads)
+    carry = _carrier(arguments, progress)
+    if single:
+        ((kind, source),) = given.items()
+        lines = carry(kind, source, arguments.out)
+    else:
+        with OutputFolder(arguments.out, overwrite=arguments.overwrite) as folder:
+            lines = [line for kind, source in given.items() for line in carry(kind, source, folder.path / names[kind])]
+    progress("done", 1.0, "")
+    return Outcome(arguments.out.resolve(), (f"Result in {arguments.out}", *lines), {"remarks": list(lines)})
+
+
+def _carrier(arguments: argparse.Namespace, progress: Progress) -> Callable[[str, Path, Path], list[str]]:
+    """Reads the transform and the grid once; gives what carries one thing of a kind from file to file."""
+    from ..files.images import read_image, read_labels, write_image, write_labels
+    from ..files.meshes import read_mesh
+    from ..files.points import read_points
+    from ..files.transforms import read_transform
+    from ..propagation.images import warp_image
+    from ..propagation.labels import warp_labels
+    from ..propagation.meshes import warp_mesh
+    from ..propagation.points import fixed_to_moving, moving_to_fixed
+    from ..result import label_warnings
+
+    transform = read_transform(arguments.transform)
+    grid = read_image(arguments.reference).lattice if arguments.reference else None
+    pull = transform
+    if arguments.invert and any(getattr(arguments, kind) for kind in GRIDDED):
+        progress("inverting", 0.2, "solving for the inverse")
+        pull = transform.inverse(grid)
+
+    def carry(kind: str, source: Path, target: Path) -> list[str]:
+        progress("carrying", 0.4 + 0.15 * KINDS.index(kind), kind)
+        if kind == "image":
+            moved = warp_image(read_image(source), pull, grid, interpolation=arguments.interpolation)
+            write_image(target, moved)
+            return []
+        if kind == "labels":
+            carried = warp_labels(*read_labels(source), pull, grid)
+            write_labels(target, carried.labels, grid)
+            return label_warnings(carried)
+        if kind == "points":
+            file = read_points(source)
+            if arguments.invert:
+                points, missed = fixed_to_moving(transform, file.points), 0.0
+            else:
+                points, errors = moving_to_fixed(transform, file.points)
+                missed = float(errors.max())
+            file.write(target, points)
+        else:
+            mesh = read_mesh(source)
+            points, normals, missed = warp_mesh(mesh, transform, to="moving" if arguments.invert else "fixed")
+            mesh.write(target, points, normals)
+        return [] if missed < TOLERATED else [f"Warning: the {kind} are off by up to {missed:.2f} mm; the field folds."]
+
+    return carry
+
+
+def _spare_inputs(target: Path, sources: Iterable[Path]) -> None:
+    if target.exists() and any(source.exists() and target.samefile(source) for source in sources):
+        raise DsirError(f"{target} is an input; choose another place for the result.")
+
+
+def _names(given: dict[str, Path]) -> dict[str, str]:
+    """File names in the folder of several results."""
+    names = {kind: f"{source.name}.nii.gz" if source.is_dir() else source.name for kind, source in given.items()}
+    if len(set(names.values())) < len(names):
+        raise DsirError("Two of the inputs have the same file name, so they cannot go to one folder.")
+    return names
+
+
+COMMAND = Command(
+    name="apply",
+    summary="carry images, labels, points and surfaces through a transform",
+    description="""\
+Carry what was drawn on the moving scan onto the fixed scan: images, label maps, points and surfaces.
+
+The transform is the one dsir register writes (fixed to moving); images and labels are pulled through it, points and
+surfaces go through its inverse, solved for each point. With --invert everything goes the other way.""",
+    usage="--transform FILE --reference IMAGE --labels LABELS --out FILE",
+    example="dsir apply -t result/transform.h5 --reference ct.nii.gz --labels organs.nii.gz -o organs_on_ct.nii.gz",
+    arguments=_arguments,
+    run=_run,
+)

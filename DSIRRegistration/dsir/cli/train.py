@@ -1,0 +1,71 @@
+"""``dsir train``: learn the structural representation from single scans."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import DsirError
+from ..progress import Progress
+from .command import Command, Outcome
+from .options import add_machine, count, use_threads
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder of NIfTI volumes, any modality and body part")
+    parser.add_argument("--out", "-o", required=True, type=Path, metavar="FOLDER", help="where the run lives")
+    parser.add_argument(
+        "--labelmaps", type=Path, metavar="FOLDER", help="NIfTI label maps to make further images from, in any contrast"
+    )
+    parser.add_argument("--init", type=Path, metavar="WEIGHTS", help="weights (.safetensors) to start from")
+    parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=count, metavar="N", help="optimiser steps in all")
+    length.add_argument("--hours", type=float, metavar="H", help="time instead of steps; such a run is not repeatable")
+    parser.add_argument("--seed", type=int, metavar="N", help="of weights and examples (default: 0)")
+    add_machine(parser)
+
+
+def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
+    if not arguments.data.is_dir():
+        raise DsirError(f"{arguments.data} is not a folder of volumes.")
+    if arguments.hours is not None and not arguments.hours > 0:
+        raise DsirError(f"{arguments.hours:g} hours are not a time to train for.")
+    progress("reading", 0.0, "loading the engine")
+    use_threads(arguments.threads)
+    from ..training.train import TrainingSettings, train
+
+    chosen = {
+        "steps": arguments.steps,
+        "hours": arguments.hours,
+        "seed": arguments.seed,
+        "accelerator": arguments.device,
+    }
+    settings = replace(TrainingSettings(), **{name: value for name, value in chosen.items() if value is not None})
+    weights = train(
+        arguments.data,
+        arguments.out,
+        settings,
+        progress,
+        labelmaps=arguments.labelmaps,
+        init=arguments.init,
+        resume=arguments.resume,
+    )
+    return Outcome(weights.resolve(), (f"Weights in {weights}",))
+
+
+COMMAND = Command(
+    name="train",
+    summary="learn the structural representation from single scans",
+    description="""\
+Learn the structural representation from single scans: no labels and no aligned pairs are needed.
+
+The folder gets weights.safetensors, checkpoints, settings.json, log.csv and a TensorBoard log. A run that was stopped
+goes on with --resume.""",
+    usage="DATA --out FOLDER",
+    example="dsir train scans/ --out runs/first --labelmaps labelmaps/ --hours 3",
+    stopped="Stopped; go on from the last checkpoint with --resume.",
+    arguments=_arguments,
+    run=_run,
+)

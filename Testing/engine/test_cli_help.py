@@ -1,0 +1,54 @@
+"""What the command line says before it works."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from dsir.cli.main import COMMANDS, main
+
+NAMES = [command.name for command in COMMANDS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    said = capsys.readouterr().out
+    assert stop.value.code == 0
+    assert f"usage: dsir {name}" in said
+    assert "example:" in said
+    assert "--json-progress" in said
+
+
+def test_help_is_quick_because_it_loads_no_engine() -> None:
+    program = (
+        "import sys\n"
+        "from dsir.cli.main import build_parser\n"
+        "build_parser().format_help()\n"
+        "heavy = {'torch', 'numpy', 'SimpleITK', 'nibabel', 'matplotlib', 'rich'} & set(sys.modules)\n"
+        "sys.exit(', '.join(sorted(heavy)) or 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_python_m_dsir_is_the_same_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "dsir", "--version"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert done.stdout.startswith("dsir ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["nonsense"], ["register"], ["register", "--fixed"], ["register", "--fixed", "a", "--threads", "two"]],
+)
+def test_a_wrong_command_line_is_one_sentence_and_exit_code_2(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert "--help" in said.err

@@ -1,0 +1,109 @@
+"""Ctrl-C, a polite kill and a full disk leave nothing half-written, whenever they come."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two blocks of smooth noise, the second shifted by two voxels."""
+    folder = tmp_path_factory.mktemp("pair")
+    noise = np.random.default_rng(0).normal(size=(14, 14, 14))
+    smooth = np.kron(noise, np.ones((4, 4, 4))).astype(np.float32) + 10
+    paths = folder / "fixed.nii.gz", folder / "moving.nii.gz"
+    for path, values in zip(paths, (smooth, np.roll(smooth, 2, axis=0)), strict=True):
+        nib.save(nib.Nifti1Image(values, np.diag([2.0, 2.0, 2.0, 1.0])), path)
+    return paths
+
+
+def command(pair: tuple[Path, Path], out: Path) -> list[str]:
+    words = ["-m", "dsir", "register", "--fixed", pair[0], "--moving", pair[1], "--out", out]
+    return [sys.executable, *map(str, words), "--preset", "fast", "--threads", "1", "--json-progress"]
+
+
+def stop_at(
+    fraction: float, number: signal.Signals, pair: tuple[Path, Path], out: Path
+) -> tuple[int, list[str], dict[str, object]]:
+    """Send a signal when the run is that far; its exit code, what it said, and the last step it told of."""
+    with subprocess.Popen(command(pair, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        step: dict[str, object] = {}
+        for line in run.stdout:
+            step = json.loads(line)
+            if step.get("fraction", 1.0) >= fraction:
+                break
+        run.send_signal(number)
+        _, said = run.communicate(timeout=60)
+        return run.returncode, said.splitlines(), step
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.01, 0.1, 0.3, 0.6, 0.86, 0.9])
+def test_ctrl_c_leaves_the_disk_as_it_was(fraction: float, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    code, said, step = stop_at(fraction, signal.SIGINT, pair, tmp_path / "new" / "out")
+    assert code == 130, (step, said)
+    assert said == ["dsir: Stopped; nothing was written."]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_polite_kill_is_a_cancel_too(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    code, said, _ = stop_at(0.3, signal.SIGTERM, pair, tmp_path / "out")
+    assert code == 130
+    assert said == ["dsir: Stopped; nothing was written."]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_earlier_result_survives_a_stopped_run(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "transform.h5").write_text("of yesterday")
+    words = [*command(pair, tmp_path / "out"), "--overwrite"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        for line in run.stdout:
+            if json.loads(line).get("stage") == "writing":
+                break
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / "transform.h5").read_text() == "of yesterday"
+
+
+@pytest.mark.parametrize("most", [10_000, 200_000])
+def test_a_full_disk_is_one_sentence_and_nothing_half_written(
+    most: int, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run = subprocess.run(
+        command(pair, tmp_path / "out"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+    )
+    assert run.returncode == 2, run.stderr
+    (sentence,) = [line for line in run.stderr.splitlines() if line.startswith("dsir: ")]
+    assert "Traceback" not in run.stderr
+    assert "full" in sentence or "large" in sentence, sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_worker_protocol_ends_with_the_result(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    run = subprocess.run(command(pair, tmp_path / "out"), capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    *steps, last = [json.loads(line) for line in run.stdout.splitlines()]
+    assert all(set(step) == {"stage", "fraction", "message"} for step in steps)
+    fractions = [step["fraction"] for step in steps]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert last["result"] == str(tmp_path / "out")
+    found = {file.name for file in (tmp_path / "out").iterdir() if not file.name.startswith(".")}
+    assert found == {"displacement.nii.gz", "transform.h5", "inverse.h5", "warped.nii.gz", "report.json", "preview.png"}
