@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def read(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
             raise DsirError(f"{path} holds complex numbers; write the magnitude first.")
         values = np.asanyarray(file.dataobj)
     except nib.filebasedimages.ImageFileError:
+        if _is_cut_gzip(path):
+            raise DsirError(f"{path} is damaged: the file ends early or its compression is broken.") from None
         raise DsirError(f"{path} is not a NIfTI image, whatever its name says.") from None
     except (EOFError, zlib.error, OSError, ValueError) as error:
         if isinstance(error, PermissionError):
@@ -64,6 +67,19 @@ def write(path: Path, values: np.ndarray, affine: np.ndarray, *, intent: str = "
     file.set_sform(affine, code=1)
     file.set_qform(affine, code=1)
     nib.save(file, path)
+
+
+def _is_cut_gzip(path: Path) -> bool:
+    """Whether a file begins as gzip and breaks off even before an image's header is whole."""
+    with path.open("rb") as file:
+        if file.read(2) != b"\x1f\x8b":
+            return False
+    try:
+        with gzip.open(path) as file:
+            file.read(1024)
+    except (EOFError, zlib.error, OSError):
+        return True
+    return False
 
 
 def _sheared(affine: np.ndarray) -> bool:
