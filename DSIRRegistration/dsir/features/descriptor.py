@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
 
 from ..errors import DsirError
+from .dsir import Dsir
+from .masrnet import MasrNetSettings
 from .mind import Mind
+from .weights import manifest, read_weights, shipped
 
 
 @runtime_checkable
@@ -41,9 +45,20 @@ class Descriptor(Protocol):
 def load_descriptor(name: str, device: str | torch.device = "cpu") -> Descriptor:
     """A descriptor by name.
 
+    Args:
+        name: ``"mind"``; a shipped model such as ``"dsir"``; ``"cnn"``: the same network untrained; or the path of a
+            ``.safetensors`` file that training wrote.
+
     Raises:
         DsirError: no descriptor has this name, or its weights are damaged.
     """
     if name == "mind":
         return Mind()
-    raise DsirError(f"There is no descriptor named '{name}'; choose one of: mind.")
+    if name == "cnn":
+        return Dsir.untrained(MasrNetSettings())
+    if name in (models := manifest()):
+        return Dsir.trained(shipped(name), name=name, device=device)
+    if name.endswith(".safetensors"):
+        return Dsir.trained(read_weights(Path(name)), name=Path(name).stem, device=device)
+    known = ", ".join(["mind", "cnn", *models])
+    raise DsirError(f"There is no descriptor named '{name}'; choose one of: {known}.")

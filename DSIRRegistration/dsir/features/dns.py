@@ -79,10 +79,8 @@ def dns_plain(volume: torch.Tensor, settings: DnsSettings) -> torch.Tensor:
     size = volume.shape[2:]
 
     def at(offset: Offset) -> torch.Tensor:
-        for axis, (n, step) in enumerate(zip(size, offset, strict=True)):
-            values = padded if axis == 0 else values
-            values = values.narrow(axis + 2, reach + step - patch, n + 2 * patch)
-        return values
+        start = [reach + step - patch for step in offset]
+        return _window(padded, start, [n + 2 * patch for n in size])
 
     layouts = []
     for radius in settings.radii:

@@ -11,9 +11,9 @@ SAMPLES = 200_000
 def normalise(volume: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
     """Intensities as a share of their own robust range: (x - low) / (high - low), clamped to [-0.5, 1.5].
 
-    ``low`` and ``high`` are the 0.5 and 99.5 percentiles inside the body (``mask``, or every voxel that differs from the
-    most frequent value: padding and air). Units, rescale slopes and outliers such as metal drop out; the sign and shape of
-    the contrast do not matter to self-similarity, so no modality is asked for.
+    ``low`` and ``high`` are the 0.5 and 99.5 percentiles inside the body (``mask``, or every voxel above the padding
+    value). Units, rescale slopes and outliers such as metal drop out; the sign and shape of the contrast do not matter
+    to self-similarity, so no modality is asked for.
 
     Args:
         volume: (I, J, K), finite.

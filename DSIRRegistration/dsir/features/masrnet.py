@@ -1,0 +1,190 @@
+"""MASR-Net: a volume of any modality to the deep structural representation of every voxel (Mok et al., CVPR 2024).
+
+    intensities -> [self-similarity of the image] -> encoder-decoder, stride 8 -> F
+                -> DNS of F -> squeezing   (the paper)   or   a 3x3x3 convolution   ("direct")   -> unit vectors
+
+Every point the paper leaves open, and every one where measurement led us elsewhere, is a field of
+:class:`MasrNetSettings`; :meth:`MasrNetSettings.paper` is the published configuration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .dns import DnsSettings, box_mean, dns
+from .squeeze import Squeeze
+
+
+@dataclass(frozen=True)
+class MasrNetSettings:
+    """Shape of the network.
+
+    Attributes:
+        input: ``"intensity"`` [P] or ``"dns"``: the self-similarity of the image itself, which is contrast-free before
+            anything is learned (measured: training starts far ahead).
+        input_dns: relations of the image when ``input`` is ``"dns"``.
+        local_contrast: radii in voxels of boxes; for each, one more input channel (x - mean) / deviation in that box.
+            It tells which distant regions are equally bright, what relations of a few voxels cannot.
+        widths: channels at resolution 1, 1/2, 1/4, 1/8 [R: 8, 16, 32, 64].
+        depth: further residual blocks at each of these resolutions on the way down (0: none [R]).
+        features: channels of F [R: 4].
+        head: ``"dns"``: self-similarity of F, then squeezing [P]; ``"direct"``: a 3x3x3 convolution of F.
+        feature_dns: relations of F when ``head`` is ``"dns"``.
+        embedding: channels after the linear squeezing [R: 24].
+        channels: length of the output vectors [R: 24].
+        slope: negative slope of LeakyReLU.
+    """
+
+    input: str = "dns"
+    input_dns: DnsSettings = field(default_factory=lambda: DnsSettings(radii=(1, 2), floor=1e-6))
+    local_contrast: tuple[int, ...] = (4, 10)
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    depth: tuple[int, ...] = (0, 0, 1, 1)
+    features: int = 16
+    head: str = "direct"
+    feature_dns: DnsSettings = field(default_factory=lambda: DnsSettings(radii=(1, 2), floor=1e-4))
+    embedding: int = 24
+    channels: int = 24
+    slope: float = 0.1
+
+    @staticmethod
+    def paper() -> MasrNetSettings:
+        """The published network as METHOD.md has it: raw intensities, F of 4 channels, DNS of F, 24 channels out."""
+        return MasrNetSettings(
+            input="intensity", local_contrast=(), widths=(8, 16, 32, 64), depth=(0, 0, 0, 0), features=4, head="dns",
+            slope=0.2,
+        )
+
+    @property
+    def stride(self) -> int:
+        """Largest stride; positions differing by a multiple of it see the very same arithmetic."""
+        return 2 ** (len(self.widths) - 1)
+
+    @property
+    def margin(self) -> int:
+        """Voxels on each side that one output voxel can depend on, rounded up to whole strides.
+
+        The image's relations and the boxes come first; then, at resolution 1/s, every 3x3x3 convolution reaches s voxels,
+        blurring s on the way down and trilinear interpolation 2 s on the way up.
+        """
+        reach = max([self.input_dns.margin if self.input == "dns" else 0, *self.local_contrast])
+        levels = len(self.widths)
+        for level in range(levels):
+            scale = 2**level
+            down = (2 if level else 1) + 2 * self.depth[level] + (1 if level == levels - 1 else 0)
+            up = 1 if level < levels - 1 else 0
+            reach += scale * (down + up) + (scale // 2 + scale if level else 0)
+        reach += 1 + (self.feature_dns.margin + 2 if self.head == "dns" else 1)
+        return -(-reach // self.stride) * self.stride
+
+
+class Conv(nn.Sequential):
+    """3x3x3 convolution and LeakyReLU."""
+
+    def __init__(self, inside: int, outside: int, slope: float) -> None:
+        conv = nn.Conv3d(inside, outside, 3, padding=1)
+        nn.init.kaiming_normal_(conv.weight, a=slope, nonlinearity="leaky_relu")
+        nn.init.zeros_(conv.bias)
+        super().__init__(conv, nn.LeakyReLU(slope, inplace=True))
+
+
+class Residual(nn.Module):
+    """x + two convolutions; the second starts at zero, so that a fresh block changes nothing."""
+
+    def __init__(self, channels: int, slope: float) -> None:
+        super().__init__()
+        self.first = Conv(channels, channels, slope)
+        self.second = nn.Conv3d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.second(self.first(x))
+
+
+class BlurPool(nn.Module):
+    """Binomial blur, then every second voxel [P] (Zhang 2019): keeps what is learned equivariant under shifts.
+
+    Written as a dense convolution with a diagonal kernel: matrix units run it ten times faster than a grouped one.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        line = torch.tensor([0.25, 0.5, 0.25])
+        kernel = line[:, None, None] * line[:, None] * line
+        self.register_buffer("kernel", torch.eye(channels)[:, :, None, None, None] * kernel, persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.conv3d(x, self.kernel.to(x.dtype), stride=2, padding=1)
+
+
+class MasrNet(nn.Module):
+    """The network; (N, 1, I, J, K) normalised intensities to (N, channels, I, J, K) unit vectors."""
+
+    def __init__(self, settings: MasrNetSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        widths, slope = settings.widths, settings.slope
+        inside = (settings.input_dns.relations if settings.input == "dns" else 1) + len(settings.local_contrast)
+        self.stem = self._level(inside, widths[0], settings.depth[0])
+        self.down, self.encode = nn.ModuleList(), nn.ModuleList()
+        for level in range(1, len(widths)):
+            self.down.append(nn.Sequential(BlurPool(widths[level - 1]), Conv(widths[level - 1], widths[level - 1], slope)))
+            self.encode.append(self._level(widths[level - 1], widths[level], settings.depth[level]))
+        self.bottom = Conv(widths[-1], widths[-1], slope)
+        self.decode = nn.ModuleList(
+            Conv(widths[level + 1] + widths[level], widths[level], slope) for level in reversed(range(len(widths) - 1))
+        )
+        self.features = nn.Conv3d(widths[0], settings.features, 3, padding=1)
+        if settings.head == "dns":
+            self.head = Squeeze(settings.features, settings.feature_dns, settings.embedding, settings.channels, slope)
+        else:
+            self.head = nn.Sequential(
+                nn.LeakyReLU(slope), nn.Conv3d(settings.features, settings.channels, 3, padding=1)
+            )
+        self.to(memory_format=torch.channels_last_3d)
+
+    def _level(self, inside: int, outside: int, depth: int) -> nn.Sequential:
+        blocks = [Residual(outside, self.settings.slope) for _ in range(depth)]
+        return nn.Sequential(Conv(inside, outside, self.settings.slope), *blocks)
+
+    def prepare(self, volume: torch.Tensor) -> torch.Tensor:
+        """The fixed, contrast-free input channels of (N, 1, I, J, K); nothing here is learned."""
+        parts = []
+        if self.settings.input == "dns":
+            parts.append(2 * dns(volume, self.settings.input_dns)[:, 0] - 1)
+        else:
+            parts.append(volume)
+        parts += [local_contrast(volume, radius) for radius in self.settings.local_contrast]
+        return torch.cat(parts, 1)
+
+    def forward(self, volume: torch.Tensor) -> torch.Tensor:
+        size, stride = volume.shape[2:], self.settings.stride
+        pads = [(-n) % stride for n in size]
+        if any(pads):
+            volume = F.pad(volume, [0, pads[2], 0, pads[1], 0, pads[0]], mode="replicate")
+        with torch.no_grad():
+            x = self.prepare(volume).contiguous(memory_format=torch.channels_last_3d)
+        x = self.stem(x.to(self.features.weight.dtype) if not torch.is_autocast_enabled("cpu") else x)
+        skips = [x]
+        for down, encode in zip(self.down, self.encode, strict=True):
+            x = encode(down(x))
+            skips.append(x)
+        x = self.bottom(skips.pop())
+        for decode in self.decode:
+            x = F.interpolate(x, scale_factor=2, mode="trilinear", align_corners=False)
+            x = decode(torch.cat([x, skips.pop().to(x.dtype)], 1))
+        x = self.head(self.features(x))
+        return F.normalize(x[:, :, : size[0], : size[1], : size[2]].float(), dim=1, eps=1e-6)
+
+
+def local_contrast(volume: torch.Tensor, radius: int, floor: float = 1e-3) -> torch.Tensor:
+    """(x - mean) / (deviation + floor) within a box of ``radius`` voxels, edges repeated; clamped to [-4, 4]."""
+    padded = F.pad(volume, [radius] * 6, mode="replicate")
+    mean = box_mean(padded, radius)
+    deviation = (box_mean(padded * padded, radius) - mean * mean).clamp_(min=0).sqrt_()
+    return ((volume - mean) / (deviation + floor)).clamp_(-4, 4)

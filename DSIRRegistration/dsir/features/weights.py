@@ -1,0 +1,87 @@
+"""Trained weights on disk: a safetensors file that knows its network, and a manifest that knows its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from ..errors import DsirError
+from .dns import DnsSettings
+from .masrnet import MasrNetSettings
+
+MODELS = Path(__file__).resolve().parents[2] / "Resources" / "Models"
+"""Where the shipped weights and ``models.json`` lie."""
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A network's tensors, its shape, and where it came from (steps, seed, hours, spacing in mm)."""
+
+    tensors: dict[str, torch.Tensor]
+    settings: MasrNetSettings
+    provenance: dict[str, object]
+    sha256: str
+
+
+def write_weights(path: Path, network: nn.Module, settings: MasrNetSettings, provenance: dict[str, object]) -> None:
+    """Write a network's state as 16-bit floats (measured: figures do not change) with settings in the header."""
+    tensors = {k: v.detach().cpu().to(torch.float16).contiguous() for k, v in network.state_dict().items()}
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata={"network": json.dumps(asdict(settings)), "provenance": json.dumps(provenance)})
+    os.replace(partial, path)
+
+
+def read_weights(path: Path, sha256: str | None = None) -> Weights:
+    """Read weights; if ``sha256`` is given, only those very bytes.
+
+    Raises:
+        DsirError: the file is missing, altered or no weights of this project.
+    """
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DsirError(f"The network weights {path} cannot be read: {error.strerror}.") from error
+    if sha256 is not None and digest != sha256:
+        raise DsirError(
+            f"The network weights {path.name} are not the ones this version ships with (SHA-256 {digest[:12]}..., "
+            f"expected {sha256[:12]}...); install the extension again."
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - no iterator
+        settings = settings_from(json.loads(metadata["network"]))
+        provenance = json.loads(metadata["provenance"])
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise DsirError(f"{path.name} holds no weights of a MASR-Net: {error}") from error
+    return Weights(tensors, settings, provenance, digest)
+
+
+def settings_from(plain: dict) -> MasrNetSettings:
+    """Settings as they were before JSON made lists of tuples."""
+    fields = dict(plain)
+    for key in ("input_dns", "feature_dns"):
+        fields[key] = DnsSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields[key].items()})
+    return MasrNetSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+
+
+def manifest() -> dict[str, dict]:
+    """The shipped models: name to {"file", "sha256", ...}; empty where none ship."""
+    path = MODELS / "models.json"
+    if not path.exists():
+        return {}
+    return json.loads(path.read_text())["models"]
+
+
+def shipped(name: str) -> Weights:
+    """The shipped weights of this name, hash checked."""
+    entry = manifest()[name]
+    return read_weights(MODELS / entry["file"], entry["sha256"])

@@ -1,0 +1,61 @@
+"""What scanners do to a picture: shading, blur, thick slices, noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from ..sampling import gaussian_blur
+from .draws import chance, normal, uniform
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """Largest strengths; each view draws its own.
+
+    Attributes:
+        bias: standard deviation of the logarithm of the shading.
+        blur: voxels, standard deviation of the Gaussian.
+        thickness: factor by which one axis is sampled more coarsely (a third of the views).
+        noise: standard deviation as a share of the range of intensities.
+    """
+
+    bias: float = 0.3
+    blur: float = 0.9
+    thickness: float = 2.5
+    noise: float = 0.07
+
+
+def degrade(image: torch.Tensor, settings: Degradation, generator: torch.Generator) -> torch.Tensor:
+    """(n, n, n) intensities, degraded at random."""
+    span = float(image.max() - image.min())
+    if chance(0.6, generator):
+        strength = uniform(0, settings.bias, generator)
+        image = image * torch.exp(strength * smooth_field(image.shape, 4, generator))
+    if chance(0.5, generator):
+        image = gaussian_blur(image[None], uniform(0.3, settings.blur, generator))[0]
+    if chance(0.33, generator):
+        image = _thick(image, uniform(1.3, settings.thickness, generator), generator)
+    if chance(0.75, generator):
+        amount = settings.noise * span * uniform(0, 1, generator) ** 2
+        image = image + amount * normal(image.shape, generator)
+    return image
+
+
+def _thick(image: torch.Tensor, factor: float, generator: torch.Generator) -> torch.Tensor:
+    """Average along one axis to slices ``factor`` times thicker, and interpolate back."""
+    axis = int(torch.randint(0, 3, (1,), generator=generator))
+    sigmas = [0.4 * factor if a == axis else 0.0 for a in range(3)]
+    size = list(image.shape)
+    coarse = list(size)
+    coarse[axis] = max(2, round(size[axis] / factor))
+    thin = F.interpolate(gaussian_blur(image[None], sigmas)[None], size=coarse, mode="trilinear", align_corners=True)
+    return F.interpolate(thin, size=size, mode="trilinear", align_corners=True)[0, 0]
+
+
+def smooth_field(shape: torch.Size | tuple[int, ...], points: int, generator: torch.Generator) -> torch.Tensor:
+    """(n, n, n) a smooth random field of unit deviation, from ``points`` control points along each axis."""
+    control = normal((1, 1, points, points, points), generator)
+    return F.interpolate(control, size=tuple(shape), mode="trilinear", align_corners=True)[0, 0]

@@ -1,0 +1,39 @@
+"""The live log of a training run: one CSV line and TensorBoard scalars every few steps."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+COLUMNS = ("step", "seconds", "loss", "hits", "learning_rate", "steps_per_second")
+
+
+class TrainingLog:
+    """Appends to ``log.csv`` and, where TensorBoard is installed, to ``tensorboard/``."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "log.csv"
+        fresh = not path.exists()
+        self._file = path.open("a", newline="")
+        self._csv = csv.writer(self._file)
+        if fresh:
+            self._csv.writerow(COLUMNS)
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:  # an extra of the project: the CSV holds the same numbers
+            self._board = None
+        else:
+            self._board = SummaryWriter(str(folder / "tensorboard"))
+
+    def write(self, **values: float) -> None:
+        """One line; ``values`` has all of :data:`COLUMNS`."""
+        self._csv.writerow([f"{values[name]:.6g}" for name in COLUMNS])
+        self._file.flush()
+        if self._board:
+            for name in COLUMNS[2:]:
+                self._board.add_scalar(name, values[name], int(values["step"]))
+
+    def close(self) -> None:
+        self._file.close()
+        if self._board:
+            self._board.close()
