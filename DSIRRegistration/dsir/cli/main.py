@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import Cancelled, DsirError
-from . import apply, features, register, train
+from . import apply, demo, evaluate, features, register, train
 from .command import Command
 from .screen import screen
 from .signals import stoppable
@@ -24,7 +24,9 @@ COMMANDS: tuple[Command, ...] = (
     register.COMMAND,
     apply.COMMAND,
     features.COMMAND,
+    evaluate.COMMAND,
     train.COMMAND,
+    demo.COMMAND,
 )
 
 DONE, OUR_FAULT, YOUR_TURN, STOPPED = 0, 1, 2, 130
@@ -60,7 +62,7 @@ def build_parser() -> Parser:
     for command in COMMANDS:
         word = words.add_parser(
             command.name,
-            usage=f"dsir {command.name} {command.usage} [options]",
+            usage=" ".join(f"dsir {command.name} {command.usage} [options]".split()),
             help=command.summary,
             description=command.description,
             epilog=f"example:\n  {command.example}",

@@ -1,0 +1,136 @@
+"""``dsir evaluate``: how good is this transform."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import DsirError
+from ..progress import Progress
+from .command import Command, Outcome
+from .options import TRANSFORM_KINDS, add_machine, add_overwrite, check_output_file, millimetres, use_threads
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    mapping = parser.add_mutually_exclusive_group(required=True)
+    mapping.add_argument("--displacement", type=Path, metavar="FILE", help="displacement.nii.gz of dsir register")
+    mapping.add_argument("--transform", "-t", type=Path, metavar="FILE", help=f"fixed to moving ({TRANSFORM_KINDS})")
+    known = parser.add_argument_group("what is known")
+    known.add_argument("--fixed-labels", type=Path, metavar="LABELS", help="label map on the fixed scan")
+    known.add_argument("--moving-labels", type=Path, metavar="LABELS", help="the same values on the moving scan")
+    known.add_argument("--names", type=Path, metavar="FILE.csv", help="names of the labels, columns value,name")
+    known.add_argument(
+        "--landmarks", type=Path, metavar="FILE.csv", help="paired points, columns fx,fy,fz,mx,my,mz (RAS mm)"
+    )
+    known.add_argument("--truth", type=Path, metavar="FILE", help="the true displacement field, RAS mm")
+    known.add_argument("--truth-mask", type=Path, metavar="MASK", help="where its errors count")
+    known.add_argument(
+        "--tolerance", type=millimetres, default=2.0, metavar="MM", help="of the surface Dice (default: 2 mm)"
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--json", nargs="?", const="-", metavar="FILE", help="JSON instead of the table, or into FILE beside it"
+    )
+    add_overwrite(output)
+    add_machine(parser)
+
+
+def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
+    target = None if arguments.json in (None, "-") else Path(arguments.json)
+    if target:
+        check_output_file(target, (), overwrite=arguments.overwrite)
+    progress("reading", 0.0, "loading the engine")
+    use_threads(arguments.threads)
+    from ..evaluation.measure import measure
+    from ..evaluation.metrics import read_landmarks
+    from ..files.images import read_labels, read_mask
+    from ..files.transforms import read_displacement_nifti, read_transform
+    from ..report import write_report
+
+    transform = read_transform(arguments.displacement or arguments.transform)
+    truth = read_displacement_nifti(arguments.truth) if arguments.truth else None
+    known: dict[str, Any] = {
+        "fixed_labels": read_labels(arguments.fixed_labels) if arguments.fixed_labels else None,
+        "moving_labels": read_labels(arguments.moving_labels) if arguments.moving_labels else None,
+        "landmarks": read_landmarks(arguments.landmarks) if arguments.landmarks else None,
+        "truth": truth,
+        "truth_mask": read_mask(arguments.truth_mask, truth.lattice) if truth and arguments.truth_mask else None,
+        "names": _read_names(arguments.names) if arguments.names else None,
+    }
+    progress("measuring", 0.3, "measuring")
+    found = measure(transform, **known, tolerance_mm=arguments.tolerance)
+    progress("measuring", 1.0, "done")
+    if target:
+        write_report(target, found)
+    lines = (json.dumps(found, indent=2),) if arguments.json == "-" else table(found, arguments.tolerance)
+    return Outcome(target.resolve() if target else None, tuple(lines), {"measures": found})
+
+
+def table(found: dict[str, Any], tolerance: float) -> list[str]:
+    """What was measured, as lines of aligned columns; before is doing nothing."""
+    rows: list[Sequence[str]] = []
+    if "labels" in found:
+        rows.append(("label", "Dice", "HD95 mm", "surface mm", f"surface Dice {tolerance:g} mm"))
+        keys = ("dice", "hd95_mm", "surface_distance_mm", "surface_dice")
+        for label in found["labels"].values():
+            rows.append((label["name"], *(_pair(label["before"][key], label["after"][key]) for key in keys)))
+        dice = found["dice"]
+        rows.append(("mean", _pair(dice["before"]["mean"], dice["after"]["mean"])))
+        rows.append(("worst 30 %", _pair(dice["before"]["worst30"], dice["after"]["worst30"])))
+    for name, title in (("landmarks", "landmark error"), ("end_point_error", "end-point error")):
+        if name in found:
+            rows += (
+                [(), (title, "mean mm", "worst 30 % mm", "largest mm")]
+                if rows
+                else [(title, "mean mm", "worst 30 % mm", "largest mm")]
+            )
+            before, after = found[name]["before"], found[name]["after"]
+            rows.append(
+                (f"{after['count']} points", *(_pair(before[k], after[k]) for k in ("mean", "worst30", "largest")))
+            )
+    lines = align(rows)
+    if "field" in found:
+        field = found["field"]
+        said = f"folds {field['folds']} of {field['voxels']} voxels, smallest det J {field['smallest']:.3f}"
+        lines += [*([""] if lines else []), f"{said}, SD log J {field['sd_log_j']:.3f}"]
+    return lines
+
+
+def _pair(before: float | None, after: float | None) -> str:
+    return " -> ".join(
+        "-" if value is None else f"{value:.3f}" if value < 1 else f"{value:.2f}" for value in (before, after)
+    )
+
+
+def align(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as lines, columns below each other."""
+    widths = [max(len(row[n]) for row in rows if len(row) > n) for n in range(max(map(len, rows), default=0))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in rows]
+
+
+def _read_names(path: Path) -> dict[int, str]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return {int(row["value"]): row["name"].strip() for row in csv.DictReader(file)}
+    except OSError as error:
+        raise DsirError(f"{path} cannot be read: {error.strerror}.") from None
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise DsirError(f"{path} needs the columns value,name with whole numbers for values.") from None
+
+
+COMMAND = Command(
+    name="evaluate",
+    summary="measure a transform against labels, landmarks or a known field",
+    description="""\
+Measure a transform against what is known: label maps of both scans (Dice, 95 % Hausdorff distance, mean surface
+distance, surface Dice), paired landmarks, or the true displacement field; and count its folds. Each figure stands
+beside that of doing nothing. Definitions are those of Learn2Reg (Hering et al., IEEE TMI 2023).""",
+    usage="--displacement FILE [--fixed-labels LABELS --moving-labels LABELS] [--landmarks FILE.csv]",
+    example="dsir evaluate --displacement result/displacement.nii.gz --fixed-labels a.nii.gz --moving-labels b.nii.gz",
+    arguments=_arguments,
+    run=_run,
+)
