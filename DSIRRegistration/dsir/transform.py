@@ -106,7 +106,7 @@ def _then_linear(field: DisplacementField, linear: Linear) -> DisplacementField:
     if not field.vectors.any():
         return moved
 
-    matrix = torch.as_tensor(linear.matrix[:3, :3], dtype=torch.float32)
+    matrix = torch.tensor(linear.matrix[:3, :3], dtype=torch.float32)
     return DisplacementField(moved.vectors + torch.einsum("rc,cijk->rijk", matrix, field.vectors), field.lattice)
 
 
