@@ -9,11 +9,12 @@ from ..progress import Progress
 from ..registration.settings import RegistrationSettings
 from .command import Command, Outcome
 from .options import (
-    DESCRIPTORS,
+    DESCRIPTOR_KINDS,
     IMAGE_KINDS,
     add_machine,
     add_overwrite,
     check_output_file,
+    device_from,
     millimetres,
     use_threads,
 )
@@ -27,7 +28,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mask", type=Path, metavar="MASK", help="the body (above zero); found by itself otherwise")
     parser.add_argument("--out", "-o", required=True, type=Path, metavar="FILE.nii.gz", help="the file to write")
     parser.add_argument(
-        "--descriptor", choices=DESCRIPTORS, help="which representation (default: that of dsir register)"
+        "--descriptor",
+        metavar="NAME",
+        default=RegistrationSettings().descriptor,
+        help=f"{DESCRIPTOR_KINDS} (default: {RegistrationSettings().descriptor})",
     )
     parser.add_argument(
         "--spacing",
@@ -48,7 +52,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..files.images import read_image, read_mask, write_features
     from ..image import Image
 
-    descriptor = load_descriptor(arguments.descriptor or RegistrationSettings().descriptor)
+    descriptor = load_descriptor(arguments.descriptor, device_from(arguments.device))
     progress("reading", 0.1, "reading the image")
     image = read_image(arguments.input)
     mask = read_mask(arguments.mask, image.lattice) if arguments.mask else body_mask(image)

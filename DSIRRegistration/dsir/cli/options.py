@@ -11,9 +11,11 @@ from typing import Any
 from ..errors import DsirError
 from ..registration.settings import PRESETS, RegistrationSettings, preset
 
-DESCRIPTORS = ("dsir", "mind")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
+DESCRIPTOR_KINDS = (
+    "dsir (learned), mind (self-similarity), cnn (the untrained network), or weights that dsir train wrote"
+)
 IMAGE_KINDS = "NIfTI, NRRD, MHA, or a folder with one DICOM series"
 TRANSFORM_KINDS = ".h5, .tfm, or a displacement field as .nii.gz or .nrrd"
 
@@ -43,8 +45,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--descriptor",
-        choices=DESCRIPTORS,
-        help=f"what is compared: learned structure (dsir) or self-similarity (mind) (default: {default.descriptor})",
+        metavar="NAME",
+        help=f"how the scans are compared: {DESCRIPTOR_KINDS} (default: {default.descriptor})",
     )
     group.add_argument("--seed", type=int, metavar="N", help=f"of every random choice (default: {default.seed})")
 
@@ -89,6 +91,22 @@ def use_threads(threads: int | None) -> None:
         import torch
 
         torch.set_num_threads(threads)
+
+
+def device_from(name: str | None) -> str:
+    """The device of that name; the best there is for ``"auto"`` or None.
+
+    Raises:
+        DsirError: this machine has no such device.
+    """
+    import torch
+
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name in (None, "auto"):
+        return next(device for device in ("cuda", "mps", "cpu") if present[device])
+    if not present[name]:
+        raise DsirError(f"This machine has no {name} device that PyTorch can use; use --device cpu.")
+    return name
 
 
 def count(text: str) -> int:
