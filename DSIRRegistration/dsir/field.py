@@ -45,7 +45,7 @@ class DisplacementField:
     @staticmethod
     def from_index(displacement: torch.Tensor, lattice: Lattice) -> DisplacementField:
         """A displacement in voxels along the lattice's own axes (3, I, J, K) as RAS mm."""
-        matrix = torch.as_tensor(lattice.affine[:3, :3], dtype=displacement.dtype, device=displacement.device)
+        matrix = torch.tensor(lattice.affine[:3, :3], dtype=displacement.dtype, device=displacement.device)
         return DisplacementField(torch.einsum("rc,cijk->rijk", matrix, displacement), lattice)
 
     def to_index(self) -> torch.Tensor:
