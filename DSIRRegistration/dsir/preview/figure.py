@@ -1,4 +1,4 @@
-"""The picture beside every result: fixed, moving, warped, both interleaved, volume change, deformed grid."""
+"""The picture beside every result: fixed, moving, warped, outlines, volume change, deformed grid."""
 
 from __future__ import annotations
 

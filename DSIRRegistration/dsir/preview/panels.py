@@ -14,12 +14,10 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from ..field import DisplacementField
 from ..image import Image
 from ..transform import Linear, Transform
+from .edges import outlines
 from .planes import Plane, look
 
-WARM = np.array([1.0, 0.87, 0.68])
-COOL = np.array([0.80, 0.92, 1.0])
-"""Tints that tell the two images apart where they are interleaved."""
-
+OUTLINE = np.array([1.0, 0.72, 0.25])
 VOLUME_CHANGE = LinearSegmentedColormap.from_list(
     "volume change", ["#7fd6ff", "#2f8fd8", "#1d4a7d", "#23262d", "#8a4a17", "#e08a2c", "#ffd98a"]
 )
@@ -52,22 +50,18 @@ class Grey:
 
 
 @dataclass(frozen=True)
-class Checkerboard:
-    """Two images interleaved, each in a tint of its own."""
+class Outlined:
+    """An image with the outlines of another one on it: what was one must lie on what is the other."""
 
     heading: str
-    first: Sequence[np.ndarray]
-    second: Sequence[np.ndarray]
-    square: float
-    pixels: Sequence[float]
+    pictures: Sequence[np.ndarray]
+    outlines: Sequence[np.ndarray]
 
     def paint(self, axes: Axes, row: int) -> None:
-        """Squares of ``square`` mm."""
-        step = self.square / self.pixels[row]
-        rows, columns = self.first[row].shape
-        odd = (np.arange(rows)[:, None] // step + np.arange(columns)[None] // step) % 2 == 1
-        picture = np.where(odd[..., None], self.second[row][..., None] * WARM, self.first[row][..., None] * COOL)
-        axes.imshow(np.nan_to_num(picture), aspect="auto", interpolation="nearest")
+        """Grey values 0..1, a little dimmed, and thin lines."""
+        picture = np.repeat(0.85 * np.nan_to_num(self.pictures[row])[..., None], 3, axis=-1)
+        picture[self.outlines[row]] = OUTLINE
+        axes.imshow(picture, aspect="auto", interpolation="antialiased")
 
 
 @dataclass(frozen=True)
@@ -132,6 +126,7 @@ def columns(
     inside = [look(Image(body.float().cpu(), fixed.lattice), plane.points) > 0.5 for plane in planes]
     window = _window(warped, inside)
     still, before, warped = _grey(still, _window(still, inside)), _grey(before, window), _grey(warped, window)
+    drawn = [outlines(p, plane.pixel, i) for p, plane, i in zip(still, planes, inside, strict=True)]
     determinants = [_determinant(displacement, plane.points) for plane in planes]
     largest = max(max(plane.size) for plane in planes)
     spacing = GRID if largest < 300 else 2 * GRID
@@ -139,7 +134,7 @@ def columns(
         Grey("fixed", still),
         Grey(heading, before),
         Grey("warped", warped),
-        Checkerboard("fixed and warped", still, warped, _round(largest / 8), [plane.pixel for plane in planes]),
+        Outlined("outlines of fixed on warped", warped, drawn),
         Jacobian("volume change (det J)", determinants, inside, _limit(determinants, inside)),
         DeformedGrid(f"deformed grid ({spacing:g} mm)", still, _in_plane(planes, whereto), spacing),
     ]
@@ -198,7 +193,3 @@ def _limit(determinants: Sequence[np.ndarray], inside: Sequence[np.ndarray]) -> 
     values = np.concatenate([d[i] for d, i in zip(determinants, inside, strict=True)])
     spread = np.percentile(np.abs(np.log2(np.maximum(values, 1e-3))), 99) if values.size else 0.0
     return next((s for s in np.log2([1.25, 1.5, 2, 3]) if spread <= s), 2.0)
-
-
-def _round(length: float) -> float:
-    return next((n for n in (50, 40, 30, 25, 20, 15, 10, 5) if n <= length), 5)
