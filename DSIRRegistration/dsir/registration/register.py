@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
+from ..body import body_mask
+from ..errors import DsirError
+from ..features.descriptor import load_descriptor
 from ..field import DisplacementField
 from ..image import Image
+from ..jacobian import fold_report
 from ..lattice import Lattice
 from ..progress import Progress, silent
+from ..sampling import affine_grid, sample
 from ..transform import Linear, Transform
+from .align import align
+from .descent import descend
+from .discrete import discrete_search
+from .frame import Described, describe, reach_in_fixed, widened, working_lattice
+from .paper import descend_as_paper
 from .settings import RegistrationSettings
+from .taper import tapered
 
 
 @dataclass(frozen=True)
@@ -20,10 +35,11 @@ class RegistrationResult:
     """What a registration found.
 
     Attributes:
-        transform: fixed to moving; the parts are ``(residual field, linear[, initial])``.
+        transform: fixed to moving; the parts are ``(residual field, linear[, initial ...])``.
         settings: what it ran with.
-        report: JSON-ready facts: ``seconds`` by stage, ``similarity`` before and after, ``folds``, ``sd_log_j``,
-            ``coverage`` (share of the fixed body that has a counterpart in the moving image), ``warnings``.
+        report: JSON-ready facts: ``seconds`` by stage, ``similarity`` (mean cosine in the fixed body) before, after the
+            linear stage and at the end, ``folds``, ``smallest_determinant``, ``sd_log_j``, ``coverage`` (share of the
+            fixed body that has a counterpart in the moving image), ``lattice``, ``descriptor``, ``warnings``.
     """
 
     transform: Transform
@@ -56,14 +72,188 @@ def register(
         DsirError: the images share no space, hold nothing, or a setting is impossible.
     """
     settings = settings or RegistrationSettings()
-    progress("done", 1.0, "nothing to do yet")
-    return RegistrationResult(
-        Transform(
-            (
-                DisplacementField.identity(fixed.lattice),
-                *(initial.parts if initial else (Linear(torch.eye(4).numpy()),)),
-            )
-        ),
-        settings,
-        {},
+    with _repeatable(settings), torch.inference_mode():
+        return _register(fixed, moving, settings, fixed_mask, moving_mask, initial, progress)
+
+
+def _register(fixed, moving, settings, fixed_mask, moving_mask, initial, progress) -> RegistrationResult:
+    seconds: dict[str, float] = {}
+    warnings: list[str] = []
+    clock = time.perf_counter()
+
+    def lap(stage: str) -> None:
+        nonlocal clock
+        seconds[stage] = round(time.perf_counter() - clock, 3)
+        clock = time.perf_counter()
+
+    progress("prepare", 0.0, "finding the body in both images")
+    descriptor = load_descriptor(settings.descriptor, _device(settings.device))
+    fixed_mask, moving_mask = _mask(fixed, fixed_mask, "fixed"), _mask(moving, moving_mask, "moving")
+    lap("prepare")
+
+    alignment = align(
+        fixed,
+        moving,
+        fixed_mask,
+        moving_mask,
+        descriptor,
+        settings.linear,
+        initial=initial,
+        tell=lambda fraction, message: progress("linear", 0.03 + 0.27 * fraction, message),
     )
+    linear = Linear(alignment.matrix)
+    lap("linear")
+
+    progress("features", 0.3, f"describing both images ({descriptor.name})")
+    spacing = _spacing(fixed, moving, fixed_mask, settings)
+    lattice = working_lattice(fixed, fixed_mask, spacing=spacing, margin=16.0)
+    target = describe(descriptor, fixed, fixed_mask, lattice)
+    progress("features", 0.38, f"describing both images ({descriptor.name})")
+    pose = Transform((linear, *(initial.parts if initial else ())))
+    reach = widened(lattice, settings.discrete.capture / 2, reach_in_fixed(moving.lattice, pose))
+    source = describe(descriptor, moving, moving_mask, reach, pose)
+    if float((target.mask * _covered(target, source)).sum()) < 1:
+        raise DsirError(
+            "The two images share no space: nothing of the fixed body lies within the moving image. "
+            "Give an initial transform, or let the linear stage search (start 'auto')."
+        )
+    lap("features")
+
+    field = DisplacementField.identity(lattice)
+    if settings.discrete.enabled:
+        progress("discrete", 0.45, f"searching displacements up to {settings.discrete.capture:g} mm")
+        field = discrete_search(target, source, settings.discrete)
+        lap("discrete")
+
+    field = _descend(target, source, field, settings, progress)
+    lap("descent")
+
+    progress("finish", 0.95, "checking the field for folds")
+    residual = tapered(field, spacing=max(2 * spacing, 3.0))
+    # Undoing the linear part is a mapping too, so the start is measured on the very same descriptors.
+    undone = DisplacementField.from_affine(np.linalg.inv(alignment.matrix), lattice)
+    start, before, after = (_similarity(target, source, f) for f in (undone, None, residual))
+    if after < before:
+        # The search found nothing better than the linear alignment: that is then the honest answer.
+        warnings.append("The deformable stages did not raise the similarity; only the linear alignment is kept.")
+        residual, after = DisplacementField.identity(residual.lattice), before
+    folds = fold_report(residual)
+    coverage = float((target.mask * _covered(target, source)).sum() / target.mask.sum())
+    if coverage < 0.98:
+        warnings.append(
+            f"{100 * (1 - coverage):.0f} % of the fixed body lies outside the moving image's field of view; "
+            "there the field fades to the linear alignment and must not be trusted."
+        )
+    if after < LOW_SIMILARITY:
+        warnings.append(
+            f"The similarity after registration is only {after:.2f}: the registration has probably failed. "
+            "Check that both scans show the same region, or give an initial transform."
+        )
+    lap("finish")
+    report = {
+        "seconds": seconds,
+        "similarity": {"start": start, "linear": before, "end": after},
+        "linear": {"start": alignment.start, "matrix": alignment.matrix.tolist()},
+        "folds": folds.folds,
+        "smallest_determinant": folds.smallest,
+        "sd_log_j": folds.sd_log_j,
+        "coverage": coverage,
+        "lattice": {"shape": list(lattice.shape), "spacing_mm": spacing},
+        "descriptor": descriptor.identity,
+        "warnings": warnings,
+    }
+    progress("done", 1.0, f"similarity {start:.2f} to {after:.2f}, {folds.folds} folds")
+    parts = (residual, linear) if not linear.is_identity else (residual,)
+    return RegistrationResult(Transform((*parts, *(initial.parts if initial else ()))), settings, report)
+
+
+LOW_SIMILARITY = 0.15
+"""Mean cosine below which nothing was matched (unrelated scans reach about 0.1, our measurement)."""
+
+
+def _descend(
+    target: Described, source: Described, field: DisplacementField, settings: RegistrationSettings, progress: Progress
+) -> DisplacementField:
+    if settings.descent.method == "paper":
+        return descend_as_paper(
+            target,
+            source,
+            field,
+            settings.descent.paper,
+            lambda fraction, loss: progress("descent", 0.55 + 0.4 * fraction, f"loss {loss:.3f}"),
+        )
+    if settings.descent.method != "compositive":
+        raise DsirError(f"The descent method must be 'compositive' or 'paper', not {settings.descent.method!r}.")
+    done, total = 0, sum(level.iterations for level in settings.descent.levels)
+    for level in settings.descent.levels:
+        fine, other = target.on(level.spacing), source.on(level.spacing)
+
+        def tell(n: int, cost: float, done: int = done, level=level) -> None:
+            message = f"{level.spacing:g} mm, step {n + 1} of {level.iterations}, similarity {1 - cost / 2:.3f}"
+            progress("descent", 0.55 + 0.4 * (done + n) / total, message)
+
+        u, _ = descend(fine, other, field.on(fine.lattice).to_index(), level, tell)
+        field = DisplacementField.from_index(u, fine.lattice)
+        done += level.iterations
+    return field
+
+
+def _similarity(target: Described, source: Described, field: DisplacementField | None) -> float:
+    """Mean cosine over the fixed body; voxels without a counterpart count 0."""
+    index = affine_grid(target.lattice, source.lattice)
+    if field is not None:
+        index = index + field.on(target.lattice).to_index()
+    total = torch.zeros(target.mask.shape)
+    for a, b in zip(target.features, source.features, strict=True):
+        total.addcmul_(a, sample(b[None], index)[0])
+    return float((total * target.mask).sum() / target.mask.sum().clamp(min=1e-6))
+
+
+def _covered(target: Described, source: Described) -> torch.Tensor:
+    return sample(source.reach[None], affine_grid(target.lattice, source.lattice))[0]
+
+
+def _spacing(fixed: Image, moving: Image, mask: torch.Tensor, settings: RegistrationSettings) -> float:
+    """mm of the working lattice: as asked, but never finer than both images nor larger than may be."""
+    native = min(float(np.prod(image.lattice.spacing) ** (1 / 3)) for image in (fixed, moving))
+    spacing = max(settings.spacing, native)
+    while np.prod(working_lattice(fixed, mask, spacing=spacing, margin=16.0).shape) > settings.voxels:
+        spacing *= 1.05
+    return float(spacing)
+
+
+def _mask(image: Image, mask: torch.Tensor | None, name: str) -> torch.Tensor:
+    if mask is None:
+        return body_mask(image)
+    if tuple(mask.shape) != image.lattice.shape:
+        raise DsirError(
+            f"The {name} mask has the shape {tuple(mask.shape)}, the {name} image {image.lattice.shape}: "
+            "they must lie on one grid."
+        )
+    if not bool(mask.any()):
+        raise DsirError(f"The {name} mask is empty.")
+    return mask.bool()
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(name, False):
+        raise DsirError(f"The device {name!r} is not available here; use 'auto' or 'cpu'.")
+    return name
+
+
+@contextmanager
+def _repeatable(settings: RegistrationSettings) -> Iterator[None]:
+    """Seed and threads as asked, and as they were afterwards."""
+    threads = torch.get_num_threads()
+    state = torch.get_rng_state()
+    torch.manual_seed(settings.seed)
+    if settings.threads > 0:
+        torch.set_num_threads(settings.threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_rng_state(state)

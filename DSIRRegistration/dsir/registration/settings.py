@@ -6,37 +6,11 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from ..errors import DsirError
-
-
-@dataclass(frozen=True)
-class LinearSettings:
-    """The linear stage.
-
-    Attributes:
-        start: ``"auto"`` (the best of the others by similarity), ``"identity"``, ``"centre"`` (centres of mass of the
-            body masks) or ``"axes"`` (principal axes of the masks).
-        model: ``"none"``, ``"rigid"`` or ``"affine"``.
-        spacing: mm of the finest lattice it works on.
-    """
-
-    start: str = "auto"
-    model: str = "affine"
-    spacing: float = 4.0
-
-
-@dataclass(frozen=True)
-class DiscreteSettings:
-    """The discrete stage: coupled convex optimisation on a cost volume.
-
-    Attributes:
-        enabled: whether it runs.
-        grid: mm between control points.
-        capture: mm; the largest displacement looked for along each axis.
-    """
-
-    enabled: bool = True
-    grid: float = 8.0
-    capture: float = 40.0
+from .descent import Level
+from .discrete import DiscreteSettings
+from .linear import LinearSettings
+from .paper import PaperSettings
+from .solver import Stiffness
 
 
 @dataclass(frozen=True)
@@ -44,14 +18,15 @@ class DescentSettings:
     """The continuous stage.
 
     Attributes:
-        method: ``"compositive"`` (our own, diffeomorphic) or ``"paper"`` (Adam on a dense displacement, METHOD.md [R]).
-        spacings: mm of the lattice at each level, coarse to fine.
-        iterations: steps at each level.
+        method: ``"compositive"`` (our own, a diffeomorphism by construction) or ``"paper"`` (Adam on a dense
+            displacement, METHOD.md [R], with the fold guard behind it).
+        levels: of our own, coarse to fine.
+        paper: of the paper's.
     """
 
     method: str = "compositive"
-    spacings: tuple[float, ...] = (8.0, 4.0, 2.0)
-    iterations: tuple[int, ...] = (40, 30, 20)
+    levels: tuple[Level, ...] = (Level(spacing=4.0), Level(spacing=2.0))
+    paper: PaperSettings = field(default_factory=PaperSettings)
 
 
 @dataclass(frozen=True)
@@ -61,6 +36,8 @@ class RegistrationSettings:
     Attributes:
         preset: the name these settings began from.
         descriptor: ``"dsir"`` or ``"mind"``.
+        spacing: mm of the finest lattice that descriptors are computed on; never finer than both images.
+        voxels: the most that lattice may have; coarser spacing is used where it would have more.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         threads: CPU threads; 0 leaves torch's own choice.
         seed: of every random choice.
@@ -68,6 +45,8 @@ class RegistrationSettings:
 
     preset: str = "default"
     descriptor: str = "mind"
+    spacing: float = 2.0
+    voxels: int = 5_000_000
     device: str = "auto"
     threads: int = 0
     seed: int = 0
@@ -81,34 +60,70 @@ class RegistrationSettings:
 
     @staticmethod
     def from_json(values: dict[str, Any]) -> RegistrationSettings:
-        """Read what :meth:`to_json` wrote; unknown names are an error, missing ones keep their defaults."""
-        return _merge(RegistrationSettings(), values)
+        """Read what :meth:`to_json` wrote; missing names keep their defaults.
+
+        Raises:
+            DsirError: a name that no setting has, or a value of the wrong kind.
+        """
+        return _merged(RegistrationSettings(), values)
 
 
-def _merge(settings: Any, values: dict[str, Any]) -> Any:
+def _merged(settings: Any, values: dict[str, Any]) -> Any:
     known = {f.name: getattr(settings, f.name) for f in fields(settings)}
     changes: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:
             raise DsirError(f"There is no setting called {name!r}; known are: {', '.join(sorted(known))}.")
-        if is_dataclass(known[name]) and isinstance(value, dict):
-            value = _merge(known[name], value)
-        elif isinstance(known[name], tuple):
-            value = tuple(value)
-        changes[name] = value
+        changes[name] = _fitting(name, known[name], value)
     return replace(settings, **changes)
 
 
+def _fitting(name: str, default: Any, value: Any) -> Any:
+    """``value`` as the kind of thing that ``default`` is."""
+    if is_dataclass(default):
+        if isinstance(value, dict):
+            return _merged(default, value)
+    elif isinstance(default, tuple):
+        if isinstance(value, list | tuple):
+            return tuple(_fitting(name, default[0], v) for v in value)
+    elif isinstance(default, bool | str):
+        if isinstance(value, type(default)):
+            return value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        return type(default)(value)
+    raise DsirError(f"The setting {name!r} cannot be {value!r}.")
+
+
 def preset(name: str, **changes: Any) -> RegistrationSettings:
-    """The settings called ``name`` (``"fast"``, ``"default"``, ``"accurate"``, ``"paper"``), with changes on top."""
+    """The settings called ``name``, with changes on top.
+
+    Raises:
+        DsirError: no preset has this name.
+    """
     if name not in PRESETS:
         raise DsirError(f"There is no preset called {name!r}; known are: {', '.join(PRESETS)}.")
     return replace(PRESETS[name], **changes)
 
 
 PRESETS: dict[str, RegistrationSettings] = {
-    "fast": RegistrationSettings(preset="fast"),
+    "fast": RegistrationSettings(
+        preset="fast",
+        spacing=3.0,
+        descent=DescentSettings(levels=(Level(spacing=6.0, iterations=5), Level(spacing=3.0, iterations=5))),
+    ),
     "default": RegistrationSettings(),
-    "accurate": RegistrationSettings(preset="accurate"),
+    "accurate": RegistrationSettings(
+        preset="accurate",
+        spacing=1.5,
+        voxels=12_000_000,
+        descent=DescentSettings(
+            levels=(
+                Level(spacing=4.0, iterations=10),
+                Level(spacing=2.0, iterations=10),
+                Level(spacing=1.5, iterations=8, stiffness=Stiffness(bending=4.0)),
+            )
+        ),
+    ),
     "paper": RegistrationSettings(preset="paper", descent=DescentSettings(method="paper")),
 }
+"""``fast`` looks at 3 mm, ``default`` at 2 mm, ``accurate`` at 1.5 mm in more steps; ``paper`` descends as [R] does."""

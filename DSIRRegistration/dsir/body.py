@@ -1,0 +1,81 @@
+"""Where the patient is: a body mask found from the intensities alone.
+
+Without a mask air matches air (METHOD.md), so every stage looks only inside it. One rule serves CT, MR and
+skull-stripped or cropped scans: what is brighter than the background belongs, the largest piece stays, holes fill.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from .image import Image
+
+SMALLEST_SHARE = 0.02
+"""A mask below this share of the volume is taken as a failure of the rule, and the whole volume is used instead."""
+
+
+def body_mask(image: Image, *, spacing: float = 4.0) -> torch.Tensor:
+    """Find the body.
+
+    Works on a coarse copy (``spacing`` mm): the outline needs no more, and noise and thin tables vanish there.
+
+    Returns:
+        (I, J, K) bool on the image's own lattice. All true where no background can be told (a field of view cut
+        inside the body).
+    """
+    coarse = image.on(image.lattice.with_spacing(np.maximum(image.lattice.spacing, spacing)))
+    mask = _foreground(coarse.data.cpu().numpy())
+    fine = Image(torch.from_numpy(mask.astype(np.float32)), coarse.lattice).on(image.lattice)
+    return (fine.data > 0.5).to(image.data.device)
+
+
+def _foreground(values: np.ndarray) -> np.ndarray:
+    low, high = np.percentile(values, (0.5, 99.5))
+    if high <= low:
+        return np.ones_like(values, dtype=bool)
+    mask = values > _threshold(values, float(low), float(high))
+    mask = ndimage.binary_opening(mask, iterations=1)
+    labels, count = ndimage.label(mask)
+    if count == 0:
+        return np.ones_like(values, dtype=bool)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    # Limbs and a lung cut by the border may be pieces of their own: everything of a tenth of the largest stays.
+    mask = np.isin(labels, np.flatnonzero(sizes >= 0.1 * sizes.max()))
+    mask = _fill(ndimage.binary_closing(np.pad(mask, 3), iterations=2)[3:-3, 3:-3, 3:-3])
+    if mask.mean() < SMALLEST_SHARE:
+        return np.ones_like(values, dtype=bool)
+    return mask
+
+
+def _threshold(values: np.ndarray, low: float, high: float) -> float:
+    """Between background and body.
+
+    The background of CT (air) and of stripped MR is one narrow peak at the low end of the histogram; the threshold is
+    put right above it. Where no such peak stands out, Otsu's (1979) lower class divides.
+    """
+    counts, edges = np.histogram(values.clip(low, high), bins=128, range=(low, high))
+    centres = (edges[1:] + edges[:-1]) / 2
+    weight = np.cumsum(counts) / counts.sum()
+    mean = np.cumsum(counts * centres) / counts.sum()
+    total = mean[-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (total * weight - mean) ** 2 / (weight * (1 - weight))
+    otsu = centres[int(np.nanargmax(between[:-1]))]
+    background = values[values <= otsu]
+    # Within the lower class, dim tissue sits between the air peak and Otsu's line: cut a quarter of the way up
+    # from the air to the bright class, or at Otsu, whichever is lower.
+    air = float(np.median(background)) if background.size else low
+    return min(float(otsu), air + 0.25 * (float(np.median(values[values > otsu])) - air))
+
+
+def _fill(mask: np.ndarray) -> np.ndarray:
+    """Fill holes, slice by slice too: lungs and bowel open to the border of a cropped field of view."""
+    mask = ndimage.binary_fill_holes(mask)
+    for axis in range(3):
+        moved = np.moveaxis(mask, axis, 0)
+        for plane in moved:
+            plane[:] = ndimage.binary_fill_holes(plane)
+    return mask

@@ -1,0 +1,75 @@
+"""Our own descent on descriptors: regularised Gauss-Newton steps, composed so that the mapping stays a diffeomorphism.
+
+Each step linearises the squared difference of the descriptors (:mod:`.normal`), solves for the small displacement d of
+the reading point (:mod:`.solver`) and composes, u <- u o (1 + d) + d, with a step that is a diffeomorphism itself
+(:mod:`.regularity`). Ten such steps go where a hundred of Adam do (measured: Docs/solver.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from ..sampling import affine_grid, index_grid, sample
+from .frame import Described
+from .normal import normal_equations
+from .regularity import mended, safe_step
+from .solver import Stiffness, step
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of the descent.
+
+    Attributes:
+        spacing: mm of the lattice that is matched on; finer descriptors are averaged down to it.
+        iterations: Gauss-Newton steps.
+        stiffness: how the field is held together.
+        robust: squared residuals |F - M|^2 (0..4 for unit descriptors) beyond this count less and less.
+        stop: mm; the level ends when the mean step is shorter.
+    """
+
+    spacing: float
+    iterations: int = 6
+    stiffness: Stiffness = field(default_factory=Stiffness)
+    robust: float = 1.0
+    stop: float = 0.03
+
+
+def descend(
+    fixed: Described,
+    moving: Described,
+    u: torch.Tensor,
+    level: Level,
+    tell: Callable[[int, float], None] = lambda n, cost: None,
+) -> tuple[torch.Tensor, list[float]]:
+    """Improve a displacement on one level.
+
+    Args:
+        fixed, moving: described on lattices of the level's spacing with the same directions.
+        u: (3, I, J, K) voxels, on the fixed lattice.
+        tell: called with the number of the step and the cost before it.
+
+    Returns:
+        the displacement without folds, and the cost before each step (2 - 2 cos, mean over the mask).
+    """
+    base = affine_grid(fixed.lattice, moving.lattice)
+    costs: list[float] = []
+    for n in range(level.iterations):
+        equations = normal_equations(
+            fixed.features, moving.features, moving.reach, fixed.mask, base + u, robust=level.robust
+        )
+        costs.append(equations.cost)
+        tell(n, equations.cost)
+        d = safe_step(step(equations, u, fixed.mask, level.stiffness))
+        u = composed(u, d)
+        if float(d.square().sum(0).sqrt().mean()) * fixed.lattice.spacing[0] < level.stop:
+            break
+    return mended(u)[0], costs
+
+
+def composed(u: torch.Tensor, d: torch.Tensor) -> torch.Tensor:
+    """(1 + u) o (1 + d) - 1 = d + u(x + d); (3, I, J, K) in voxels."""
+    return d + sample(u, index_grid(d.shape[1:], device=d.device) + d, padding="border")

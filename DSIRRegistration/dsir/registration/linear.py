@@ -1,0 +1,150 @@
+"""The linear stage: rigid, then affine, by Gauss-Newton on the descriptors.
+
+It is accepted only if the similarity inside the mask rises: a linear stage can ruin a good start (METHOD.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..features.descriptor import Descriptor
+from ..image import Image
+from ..sampling import affine_grid
+from ..transform import Linear, Transform
+from .frame import Described, describe, reach_in_fixed, widened
+from .normal import normal_equations
+
+
+@dataclass(frozen=True)
+class LinearSettings:
+    """The linear stage.
+
+    Attributes:
+        start: ``"auto"`` (a global search over translations and rotations, beside the images' own positions),
+            ``"identity"``, ``"centre"`` (centres of the body masks) or ``"axes"`` (principal axes of the masks).
+            A start given by the user takes the place of all of these.
+        model: ``"none"``, ``"rigid"`` or ``"affine"``.
+        search: mm of the lattice on which translations are correlated.
+        angles: degrees; rotations tried about each axis, both ways.
+        spacing: mm of the finest lattice it matches on.
+    """
+
+    start: str = "auto"
+    model: str = "affine"
+    search: float = 8.0
+    angles: tuple[float, ...] = (15.0,)
+    spacing: float = 4.0
+
+
+def refine(
+    fixed: Described,
+    moving: Image,
+    moving_mask: torch.Tensor,
+    descriptor: Descriptor,
+    matrix: np.ndarray,
+    *,
+    model: str,
+    behind: Transform | None = None,
+    spacing: float,
+    rounds: int = 2,
+    iterations: int = 8,
+    reach_mm: float = 32.0,
+) -> np.ndarray:
+    """Improve a linear transform.
+
+    The moving image is described anew in each round, since descriptors turn with the image; within a round only their
+    reading point moves.
+
+    Args:
+        fixed: on the lattice whose spacing features are computed at.
+        matrix: (4, 4) fixed to moving start, RAS mm.
+        model: ``"rigid"`` or ``"affine"``.
+        behind: an initial transform of the user's that follows the matrix and is left as it is.
+        spacing: mm of the lattice that is matched on (descriptors are averaged down to it).
+
+    Returns:
+        (4, 4) the improved matrix.
+    """
+    target = fixed.on(spacing)
+    weight = target.mask
+    corners = np.concatenate([target.lattice.corners(), np.ones((8, 1))], 1).T
+    for _ in range(rounds):
+        pose = Transform((Linear(matrix), *(behind.parts if behind else ())))
+        lattice = widened(fixed.lattice, reach_mm, reach_in_fixed(moving.lattice, pose))
+        pulled = describe(descriptor, moving, moving_mask, lattice, pose).on(spacing)
+        step = np.eye(4)
+        for _ in range(iterations):
+            index = affine_grid(target.lattice, pulled.lattice, step)
+            equations = normal_equations(target.features, pulled.features, pulled.reach, weight, index, robust=1.0)
+            delta = _solve(equations.matrix, equations.right, model)
+            moved = index_to_world(delta, target.lattice.affine)
+            step = step @ moved
+            if np.abs((moved - np.eye(4)) @ corners).max() < 0.02 * spacing:
+                break
+        matrix = matrix @ (nearest_rigid(step) if model == "rigid" else step)
+    return matrix
+
+
+def similarity(
+    fixed: Described, moving: Image, moving_mask: torch.Tensor, descriptor: Descriptor, pose: Transform, spacing: float
+) -> float:
+    """Mean cosine over the fixed body under a pose; voxels with no counterpart count 0."""
+    lattice = widened(fixed.lattice, 0.0)
+    pulled = describe(descriptor, moving, moving_mask, lattice, pose).on(spacing)
+    target = fixed.on(spacing)
+    cosine = torch.nn.functional.cosine_similarity(target.features, pulled.features, dim=0)
+    return float((cosine * pulled.reach * target.mask).sum() / target.mask.sum().clamp(min=1))
+
+
+def _solve(matrix: torch.Tensor, right: torch.Tensor, model: str) -> np.ndarray:
+    """(3, 4): the affine displacement D [x; 1] in voxels that fits the normal equations best."""
+    shape = matrix.shape[1:]
+    axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in shape]
+    scale = max(shape) / 2
+    x = torch.stack([*torch.meshgrid(*axes, indexing="ij"), torch.full(shape, scale)]).flatten(1) / scale  # (4, N)
+    h, b = matrix.flatten(1), right.flatten(1)
+    full = h[[0, 3, 4, 3, 1, 5, 4, 5, 2]].reshape(3, 3, -1)
+    # unknowns theta[r, k]: d_r = sum_k theta[r, k] x_k
+    moments = torch.einsum("rsn,kn,ln->rksl", full, x, x).reshape(12, 12).double().numpy()
+    target = torch.einsum("rn,kn->rk", b, x).reshape(12).double().numpy()
+    if model == "rigid":
+        basis = _rigid_basis()
+        moments, target = basis.T @ moments @ basis, basis.T @ target
+    ridge = 1e-4 * np.trace(moments) / len(moments)
+    theta = np.linalg.solve(moments + ridge * np.eye(len(moments)), target)
+    if model == "rigid":
+        theta = basis @ theta
+    theta = theta.reshape(3, 4)
+    theta[:, :3] /= scale
+    # A step of more than two voxels leaves the region in which the linearisation says anything.
+    theta *= min(1.0, 2.0 / max(np.abs(theta[:, 3]).max(), np.abs(theta[:, :3]).sum(1).max() * scale, 1e-9))
+    theta[:, 3] -= theta[:, :3] @ ((np.array(shape) - 1) / 2)
+    return theta
+
+
+def _rigid_basis() -> np.ndarray:
+    """(12, 6): rotations about the three axes and the three translations, as affine coefficients (r, k)."""
+    basis = np.zeros((3, 4, 6))
+    for n, (a, b) in enumerate(((0, 1), (0, 2), (1, 2))):
+        basis[a, b, n], basis[b, a, n] = 1, -1
+    for axis in range(3):
+        basis[axis, 3, 3 + axis] = 1
+    return basis.reshape(12, 6)
+
+
+def index_to_world(delta: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """x -> x + D [x; 1] in voxels of a lattice, as a (4, 4) in RAS."""
+    step = np.eye(4)
+    step[:3] += delta
+    return affine @ step @ np.linalg.inv(affine)
+
+
+def nearest_rigid(matrix: np.ndarray) -> np.ndarray:
+    """The rigid (4, 4) nearest to an affine one (polar decomposition)."""
+    u, _, v = np.linalg.svd(matrix[:3, :3])
+    out = matrix.copy()
+    out[:3, :3] = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
+    return out

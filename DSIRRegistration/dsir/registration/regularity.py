@@ -1,0 +1,95 @@
+"""The promise that no field folds: bounded steps, an exact test for every cell, and a cure that always ends.
+
+Between its voxels a field is trilinear, so each column of its Jacobian, anywhere in a cell, is a convex combination of
+the differences along that cell's four parallel edges. The determinant is linear in each column: if it is positive for
+all 4 x 4 x 4 choices of edges it is positive everywhere in the cell, and by every stencil that reads its corners.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import torch
+import torch.nn.functional as F
+
+from ..sampling import gaussian_blur
+
+FLOOR = 0.05
+"""Determinants below this are mended, so that resampling and rounding to file cannot reach zero."""
+
+
+def smallest_determinant(u: torch.Tensor, *, floor: float = FLOOR) -> torch.Tensor:
+    """A lower bound of det(1 + du/dx) in every cell.
+
+    Args:
+        u: (3, I, J, K) displacement in voxels.
+
+    Returns:
+        (I-1, J-1, K-1): the smallest determinant over the 64 choices of edges; 1 in cells whose differences are so
+        small that Gershgorin's theorem keeps it above ``floor``.
+    """
+    edges = [_edges(u, axis) for axis in range(3)]  # per axis (4, 3, I-1, J-1, K-1)
+    steep = sum(edge.abs().amax(0) for edge in edges).amax(0)  # largest row sum of |du/dx|
+    suspects = steep > 1 - floor ** (1 / 3)
+    out = torch.ones_like(steep)
+    if not bool(suspects.any()):
+        return out
+    columns = [edge[..., suspects] for edge in edges]  # (4, 3, N)
+    identity = torch.eye(3, dtype=u.dtype, device=u.device)
+    worst = torch.full_like(columns[0][0, 0], float("inf"))
+    for choice in product(range(4), repeat=3):
+        a, b, c = (columns[axis][choice[axis]] + identity[axis].view(3, 1) for axis in range(3))
+        worst = torch.minimum(worst, (a * torch.linalg.cross(b, c, dim=0)).sum(0))
+    out[suspects] = worst
+    return out
+
+
+def _edges(u: torch.Tensor, axis: int) -> torch.Tensor:
+    """(4, 3, I-1, J-1, K-1): differences along the four edges of each cell that are parallel to ``axis``."""
+    difference = torch.diff(u, dim=axis + 1)
+    others = [d + 1 for d in range(3) if d != axis]
+    parts = []
+    for first, second in product((0, 1), repeat=2):
+        part = difference.narrow(others[0], first, u.shape[others[0]] - 1)
+        parts.append(part.narrow(others[1], second, u.shape[others[1]] - 1))
+    return torch.stack(parts)
+
+
+def mended(u: torch.Tensor, *, floor: float = FLOOR, rounds: int = 60) -> tuple[torch.Tensor, int]:
+    """A field without folds, changed only around the cells that had them.
+
+    Cells below ``floor`` are smoothed together with a rim that grows from round to round. Should that not end (noise
+    of many voxels' amplitude), the whole field is shrunk until it does: towards zero every determinant goes to 1.
+
+    Returns:
+        the field, and the number of cells that needed mending at first.
+    """
+    if min(u.shape[1:]) < 2:
+        return u, 0
+    first = 0
+    for n in range(rounds):
+        bad = smallest_determinant(u, floor=floor) < floor
+        count = int(bad.sum())
+        first = first or count
+        if count == 0:
+            return u, first
+        reach = 1 + n // 4
+        spread = F.max_pool3d(bad.float()[None, None], 2 * reach + 1, stride=1, padding=reach)[0]
+        blend = gaussian_blur(F.pad(spread[None], (0, 1, 0, 1, 0, 1), mode="replicate")[0], 1.0)
+        u = u + blend * (gaussian_blur(u, 1.0 + n / 10) - u)
+    while int((smallest_determinant(u, floor=floor) < floor).sum()):
+        u = u * 0.8
+    return u, first
+
+
+def safe_step(d: torch.Tensor, *, trust: float = 1.0, steepest: float = 0.5) -> torch.Tensor:
+    """A step (3, I, J, K) in voxels that is a diffeomorphism itself: never longer or steeper than asked."""
+    d = d * (trust / d.square().sum(0).sqrt().clamp(min=trust))
+    for _ in range(4):
+        slope = max(
+            float(torch.diff(d, dim=axis + 1).abs().max()) if d.shape[axis + 1] > 1 else 0.0 for axis in range(3)
+        )
+        if slope <= steepest / 3**0.5:
+            return d
+        d = gaussian_blur(d, 1.0)
+    return d * (steepest / 3**0.5 / slope)
