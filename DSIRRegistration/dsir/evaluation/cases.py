@@ -10,7 +10,9 @@ import torch
 from ..field import DisplacementField, moved_index
 from ..image import Image
 from ..lattice import Lattice
+from ..propagation.labels import warp_labels
 from ..sampling import sample
+from ..transform import Transform
 from .deformation import DeformationSettings, random_deformation
 
 
@@ -32,6 +34,11 @@ class LabelMap:
     def values(self) -> list[int]:
         """The labels that occur, 0 left out."""
         return [int(v) for v in self.data.unique() if v != 0]
+
+    def warped(self, mapping: Transform, reference: Lattice) -> LabelMap:
+        """Pulled back onto ``reference`` through a reference-to-here transform, the way the product does it."""
+        warped = warp_labels(self.data, self.lattice, mapping, reference)
+        return LabelMap(warped.labels.to(self.data.dtype), reference, self.names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +90,7 @@ def known_case(
         to_warp: A.
         partner: B, on the lattice of A.
         body: (I, J, K) bool on A's lattice.
-        labels: on A's lattice; they are warped along (each label smoothly, the largest share wins).
+        labels: on A's lattice; they are warped along.
         background: A's value outside its field of view.
 
     Raises:
@@ -100,21 +107,7 @@ def known_case(
         moving=partner,
         body=fixed_body,
         truth=truth,
-        fixed_labels=warp_labels(labels, truth) if labels else None,
+        fixed_labels=labels.warped(Transform((truth,)), lattice) if labels else None,
         moving_labels=labels,
         remark=remark,
     )
-
-
-def warp_labels(labels: LabelMap, displacement: DisplacementField) -> LabelMap:
-    """Pull a label map back onto the field's lattice: each label trilinearly, the largest share wins."""
-    index = moved_index(displacement, labels.lattice)
-    inside = sample((labels.data != 0).float()[None], index)[0]
-    best = 1 - inside  # background's share (all of it outside the map)
-    winner = torch.zeros(displacement.lattice.shape, dtype=torch.int16)
-    for value in labels.values:
-        share = sample((labels.data == value).float()[None], index)[0]
-        better = share > best
-        best = torch.where(better, share, best)
-        winner[better] = value
-    return LabelMap(winner, displacement.lattice, labels.names)

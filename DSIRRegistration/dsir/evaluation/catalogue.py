@@ -136,8 +136,8 @@ def planning_ct_pair(folder: Path, seed: int) -> Case:
 
 
 def neck_t1_t2(folder: Path, seed: int) -> Case:
-    """T1 and T2 of one neck, 16 slices; the cord drawn on each."""
-    return _real(folder, "neck_t1_t2", "16 slices; the T2 fills a narrow strip", centred=False)
+    """T1 and T2 of one neck, 16 slices; both sides carry the same cord, so it starts at Dice 1 and can only lose."""
+    return _real(folder, "neck_t1_t2", "aligned already: shows harm only; 16 slices, narrow T2", centred=False)
 
 
 def _real(folder: Path, name: str, remark: str, *, centred: bool = True) -> Case:

@@ -20,13 +20,13 @@ def random_contrast(
     by at least 0.15 of the range, so that no border between tissues vanishes altogether.
 
     Args:
-        body: (I, J, K) bool on the image's lattice; outside it the result is 0.
+        body: (I, J, K) bool on the image's lattice; outside it the result is noise alone.
         knots: of the curve.
         bias: standard deviation of the log of the (smooth) brightness.
         noise: standard deviation, as a share of the range.
 
     Returns:
-        values about 0 to 1000, body above background.
+        values about 0 to 1000, never negative, body above background.
     """
     rng = np.random.default_rng([seed, 2])
     values = image.data[body].double().numpy()
@@ -35,8 +35,8 @@ def random_contrast(
     curve = PchipInterpolator(levels, _zigzag(len(levels), rng))
     remapped = torch.as_tensor(curve(np.clip(image.data.double().numpy(), levels[0], levels[-1])), dtype=torch.float32)
     remapped = remapped * _brightness(image.data.shape, image.lattice.spacing, bias, rng)
-    remapped = remapped + noise * torch.as_tensor(rng.standard_normal(image.data.shape), dtype=torch.float32)
-    return Image(1000 * remapped.clamp(min=0) * body, image.lattice)
+    grain = noise * torch.as_tensor(rng.standard_normal(image.data.shape), dtype=torch.float32)
+    return Image(1000 * (remapped * body + grain).abs(), image.lattice)  # a magnitude image: noise in the air, too
 
 
 def _zigzag(count: int, rng: np.random.Generator) -> np.ndarray:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from ..field import DisplacementField
 from ..jacobian import determinant, fold_report
 from ..transform import Transform
-from .cases import Case, LabelMap, warp_labels
+from .cases import Case, LabelMap
+from .metrics import label_scores, landmark_error
 
 
 def score(case: Case, mapping: DisplacementField | Transform) -> dict[str, Any]:
@@ -19,60 +19,24 @@ def score(case: Case, mapping: DisplacementField | Transform) -> dict[str, Any]:
 
     Returns:
         ``epe_mean``, ``epe_p95`` (mm, end-point error inside the body); ``dice_mean``, ``dice`` by label;
-        ``hd95_mean``, ``hd95`` by label (mm); ``tre_mean``, ``tre_worst30`` (mean of the worst 30 %), ``tre_max`` (mm);
-        ``folds`` (voxels with det J <= 0 by central differences or any of the eight one-sided stencils, whole lattice),
-        ``folds_central`` (central differences alone), ``smallest_jacobian``, ``sd_log_j``.
+        ``hd95_mean``, ``hd95`` by label (mm, None where the label vanished); ``tre_mean``, ``tre_worst30`` (mean of the
+        worst 30 %), ``tre_max`` (mm); ``folds`` (voxels of the whole lattice with det J <= 0 by central differences or
+        any of the eight one-sided stencils), ``folds_body`` (those inside the body), ``folds_central`` (central
+        differences alone), ``smallest_jacobian``, ``sd_log_j`` (whole lattice).
     """
-    lattice = case.fixed.lattice
-    field = mapping.on(lattice) if isinstance(mapping, DisplacementField) else mapping.displacement(lattice)
-    report = fold_report(field)
-    out: dict[str, Any] = {
-        "folds": report.folds,
-        "folds_central": int((determinant(field) <= 0).sum()),
-        "smallest_jacobian": report.smallest,
-        "sd_log_j": report.sd_log_j,
-    }
+    transform = Transform((mapping,)) if isinstance(mapping, DisplacementField) else mapping
+    field = transform.displacement(case.fixed.lattice)
+    out = _regularity(case, field)
     if case.truth is not None:
         error = (field.vectors - case.truth.vectors).norm(dim=0)[case.body]
         out |= {"epe_mean": float(error.mean()), "epe_p95": float(np.quantile(error.numpy(), 0.95))}
     if case.fixed_labels is not None and case.moving_labels is not None:
-        labels_field = mapping if isinstance(mapping, DisplacementField) else field
-        warped = warp_labels(case.moving_labels, labels_field.on(case.fixed_labels.lattice))
-        out |= _overlap(case.fixed_labels, warped, case.moving_labels)
+        warped = case.moving_labels.warped(transform, case.fixed_labels.lattice)
+        out |= _overlap(case.fixed_labels, warped, set(case.moving_labels.values))
     if case.fixed_landmarks is not None and case.moving_landmarks is not None:
-        distance = np.linalg.norm(mapping.transform_points(case.fixed_landmarks) - case.moving_landmarks, axis=1)
-        worst = np.sort(distance)[-max(round(0.3 * len(distance)), 1) :]
-        out |= {
-            "tre_mean": float(distance.mean()),
-            "tre_worst30": float(worst.mean()),
-            "tre_max": float(distance.max()),
-        }
+        left = landmark_error(transform, case.fixed_landmarks, case.moving_landmarks)
+        out |= {"tre_mean": left.mean, "tre_worst30": left.worst30, "tre_max": left.largest}
     return out
-
-
-def _overlap(fixed: LabelMap, warped: LabelMap, moving: LabelMap) -> dict[str, Any]:
-    """Dice and HD95 of the labels both sides were given; one that vanished counts as Dice 0, HD95 None."""
-    dice, hd95 = {}, {}
-    for value in sorted(set(fixed.values) & set(moving.values)):
-        a, b = (fixed.data == value).numpy(), (warped.data == value).numpy()
-        dice[value] = 2 * float((a & b).sum()) / float(a.sum() + b.sum())
-        hd95[value] = _hausdorff95(a, b, fixed.lattice.spacing) if b.any() else None
-    found = [distance for distance in hd95.values() if distance is not None]
-    return {
-        "dice_mean": float(np.mean(list(dice.values()))) if dice else None,
-        "hd95_mean": float(np.mean(found)) if found else None,
-        "dice": dice,
-        "hd95": hd95,
-    }
-
-
-def _hausdorff95(a: np.ndarray, b: np.ndarray, spacing: np.ndarray) -> float:
-    """The larger of the two 95th percentiles of surface-to-surface distances in mm (Learn2Reg takes the same)."""
-    box = ndimage.find_objects((a | b).astype(np.uint8))[0]
-    a, b = np.pad(a[box], 1), np.pad(b[box], 1)
-    surfaces = [mask & ~ndimage.binary_erosion(mask) for mask in (a, b)]
-    distances = [ndimage.distance_transform_edt(~surface, sampling=spacing) for surface in surfaces]
-    return float(max(np.percentile(distances[1][surfaces[0]], 95), np.percentile(distances[0][surfaces[1]], 95)))
 
 
 def identity_score(case: Case) -> dict[str, Any]:
@@ -82,3 +46,27 @@ def identity_score(case: Case) -> dict[str, Any]:
         return score(case, field)
     shift = torch.as_tensor(case.start, dtype=torch.float32).view(3, 1, 1, 1)
     return score(case, DisplacementField(field.vectors + shift, case.fixed.lattice))
+
+
+def _regularity(case: Case, field: DisplacementField) -> dict[str, Any]:
+    everywhere, inside = fold_report(field), fold_report(field, case.body)
+    return {
+        "folds": everywhere.folds,
+        "folds_body": inside.folds,
+        "folds_central": int((determinant(field) <= 0).sum()),
+        "smallest_jacobian": everywhere.smallest,
+        "sd_log_j": everywhere.sd_log_j,
+    }
+
+
+def _overlap(fixed: LabelMap, warped: LabelMap, given: set[int]) -> dict[str, Any]:
+    """Dice and HD95 of the labels that both sides were given."""
+    scores = label_scores(fixed.data, warped.data, fixed.lattice)
+    both = {value: scores[value] for value in sorted(set(fixed.values) & given)}
+    distances = [found.hd95_mm for found in both.values() if found.hd95_mm is not None]
+    return {
+        "dice_mean": float(np.mean([found.dice for found in both.values()])) if both else None,
+        "hd95_mean": float(np.mean(distances)) if distances else None,
+        "dice": {value: found.dice for value, found in both.items()},
+        "hd95": {value: found.hd95_mm for value, found in both.items()},
+    }
