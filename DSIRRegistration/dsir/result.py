@@ -78,7 +78,7 @@ def write_result(
             write_labels(folder.path / "warped_labels.nii.gz", carried.labels, fixed.lattice)
             warnings += label_warnings(carried)
         progress("writing", 0.75, "the picture")
-        facts = {**_regularity(displacement), **result.report}
+        facts = dict(result.report) if "folds" in result.report else {**_regularity(displacement), **result.report}
         facts["inverse_error"] = inverse_error(result.transform, inverse, fixed.lattice, moving.lattice)
         figure = preview.draw(fixed, moving, displacement, start=initial, body=fixed_mask, facts=preview_facts(facts))
         preview.write(figure, folder.path / "preview.png")
@@ -133,8 +133,8 @@ def preview_facts(report: Mapping[str, Any]) -> tuple[str, ...]:
     """The few figures that fit on the picture."""
     found = []
     similarity = report.get("similarity") or {}
-    if similarity.get("before") is not None and similarity.get("after") is not None:
-        found.append(f"similarity {similarity['before']:.2f} → {similarity['after']:.2f}")
+    if similarity.get("start") is not None and similarity.get("end") is not None:
+        found.append(f"similarity {similarity['start']:.2f} → {similarity['end']:.2f}")
     if report.get("folds") is not None:
         found.append("no folds" if report["folds"] == 0 else f"{report['folds']} folds")
     if report.get("sd_log_j") is not None:

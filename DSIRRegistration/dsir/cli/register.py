@@ -90,7 +90,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
 def _summary(out: Path, report: dict) -> tuple[str, ...]:
     """The few lines a person reads."""
-    before, after = report.get("similarity", {}).get("before"), report.get("similarity", {}).get("after")
+    before, after = report.get("similarity", {}).get("start"), report.get("similarity", {}).get("end")
     lines = [f"Result in {out}"]
     if before is not None and after is not None:
         lines.append(f"similarity {before:.3f} -> {after:.3f}")
