@@ -2,10 +2,10 @@
 
     python Testing/benchmarks/retrieval.py [--data ../shared/data] [--descriptors dsir mind cnn] [--spacing 2]
 
-Prints, for each pair and descriptor: the share of points whose best match within +-20 mm lies within 4 mm of the truth, mean
-and median distance, the mean distance within a cube of +-6 mm (sharpness), and the number of competing peaks. The partner
-is displaced by 16-30 mm in its frame and warped. ``remapped`` pairs are one scan and itself under a fixed, non-monotone
-curve of intensity.
+Prints, for each pair and descriptor: the share of points whose best match within +-20 mm lies within 4 mm of the truth,
+mean and median distance, the mean distance within a cube of +-6 mm (sharpness), and the number of competing peaks. The
+partner is displaced by 16-30 mm in its frame and warped. ``remapped`` pairs are one scan and itself under a fixed,
+non-monotone curve of intensity.
 """
 
 from __future__ import annotations

@@ -118,9 +118,7 @@ def dns_valid(padded: torch.Tensor, settings: DnsSettings) -> torch.Tensor:
     return out
 
 
-def relations_valid(
-    padded: torch.Tensor, radius: int, settings: DnsSettings
-) -> Iterator[tuple[int, torch.Tensor]]:
+def relations_valid(padded: torch.Tensor, radius: int, settings: DnsSettings) -> Iterator[tuple[int, torch.Tensor]]:
     """Yield (number of the relation, its D (N, C, I, J, K)) of one layout, two relations for each difference map."""
     reach, patch = settings.margin, settings.patch
     size = tuple(n - 2 * reach for n in padded.shape[2:])

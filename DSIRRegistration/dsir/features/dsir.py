@@ -18,8 +18,14 @@ class Dsir:
     """
 
     def __init__(
-        self, network: MasrNet, *, name: str, spacing: float, device: str | torch.device = "cpu",
-        half: bool | None = None, identity: dict[str, object] | None = None,
+        self,
+        network: MasrNet,
+        *,
+        name: str,
+        spacing: float,
+        device: str | torch.device = "cpu",
+        half: bool | None = None,
+        identity: dict[str, object] | None = None,
     ) -> None:
         self.name, self.spacing = name, spacing
         self.channels, self.margin = network.settings.channels, network.settings.margin
@@ -34,8 +40,13 @@ class Dsir:
         """The descriptor of these weights."""
         network = MasrNet(weights.settings)
         network.load_state_dict(weights.tensors)
-        return Dsir(network, name=name, spacing=float(weights.provenance["spacing"]), device=device,
-                    identity={"sha256": weights.sha256, **weights.provenance})
+        return Dsir(
+            network,
+            name=name,
+            spacing=float(weights.provenance["spacing"]),
+            device=device,
+            identity={"sha256": weights.sha256, **weights.provenance},
+        )
 
     @staticmethod
     def untrained(settings: MasrNetSettings, *, seed: int = 0, spacing: float = 2.0, name: str = "cnn") -> Dsir:

@@ -48,14 +48,20 @@ class MasrNetSettings:
     head: str = "direct"
     feature_dns: DnsSettings = field(default_factory=lambda: DnsSettings(radii=(1, 2), floor=1e-4))
     embedding: int = 24
-    channels: int = 24
+    channels: int = 16
     slope: float = 0.1
 
     @staticmethod
     def paper() -> MasrNetSettings:
         """The published network as METHOD.md has it: raw intensities, F of 4 channels, DNS of F, 24 channels out."""
         return MasrNetSettings(
-            input="intensity", local_contrast=(), widths=(8, 16, 32, 64), depth=(0, 0, 0, 0), features=4, head="dns",
+            input="intensity",
+            local_contrast=(),
+            widths=(8, 16, 32, 64),
+            depth=(0, 0, 0, 0),
+            features=4,
+            head="dns",
+            channels=24,
             slope=0.2,
         )
 
@@ -68,8 +74,8 @@ class MasrNetSettings:
     def margin(self) -> int:
         """Voxels on each side that one output voxel can depend on, rounded up to whole strides.
 
-        The image's relations and the boxes come first; then, at resolution 1/s, every 3x3x3 convolution reaches s voxels,
-        blurring s on the way down and trilinear interpolation 2 s on the way up.
+        The image's relations and the boxes come first; then, at resolution 1/s, every 3x3x3 convolution reaches s
+        voxels, blurring s / 2 on the way down and trilinear interpolation s on the way up.
         """
         reach = max([self.input_dns.margin if self.input == "dns" else 0, *self.local_contrast])
         levels = len(self.widths)
@@ -133,8 +139,9 @@ class MasrNet(nn.Module):
         self.stem = self._level(inside, widths[0], settings.depth[0])
         self.down, self.encode = nn.ModuleList(), nn.ModuleList()
         for level in range(1, len(widths)):
-            self.down.append(nn.Sequential(BlurPool(widths[level - 1]), Conv(widths[level - 1], widths[level - 1], slope)))
-            self.encode.append(self._level(widths[level - 1], widths[level], settings.depth[level]))
+            above = widths[level - 1]
+            self.down.append(nn.Sequential(BlurPool(above), Conv(above, above, slope)))
+            self.encode.append(self._level(above, widths[level], settings.depth[level]))
         self.bottom = Conv(widths[-1], widths[-1], slope)
         self.decode = nn.ModuleList(
             Conv(widths[level + 1] + widths[level], widths[level], slope) for level in reversed(range(len(widths) - 1))

@@ -35,7 +35,8 @@ def write_weights(path: Path, network: nn.Module, settings: MasrNetSettings, pro
     """Write a network's state as 16-bit floats (measured: figures do not change) with settings in the header."""
     tensors = {k: v.detach().cpu().to(torch.float16).contiguous() for k, v in network.state_dict().items()}
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"network": json.dumps(asdict(settings)), "provenance": json.dumps(provenance)})
+    header = {"network": json.dumps(asdict(settings)), "provenance": json.dumps(provenance)}
+    save_file(tensors, partial, metadata=header)
     os.replace(partial, path)
 
 

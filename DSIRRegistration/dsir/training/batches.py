@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from .contrast import LossSettings
-from .draws import chance, step_generator, uniform
+from .draws import step_generator, uniform
 from .synthesis import SynthesisSettings, look
 from .views import ViewSettings, corresponding, draw_views
 from .volumes import Source, clusters, shapes

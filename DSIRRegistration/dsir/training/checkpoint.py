@@ -36,9 +36,7 @@ def save_checkpoint(
     os.replace(partial, folder / "checkpoint.safetensors")
 
 
-def load_checkpoint(
-    folder: Path, model: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer
-) -> Progressed:
+def load_checkpoint(folder: Path, model: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> Progressed:
     """Fill model, average and optimiser as they were.
 
     Raises:

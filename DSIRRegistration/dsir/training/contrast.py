@@ -27,7 +27,7 @@ class LossSettings:
     """
 
     temperature: float = 0.07
-    positions: int = 1024
+    positions: int = 1536
     near: float = 0.3
     indifferent: float = 0.9
     reach: float = 12.0

@@ -1,4 +1,4 @@
-"""Random curves of intensity: monotone ones as in the paper, and free ones, which make one modality look like another."""
+"""Random curves of intensity: monotone as in the paper, and free ones, which make one modality look like another."""
 
 from __future__ import annotations
 

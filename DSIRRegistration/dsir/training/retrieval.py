@@ -131,13 +131,17 @@ def _find(points: torch.Tensor, warp: torch.Tensor, shift: torch.Tensor) -> torc
 
 
 def _look(
-    queries: torch.Tensor, keys: torch.Tensor, points: torch.Tensor, truth: torch.Tensor, spacing: float,
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    points: torch.Tensor,
+    truth: torch.Tensor,
+    spacing: float,
     settings: RetrievalSettings,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     size = torch.tensor(keys.shape[1:])[:, None]
     seen = ((truth >= 1) & (truth <= size - 2)).all(0)  # the rest has left the partner's field of view
     points, truth = points[:, seen][:, : settings.points], truth[:, seen][:, : settings.points]
-    reach = int(round(settings.search / spacing))
+    reach = round(settings.search / spacing)
     errors, near, peaks = [], [], []
     for point, there in zip(points.T.long().tolist(), truth.T.numpy(), strict=True):
         centre = np.rint(there).astype(int)

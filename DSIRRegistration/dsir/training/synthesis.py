@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +29,7 @@ class SynthesisSettings:
         monotone: probability that a scan's curve is the paper's monotone Bezier [R] instead of a free one.
     """
 
-    degradation: Degradation = Degradation()
+    degradation: Degradation = field(default_factory=Degradation)
     local: float = 0.3
     hidden: float = 0.25
     cropped: float = 0.2

@@ -8,8 +8,25 @@ import torch
 
 from .draws import chance, uniform
 
-RIGHT_TO_LEFT = {41: 2, 42: 3, 43: 4, 44: 5, 46: 7, 47: 8, 49: 10, 50: 11, 51: 12, 52: 13, 53: 17, 54: 18, 58: 26,
-                 60: 28, 62: 30, 137: 136, 164: 163}
+RIGHT_TO_LEFT = {
+    41: 2,
+    42: 3,
+    43: 4,
+    44: 5,
+    46: 7,
+    47: 8,
+    49: 10,
+    50: 11,
+    51: 12,
+    52: 13,
+    53: 17,
+    54: 18,
+    58: 26,
+    60: 28,
+    62: 30,
+    137: 136,
+    164: 163,
+}
 """FreeSurfer's numbers of the right side and their partners on the left."""
 
 BRAIN_CLASSES = (

@@ -1,8 +1,8 @@
 """Two views of one anatomy, cut at different places, turned, scaled and bent, and which positions correspond.
 
 The position trap (measured, METHOD.md): views cut at the same place let a zero-padded network answer "where am I"
-instead of "what is here". So the two centres differ by up to a quarter of the view and more, and everything that relates
-the views is known to the loss.
+instead of "what is here". So the two centres differ by up to half a view, and everything that relates the views is
+known to the loss.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class ViewSettings:
         warp: standard deviation in voxels of the bending's control points; two fifths of the views are bent.
     """
 
-    size: int = 64
+    size: int = 56
     spacing: float = 2.0
     zoom: float = 1.25
     scale: float = 0.08

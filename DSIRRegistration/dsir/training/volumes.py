@@ -41,8 +41,9 @@ class Source:
 def load_sources(
     data: Path, labelmaps: Path | None, spacing: float, progress: Callable[[str], None] = lambda name: None
 ) -> list[Source]:
-    """Every NIfTI in ``data`` as a scan and in ``labelmaps`` as a label map, RAS+, resampled to ``spacing`` mm or, where
-    all of its own voxel sizes are larger, to the smallest of those.
+    """Every NIfTI in ``data`` as a scan and in ``labelmaps`` as a label map, in RAS+ on an isotropic lattice.
+
+    Its voxels measure ``spacing`` mm or, where all of the file's own sizes are larger, the smallest of those.
 
     Raises:
         DsirError: the folder holds no NIfTI, or one cannot be read.
@@ -110,12 +111,18 @@ def clusters(scan: Source, generator: torch.Generator, *, levels: int = 7, cells
     level = torch.bucketize(smooth, edges)
     cell = noise_labels(scan.data.shape, cells, max(2, int(60 / scan.spacing)), generator)
     labels = torch.where(scan.body, 1 + level * cells + cell, torch.zeros_like(level))
-    return Source(f"clusters of {scan.name}", "labels", labels.to(torch.int16), scan.body, scan.spacing,
-                  scan.group.replace("scan", "clusters"))
+    return Source(
+        f"clusters of {scan.name}",
+        "labels",
+        labels.to(torch.int16),
+        scan.body,
+        scan.spacing,
+        scan.group.replace("scan", "clusters"),
+    )
 
 
 def shapes(size: int, spacing: float, generator: torch.Generator) -> Source:
-    """A label map of nothing in particular: blobs of several sizes within one another (as SynthMorph and anatomix do)."""
+    """A label map of nothing in particular: blobs within blobs (as SynthMorph and anatomix do)."""
     scale = 10 ** (0.9 + 0.6 * float(torch.rand(1, generator=generator)))  # 8 to 32 mm
     coarse = noise_labels((size,) * 3, 12, max(2, int(3 * scale / spacing)), generator)
     fine = noise_labels((size,) * 3, 5, max(2, int(scale / spacing)), generator)
