@@ -11,6 +11,7 @@ from scipy import ndimage
 from ..lattice import Lattice
 from ..sampling import sample
 from ..transform import Transform
+from .distance import signed_distance
 from .images import moved_slabs, within
 from .points import moving_to_fixed
 
@@ -35,9 +36,10 @@ class WarpedLabels:
 def warp_labels(labels: torch.Tensor, lattice: Lattice, transform: Transform, reference: Lattice) -> WarpedLabels:
     """Pull a label map back through a transform.
 
-    Every label, the background included, becomes a signed distance in mm (so that a shape between two 5 mm slices lies
-    between its outlines: shape-based interpolation, Raya and Udupa, IEEE TMI 1990); the distances are read trilinearly
-    at the moved points and the largest wins. Labels that touch stay in touch. Each label is worked on in its own box.
+    Every label becomes a signed distance in mm, so that a shape between two 5 mm slices lies between its outlines
+    (shape-based interpolation, Raya and Udupa, IEEE TMI 1990). The distances are read trilinearly at the moved points,
+    shifted so that each label keeps the volume that the transform gives it, and the largest wins. Labels that touch
+    stay in touch. Each label is worked on in its own box.
 
     Args:
         labels: (I, J, K) integers on ``lattice`` (moving space), 0 is background.
@@ -48,44 +50,26 @@ def warp_labels(labels: torch.Tensor, lattice: Lattice, transform: Transform, re
         return WarpedLabels(torch.zeros(reference.shape, dtype=torch.int32))
 
     boxes = ndimage.find_objects(compact)
-    places = _places(compact, boxes, lattice, transform, reference)
-    found = [place for place in places if place is not None]
+    near = _nearest(compact, lattice, transform, reference)
+    places = _places(near, compact, boxes, lattice, transform, reference)
+    best = torch.full(reference.shape, -torch.inf)
     owner = torch.zeros(reference.shape, dtype=torch.int32)
     peaks: dict[int, tuple[float, tuple[int, ...]]] = {}
-    if found:
-        whole = tuple(slice(min(p[a].start for p in found), max(p[a].stop for p in found)) for a in range(3))
-        best = torch.full(reference.shape, np.inf)
-        best[whole] = -1e-4 - _shape(compact > 0, lattice, transform, reference, whole)  # ties go to the labels
-        for number, place in enumerate(places, start=1):
-            if place is None:
-                continue
-            box = _grown(boxes[number - 1], lattice.shape, _reach(lattice) / lattice.spacing + 1)
-            mask = compact[box] == number
-            start = [s.start for s in box]
-            shape = _shape(mask, lattice, transform, reference, place, start)
-            wins = shape > best[place]
-            best[place] = torch.where(wins, shape, best[place])
-            owner[place] = torch.where(wins, number, owner[place])
-            top = int(shape.argmax())
-            at = np.unravel_index(top, shape.shape)
-            peaks[number] = (
-                float(shape.flatten()[top]),
-                tuple(int(i + s.start) for i, s in zip(at, place, strict=True)),
-            )
-
-    present = torch.bincount(owner.flatten(), minlength=len(values))
-    rescued, lost = [], []
-    for number in range(1, len(values)):
-        if present[number]:
+    for number, place in enumerate(places, start=1):
+        if place is None:
             continue
-        distance, voxel = peaks.get(number, (-np.inf, (0, 0, 0)))
-        if distance > -float(reference.spacing.max() + lattice.spacing.max()) / 2:
-            owner[voxel] = number
-            rescued.append(int(values[number]))
-        else:
-            lost.append(int(values[number]))
+        box = _grown(boxes[number - 1], lattice.shape, _reach(lattice) / lattice.spacing + 1)
+        start = [s.start for s in box]
+        shape = _shape(compact[box] == number, lattice, transform, reference, place, start)
+        peaks[number] = (float(shape.max()), _voxel(shape, place))
+        shape = _with_volume_of(near[place] == number, shape, lattice)
+        wins = shape > best[place]
+        best[place] = torch.where(wins, shape, best[place])
+        owner[place] = torch.where(wins, number, owner[place])
+    _clear_background(owner, best, compact, places, lattice, transform, reference)
+    rescued, lost = _rescue(owner, peaks, len(values), float(reference.spacing.max() + lattice.spacing.max()) / 2)
     out = torch.from_numpy(values.astype(np.int32))[owner.long()]
-    return WarpedLabels(out, tuple(rescued), tuple(lost))
+    return WarpedLabels(out, tuple(int(values[n]) for n in rescued), tuple(int(values[n]) for n in lost))
 
 
 def warp_mask(mask: torch.Tensor, lattice: Lattice, transform: Transform, reference: Lattice) -> torch.Tensor:
@@ -93,30 +77,64 @@ def warp_mask(mask: torch.Tensor, lattice: Lattice, transform: Transform, refere
     return warp_labels(mask.to(torch.int32), lattice, transform, reference).labels > 0
 
 
-def signed_distance(mask: torch.Tensor, spacing: np.ndarray, reach: float) -> torch.Tensor:
-    """(I, J, K) float32 mm: to the nearest voxel outside (inside the mask), minus that to the nearest one inside.
+def _with_volume_of(near: torch.Tensor, distance: torch.Tensor, lattice: Lattice) -> torch.Tensor:
+    """The signed distance, shifted so that as many voxels are positive as ``near`` has.
 
-    Between a voxel of the mask and its neighbour outside it passes zero half-way. Exact up to ``reach``, constant
-    beyond: a separable lower envelope (Felzenszwalb and Huttenlocher, 2012) over a few voxels, much faster than the
-    whole transform.
+    Trilinear reading rounds the corners of a shape off: 5 to 10 % of a small organ (measured). The nearest-neighbour
+    count is rough in shape but right in volume, so the surface moves by the fraction of a voxel that restores it.
     """
-    return _distance(~mask, spacing, reach) - _distance(mask, spacing, reach)
+    # Where two slices are equally far (a sheet one voxel thick, half-way) the nearest decides.
+    distance = distance + 1e-3 * float(lattice.spacing.min()) * near
+    count = int(near.sum())
+    if not 0 < count < distance.numel():
+        return distance
+    ordered = np.partition(distance.numpy().ravel(), [distance.numel() - count - 1, distance.numel() - count])
+    level = float(ordered[-count - 1 : len(ordered) - count + 1].mean())
+    limit = float(lattice.spacing.max()) / 2
+    return distance - float(np.clip(level, -limit, limit))
 
 
-def _distance(to: torch.Tensor, spacing: np.ndarray, reach: float) -> torch.Tensor:
-    squared = torch.where(to, 0.0, reach**2)
-    for axis in range(3):
-        before = squared
-        squared = before.clone()
-        length = before.shape[axis]
-        for offset in range(1, min(int(reach / spacing[axis] + 1e-6), length - 1) + 1):
-            cost = float((offset * spacing[axis]) ** 2)
-            ahead, behind = before.narrow(axis, offset, length - offset), before.narrow(axis, 0, length - offset)
-            target = squared.narrow(axis, 0, length - offset)
-            torch.minimum(target, ahead + cost, out=target)
-            target = squared.narrow(axis, offset, length - offset)
-            torch.minimum(target, behind + cost, out=target)
-    return squared.sqrt()
+def _clear_background(
+    owner: torch.Tensor,
+    best: torch.Tensor,
+    compact: np.ndarray,
+    places: list[Box | None],
+    lattice: Lattice,
+    transform: Transform,
+    reference: Lattice,
+) -> None:
+    """Set ``owner`` to 0 outside all shapes, save in the chinks where three of them meet inside their union."""
+    found = [place for place in places if place is not None]
+    if not found:
+        return
+    whole = tuple(slice(min(p[a].start for p in found), max(p[a].stop for p in found)) for a in range(3))
+    union = _shape(compact > 0, lattice, transform, reference, whole)
+    inside = (best[whole] > 0) | (union > 0.5 * float(lattice.spacing.min()))
+    owner[whole] = torch.where(inside, owner[whole], 0)
+
+
+def _rescue(
+    owner: torch.Tensor, peaks: dict[int, tuple[float, tuple[int, ...]]], count: int, within_mm: float
+) -> tuple[list[int], list[int]]:
+    """Give a label that no voxel went to the one where its distance is largest; those rescued, and those lost."""
+    present = torch.bincount(owner.flatten(), minlength=count)
+    rescued, lost = [], []
+    for number in range(1, count):
+        if present[number]:
+            continue
+        distance, voxel = peaks.get(number, (-np.inf, (0, 0, 0)))
+        if distance > -within_mm:
+            owner[voxel] = number
+            rescued.append(number)
+        else:
+            lost.append(number)
+    return rescued, lost
+
+
+def _voxel(values: torch.Tensor, place: Box) -> tuple[int, ...]:
+    """Where in the whole volume the largest of a box's values lies."""
+    at = np.unravel_index(int(values.argmax()), values.shape)
+    return tuple(int(i + s.start) for i, s in zip(at, place, strict=True))
 
 
 def _shape(
@@ -145,14 +163,24 @@ def _compact(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values, np.searchsorted(values, labels).astype(np.int32)
 
 
-def _places(
-    compact: np.ndarray, boxes: list[Box], lattice: Lattice, transform: Transform, reference: Lattice
-) -> list[Box | None]:
-    """Where in ``reference`` each label comes to lie, with a margin; None where that is outside."""
+def _nearest(compact: np.ndarray, lattice: Lattice, transform: Transform, reference: Lattice) -> torch.Tensor:
+    """(I, J, K) int32 on ``reference``: the label of the nearest moving voxel, 0 outside."""
     near = torch.empty(reference.shape, dtype=torch.int32)
     source = torch.from_numpy(compact)[None].float()
     for rows, index in moved_slabs(transform, reference, lattice):
         near[rows] = sample(source, index, mode="nearest")[0].int()
+    return near
+
+
+def _places(
+    near: torch.Tensor,
+    compact: np.ndarray,
+    boxes: list[Box],
+    lattice: Lattice,
+    transform: Transform,
+    reference: Lattice,
+) -> list[Box | None]:
+    """Where in ``reference`` each label comes to lie, with a margin; None where that is outside."""
     margin = 1.5 * lattice.spacing.max() / reference.spacing + 1
     places: list[Box | None] = []
     seen = ndimage.find_objects(near.numpy(), max_label=len(boxes))
