@@ -1,0 +1,108 @@
+"""From an image to its feature store, once; the only room of the similarity that needs torch."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from ..body import body_mask
+from ..errors import DsirError
+from ..features.descriptor import Descriptor
+from ..image import Image
+from ..lattice import Lattice
+from ..progress import Progress, silent
+from ..sampling import resample
+from .store import FeatureStore, pack
+
+SPACING = 2.0
+"""mm, for descriptors that are at home at any spacing."""
+
+RIM = 2
+"""Voxels around the body that are described too: the skin is a structure worth finding."""
+
+AT_ONCE = 8_000_000
+"""Voxels that go through the network together (about 3 GB of activations); larger images go in slabs."""
+
+
+def describe_image(
+    image: Image,
+    descriptor: Descriptor,
+    *,
+    mask: torch.Tensor | None = None,
+    spacing: float | None = None,
+    directions: np.ndarray | None = None,
+    progress: Progress = silent,
+) -> FeatureStore:
+    """Describe every voxel of the body.
+
+    Descriptors compare neighbours along the axes of their lattice, so two images can only be compared when these are
+    parallel in the patient. The lattice therefore runs along the patient's axes, whatever the scan's orientation.
+
+    Args:
+        mask: (I, J, K) bool on the image's lattice; the body is found when it is not given.
+        spacing: mm; what the descriptor is for by default.
+        directions: (3, 3) unit vectors as columns, instead of the patient's axes R, A, S: for an image whose patient is
+            turned, the axes that correspond to the other image's.
+
+    Raises:
+        DsirError: the mask is empty, or the network yields numbers that are not finite.
+    """
+    progress("features", 0.0, f"{descriptor.name}: finding the body")
+    mask = body_mask(image) if mask is None else mask
+    if not bool(mask.any()):
+        raise DsirError("The mask is empty, so there is nothing to describe.")
+    spacing = spacing or descriptor.spacing or SPACING
+    lattice = described_lattice(image.lattice, mask, spacing, np.eye(3) if directions is None else directions)
+    progress("features", 0.1, f"{descriptor.name}: {' x '.join(map(str, lattice.shape))} voxels of {spacing:g} mm")
+    values = image.on(lattice).data
+    inside = resample(mask.float(), image.lattice, lattice, padding="zeros").numpy() > 0.5
+    inside = torch.from_numpy(ndimage.binary_dilation(inside, iterations=RIM))
+    seen = resample(torch.ones_like(image.data), image.lattice, lattice, padding="zeros", antialias=False) > 0.25
+    normalised = descriptor.normalise(values, inside)
+    data = np.empty((lattice.shape[0], descriptor.channels, lattice.shape[1] * lattice.shape[2]), dtype=np.int8)
+    for start, stop, features in _slabs(descriptor, normalised, progress):
+        if not bool(torch.isfinite(features).all()):
+            raise DsirError(f"The descriptor '{descriptor.name}' yields numbers that are not finite on this image.")
+        features *= inside[start:stop] & seen[start:stop]
+        data[start:stop] = pack(features.numpy())
+    return FeatureStore(data, lattice, descriptor.identity, fingerprint(image))
+
+
+def described_lattice(source: Lattice, mask: torch.Tensor, spacing: float, directions: np.ndarray) -> Lattice:
+    """Isotropic, along ``directions``, around the mask and its rim; its voxels meet the source's where both agree."""
+    occupied = [torch.nonzero(mask.any(dim=a).any(dim=b)).flatten() for a, b in ((2, 1), (2, 0), (1, 0))]
+    low = np.array([int(o[0]) for o in occupied])
+    high = np.array([int(o[-1]) for o in occupied])
+    corners = source.window(low, tuple(int(n) for n in high - low + 1)).corners() @ directions
+    anchor = source.origin @ directions
+    start = np.floor((corners.min(0) - anchor) / spacing).astype(int) - RIM
+    stop = np.ceil((corners.max(0) - anchor) / spacing).astype(int) + RIM + 1
+    affine = np.eye(4)
+    affine[:3, :3] = directions * spacing
+    affine[:3, 3] = directions @ (anchor + start * spacing)
+    return Lattice(tuple(int(n) for n in stop - start), affine)
+
+
+def fingerprint(image: Image) -> str:
+    """A hash of the voxels and where they lie."""
+    digest = hashlib.blake2b(image.lattice.affine.tobytes(), digest_size=16)
+    digest.update(np.ascontiguousarray(image.data.cpu().numpy()).data)
+    return digest.hexdigest()
+
+
+def _slabs(descriptor: Descriptor, volume: torch.Tensor, progress: Progress):
+    """Yield (start, stop, features (C, stop - start, J, K)); slabs begin at multiples of the network's stride."""
+    planes, stride = volume.shape[0], getattr(descriptor, "stride", 1)
+    budget = AT_ONCE // (volume.shape[1] * volume.shape[2])
+    if planes <= budget:
+        yield 0, planes, descriptor.describe(volume)
+        return
+    step = max((budget - 2 * descriptor.margin) // stride, 4) * stride
+    for start in range(0, planes, step):
+        stop = min(start + step, planes)
+        low, high = max(start - descriptor.margin, 0), min(stop + descriptor.margin, planes)
+        progress("features", 0.1 + 0.9 * start / planes, f"{descriptor.name}: plane {start} of {planes}")
+        yield start, stop, descriptor.describe(volume[low:high])[:, start - low : stop - low]

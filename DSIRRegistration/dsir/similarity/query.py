@@ -1,0 +1,190 @@
+"""Ask where a voxel lies: its similarity with every voxel of an image, the best match and what competes with it.
+
+numpy alone: the bytes of the store become float32 in blocks that stay in the cache, each thread for its own planes.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from ..errors import DsirError
+from ..lattice import Lattice
+from .peaks import Peak, highest
+from .store import SCALE, FeatureStore
+
+BLOCK = 4096
+"""Voxels whose vectors are float32 at one time: with 24 channels 0.4 MB, well within a core's own cache."""
+
+TEMPERATURE = 0.05
+"""Of the softmax that weighs a peak against the rest (the loss in training uses 0.07)."""
+
+NEAR = 4.0
+"""mm; what lies this close to the best match belongs to its peak."""
+
+APART = 8.0
+"""mm between two peaks that count as two."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a query found.
+
+    Attributes:
+        point: (3,) RAS mm, the voxel asked for.
+        similarity: (I, J, K) float32 on ``lattice``: cosine with every voxel; 0 outside the body and the radius.
+        lattice: of the image searched.
+        best: the best match, between voxels.
+        runners_up: the next local maxima, at least 8 mm from each other and the best, highest first.
+        share: softmax mass within 4 mm of the best match, of all that was searched, 0..1.
+    """
+
+    point: np.ndarray
+    similarity: np.ndarray
+    lattice: Lattice
+    best: Peak
+    runners_up: tuple[Peak, ...]
+    share: float
+
+    @property
+    def margin(self) -> float:
+        """How much more similar the best match is than the first runner-up."""
+        return self.best.similarity - (self.runners_up[0].similarity if self.runners_up else 0.0)
+
+
+def query(
+    store: FeatureStore,
+    point: np.ndarray,
+    searched: FeatureStore,
+    *,
+    around: np.ndarray | None = None,
+    radius: float | None = None,
+    runners_up: int = 4,
+    threads: int | None = None,
+    out: np.ndarray | None = None,
+) -> Answer:
+    """Look for a voxel of one image in another, or in its own.
+
+    Args:
+        store: descriptors of the image the point lies in.
+        point: (3,) RAS mm.
+        searched: descriptors of the image to search, by the same descriptor on a parallel lattice.
+        around: (3,) RAS mm in the image searched, the middle of the search; ``point`` itself by default.
+        radius: mm; the whole volume by default.
+        runners_up: how many to find at most.
+        threads: of the search; one for each core by default.
+        out: (I, J, K) float32 to fill, so that dragging does not ask for fresh memory each time.
+
+    Raises:
+        DsirError: the point lies outside the body, nothing is within the radius, or the two cannot be compared.
+    """
+    _comparable(store, searched)
+    point = np.asarray(point, dtype=np.float64)
+    vector = store.at(point)
+    lattice = searched.lattice
+    heat = np.empty(lattice.shape, np.float32) if out is None else out
+    box = _box(lattice, point if around is None else np.asarray(around, dtype=np.float64), radius)
+    masses = _search(vector / SCALE, searched, heat, box, threads or os.cpu_count() or 1)
+    peaks = highest(heat, lattice, 1 + runners_up, apart=APART, planes=range(box.planes.start, box.planes.stop))
+    if not peaks:
+        raise DsirError("Nothing in the searched region resembles this point; try a larger radius.")
+    share = _mass_near(heat, lattice, peaks[0].point) / float(masses.sum())
+    return Answer(point, heat, lattice, peaks[0], tuple(peaks[1:]), share)
+
+
+@dataclass(frozen=True, eq=False)
+class _Box:
+    """The part to search: planes, columns within a plane, and the squared distances that round its corners off."""
+
+    planes: slice
+    columns: slice
+    centre: np.ndarray | None = None
+    reach: float = 0.0
+
+
+def _comparable(store: FeatureStore, searched: FeatureStore) -> None:
+    names = store.descriptor.get("descriptor"), searched.descriptor.get("descriptor")
+    if store.channels != searched.channels or store.descriptor != searched.descriptor:
+        raise DsirError(
+            f"The two images are described in different ways ({names[0]}, {names[1]}); describe both alike."
+        )
+    if abs(store.spacing - searched.spacing) > 1e-3:
+        raise DsirError(
+            f"The two images are described at different spacings ({store.spacing:g} and {searched.spacing:g} mm)."
+        )
+
+
+def _box(lattice: Lattice, centre: np.ndarray, radius: float | None) -> _Box:
+    shape = lattice.shape
+    if radius is None:
+        return _Box(slice(0, shape[0]), slice(0, shape[1] * shape[2]))
+    index, reach = lattice.to_index(centre), radius / float(lattice.spacing[0])
+    low = np.clip(np.ceil(index - reach), 0, shape).astype(int)
+    high = np.clip(np.floor(index + reach) + 1, 0, shape).astype(int)
+    if (high <= low).any():
+        raise DsirError(f"Nothing of the image lies within {radius:g} mm of where the search begins.")
+    return _Box(slice(low[0], high[0]), slice(low[1] * shape[2], high[1] * shape[2]), index, reach)
+
+
+def _search(vector: np.ndarray, searched: FeatureStore, heat: np.ndarray, box: _Box, threads: int) -> np.ndarray:
+    """Fill ``heat``; returns the softmax mass (I,) of each plane."""
+    flat = heat.reshape(heat.shape[0], -1)
+    masses = np.zeros(heat.shape[0])
+    if box.centre is not None:
+        heat[:] = 0
+    planes = np.arange(box.planes.start, box.planes.stop)
+
+    def work(part: np.ndarray) -> None:
+        block = np.empty((searched.channels, BLOCK), np.float32)
+        weights = np.empty(flat.shape[1], np.float32)
+        for i in part:
+            row, plane = flat[i], searched.data[i]
+            for start in range(box.columns.start, box.columns.stop, BLOCK):
+                stop = min(start + BLOCK, box.columns.stop)
+                values = block[:, : stop - start]
+                np.copyto(values, plane[:, start:stop])
+                np.dot(vector, values, out=row[start:stop])
+            if box.centre is not None:
+                _round_off(row.reshape(heat.shape[1:]), i, box)
+            masses[i] = np.exp(np.multiply(row, 1 / TEMPERATURE, out=weights), out=weights).sum()
+
+    with _blas().limit(limits=1, user_api="blas"):
+        if threads == 1 or len(planes) < 2:
+            work(planes)
+        else:
+            list(_pool(threads).map(work, np.array_split(planes, threads)))
+    return masses
+
+
+def _round_off(plane: np.ndarray, i: int, box: _Box) -> None:
+    j = np.arange(plane.shape[0])[:, None] - box.centre[1]
+    k = np.arange(plane.shape[1])[None] - box.centre[2]
+    plane[j * j + k * k + (i - box.centre[0]) ** 2 > box.reach**2] = 0
+
+
+def _mass_near(heat: np.ndarray, lattice: Lattice, point: np.ndarray) -> float:
+    """Softmax mass within :data:`NEAR` of a point."""
+    index, reach = lattice.to_index(point), NEAR / float(lattice.spacing[0])
+    low = np.clip(np.ceil(index - reach), 0, None).astype(int)
+    high = np.clip(np.floor(index + reach) + 1, 0, heat.shape).astype(int)
+    part = heat[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    distance = sum(
+        (np.arange(a, b).reshape([-1 if n == axis else 1 for n in range(3)]) - index[axis]) ** 2
+        for axis, (a, b) in enumerate(zip(low, high, strict=True))
+    )
+    return float(np.exp(part[distance <= reach**2] / TEMPERATURE).sum())
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="dsir-query")
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()  # BLAS threads of their own would fight with ours over the same cores

@@ -1,0 +1,142 @@
+"""The descriptors of one image, ready to be asked; numpy alone, no torch.
+
+Each number is one signed byte (unit vectors times 127; a cosine is then off by 0.002, standard deviation). Measured on
+two cores over 192 x 160 x 192 voxels of 24 numbers: bytes turned into float32 block by block cost the same time as
+bfloat16 and a fifth of float16, in half the memory.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DsirError
+from ..files.atomic import complete_file
+from ..lattice import Lattice
+
+SCALE = 127
+FORMAT = "dsir-features-1"
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureStore:
+    """One unit vector for each voxel of a lattice; the zero vector outside the body.
+
+    Attributes:
+        data: (I, C, J * K) int8, possibly mapped from a file. Planes of the first axis come first, so that a search
+            region is a run of planes and each channel of a plane is contiguous.
+        lattice: isotropic; along the patient's axes unless it was made otherwise.
+        descriptor: what a run log needs to name the descriptor (name, hash of the weights).
+        image: fingerprint of the image, see :func:`dsir.similarity.describe.fingerprint`.
+    """
+
+    data: np.ndarray
+    lattice: Lattice
+    descriptor: dict[str, Any]
+    image: str
+
+    @property
+    def channels(self) -> int:
+        """Length of the vectors."""
+        return self.data.shape[1]
+
+    @property
+    def spacing(self) -> float:
+        """Voxel size in mm."""
+        return float(self.lattice.spacing[0])
+
+    def at(self, point: np.ndarray) -> np.ndarray:
+        """The unit vector (C,) at a RAS point, between voxels the mean of the eight around it.
+
+        Raises:
+            DsirError: the point lies outside the image or the body.
+        """
+        if not self.lattice.contains(point):
+            raise DsirError(f"The point {_mm(point)} lies outside the part of the image that shows the body.")
+        shape = np.array(self.lattice.shape)
+        index = np.clip(self.lattice.to_index(point), 0, shape - 1)
+        low = np.minimum(index.astype(int), np.maximum(shape - 2, 0))
+        share = index - low
+        vector = np.zeros(self.channels)
+        for corner in np.ndindex(2, 2, 2):
+            weight = np.prod(np.where(corner, share, 1 - share))
+            if weight > 0:
+                i, j, k = low + corner
+                vector += weight * self.data[i, :, j * shape[2] + k]
+        length = np.linalg.norm(vector)
+        if length < 0.05 * SCALE:
+            raise DsirError(f"There is no structure at {_mm(point)} to look for: air, or an area without contrast.")
+        return (vector / length).astype(np.float32)
+
+    def check(self, image: str, descriptor: dict[str, Any]) -> None:
+        """Make sure that these are the descriptors of this image.
+
+        Raises:
+            DsirError: the image or the descriptor is another one.
+        """
+        if image != self.image:
+            raise DsirError("The image has changed since its features were computed; compute them again.")
+        if _plain(descriptor) != _plain(self.descriptor):
+            raise DsirError(
+                f"The features are those of the descriptor '{self.descriptor.get('descriptor')}' in another version; "
+                "compute them again."
+            )
+
+
+def pack(features: np.ndarray) -> np.ndarray:
+    """Unit vectors (C, I, J, K) as the bytes (I, C, J * K) of a :class:`FeatureStore`."""
+    channels, *shape = features.shape
+    data = np.empty((shape[0], channels, shape[1] * shape[2]), dtype=np.int8)
+    for i in range(shape[0]):
+        data[i] = np.rint(features[:, i].reshape(channels, -1) * SCALE)
+    return data
+
+
+def write_store(path: str | Path, store: FeatureStore) -> None:
+    """Write a store as a ``.npy`` file with one more line of JSON behind it, complete or not at all."""
+    facts = {
+        "format": FORMAT,
+        "shape": store.lattice.shape,
+        "affine": store.lattice.affine.tolist(),
+        "descriptor": store.descriptor,
+        "image": store.image,
+    }
+    with complete_file(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, store.data)
+        file.write(b"\n" + json.dumps(facts).encode())
+
+
+def read_store(path: str | Path) -> FeatureStore:
+    """Open what :func:`write_store` wrote; the bytes stay on disk until they are asked for.
+
+    Raises:
+        DsirError: missing, or no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DsirError(f"{path} does not exist.")
+    try:
+        data = np.load(path, mmap_mode="r")
+        with open(path, "rb") as file:
+            file.seek(data.offset + data.nbytes)
+            facts = json.loads(file.read())
+        if facts["format"] != FORMAT or data.dtype != np.int8:
+            raise ValueError(facts["format"])
+        lattice = Lattice(tuple(facts["shape"]), np.array(facts["affine"]))
+        if data.shape != (lattice.shape[0], data.shape[1], lattice.shape[1] * lattice.shape[2]):
+            raise ValueError("shape")
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError):
+        raise DsirError(f"{path} holds no features of this version of dsir; compute them again.") from None
+    return FeatureStore(data, lattice, facts["descriptor"], facts["image"])
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(values, default=str))
+
+
+def _mm(point: np.ndarray) -> str:
+    return "({:.1f}, {:.1f}, {:.1f}) mm (RAS)".format(*np.asarray(point, dtype=float))
