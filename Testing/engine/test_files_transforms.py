@@ -173,6 +173,15 @@ def test_what_is_no_transform_is_refused_by_name(tmp_path, name, content):
         read_transform(tmp_path / name)
 
 
+def test_a_cut_transform_is_refused_without_a_word_from_hdf5(tmp_path, capfd):
+    write_transform(tmp_path / "t.h5", Transform((field_of(lattice((8, 8, 8))),)))
+    whole = (tmp_path / "t.h5").read_bytes()
+    (tmp_path / "t.h5").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(TransformError, match=r"t\.h5"):
+        read_transform(tmp_path / "t.h5")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_missing_planar_and_scalar_files_are_refused_by_name(tmp_path):
     with pytest.raises(DsirError, match=r"none\.h5 does not exist"):
         read_transform(tmp_path / "none.h5")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,9 +69,10 @@ def read_series(folder: Path) -> tuple[np.ndarray, list[np.ndarray]]:
 def write(path: Path, values: np.ndarray, lattice: Lattice) -> None:
     """Write (I, J, K) values, compressed."""
     try:
-        sitk.WriteImage(to_sitk(values, lattice), str(path), useCompression=True)
-    except RuntimeError as error:
-        raise OSError(None, _fault(str(error))) from None
+        with quiet():
+            sitk.WriteImage(to_sitk(values, lattice), str(path), useCompression=True)
+    except RuntimeError:  # ITK gives no reason
+        raise OSError(None, "the disk may be full") from None
 
 
 def to_sitk(values: np.ndarray, lattice: Lattice, *, vector: bool = False) -> sitk.Image:
@@ -95,13 +97,34 @@ def affine_of(image: sitk.Image) -> np.ndarray:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """ITK's warnings off: what matters of them is checked and said in our own words."""
+    """ITK's warnings off: what matters of them is checked and said in our own words.
+
+    MetaIO and HDF5 write past ITK to the process's error stream (forty lines for a cut .h5), so that is closed too.
+    """
     before = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
-        yield
+        with _muted():
+            yield
     finally:
         sitk.ProcessObject.SetGlobalWarningDisplay(before)
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (OSError, ValueError, AttributeError):  # no error stream, as in a windowed application
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _values(image: sitk.Image, name: str) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -166,6 +189,4 @@ def _fault(message: str) -> str:
     text = message.lower()
     if any(word in text for word in ("expected", "fread", "read completely", "cannot be read", "inflate", "truncat")):
         return "is damaged: the file ends early or its compression is broken."
-    if "no space" in text or "error writing" in text:
-        return "the disk is full"
     return "is not an image that can be read (.nii, .nii.gz, .nrrd, .mha, .mhd or DICOM)."

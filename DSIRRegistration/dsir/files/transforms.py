@@ -48,13 +48,18 @@ def write_transform(path: str | Path, transform: Transform) -> None:
             whole.AddTransform(part)
     with complete_file(path) as temporary:
         try:
-            sitk.WriteTransform(whole, str(temporary))
-        except RuntimeError as error:
-            raise DsirError(f"{path} cannot be written: the disk may be full ({_last_line(error)}).") from None
+            with itk.quiet():
+                sitk.WriteTransform(whole, str(temporary))
+        except RuntimeError:  # ITK gives no reason
+            raise DsirError(f"{path} cannot be written: the disk may be full.") from None
 
 
 def write_displacement_nifti(path: str | Path, field: DisplacementField) -> None:
-    """Write (I, J, K, 1, 3) float32 in RAS mm, intent vector (1007): the fixed point x lies at x + u(x) in moving."""
+    """Write (I, J, K, 1, 3) float32 in RAS mm, intent vector (1007): the fixed point x lies at x + u(x) in moving.
+
+    For numerical work. Slicer and ITK take the vectors of this intent for LPS (measured with Slicer 5.11, which warns);
+    what they are to read is the file of :func:`write_transform`.
+    """
     values = field.vectors.detach().cpu().movedim(0, -1)[:, :, :, None].numpy()
     with complete_file(path) as temporary:
         nifti.write(
@@ -211,7 +216,3 @@ def _field(values: np.ndarray, affine: np.ndarray, path: Path, *, lps: bool) -> 
         return DisplacementField(vectors, Lattice(tuple(values.shape[1:]), affine))
     except DsirError as error:
         raise TransformError(f"{path}: {error}") from None
-
-
-def _last_line(error: RuntimeError) -> str:
-    return str(error).strip().splitlines()[-1][:120].rstrip(".")
