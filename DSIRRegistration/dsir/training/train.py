@@ -45,7 +45,7 @@ class TrainingSettings:
     loss: LossSettings = field(default_factory=LossSettings)
     steps: int = 2500
     hours: float | None = None
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 1e-3
     warmup: int = 150
     average: float = 0.998
     source_spacing: float = 1.5
