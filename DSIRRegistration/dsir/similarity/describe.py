@@ -11,9 +11,10 @@ from scipy import ndimage
 from ..body import body_mask
 from ..errors import DsirError
 from ..features.descriptor import Descriptor
+from ..features.extraction import describe
 from ..image import Image
 from ..lattice import Lattice
-from ..progress import Progress, silent
+from ..progress import Progress, silent, within
 from ..sampling import resample
 from .store import FeatureStore, pack
 
@@ -22,9 +23,6 @@ SPACING = 2.0
 
 RIM = 2
 """Voxels around the body that are described too: the skin is a structure worth finding."""
-
-AT_ONCE = 8_000_000
-"""Voxels that go through the network together (about 3 GB of activations); larger images go in slabs."""
 
 
 def describe_image(
@@ -62,13 +60,10 @@ def describe_image(
     inside = torch.from_numpy(ndimage.binary_dilation(inside, iterations=RIM))
     seen = resample(torch.ones_like(image.data), image.lattice, lattice, padding="zeros", antialias=False) > 0.25
     normalised = descriptor.normalise(values, inside)
-    data = np.empty((lattice.shape[0], descriptor.channels, lattice.shape[1] * lattice.shape[2]), dtype=np.int8)
-    for start, stop, features in _slabs(descriptor, normalised, progress):
-        if not bool(torch.isfinite(features).all()):
-            raise DsirError(f"The descriptor '{descriptor.name}' yields numbers that are not finite on this image.")
-        features *= inside[start:stop] & seen[start:stop]
-        data[start:stop] = pack(features.numpy())
-    return FeatureStore(data, lattice, descriptor.identity, fingerprint(image))
+    features = describe(descriptor, normalised, progress=within(progress, 0.1, 1.0))
+    if not bool(torch.isfinite(features).all()):
+        raise DsirError(f"The descriptor '{descriptor.name}' yields numbers that are not finite on this image.")
+    return FeatureStore(pack(features.numpy(), (inside & seen).numpy()), lattice, descriptor.identity, fingerprint(image))
 
 
 def described_lattice(source: Lattice, mask: torch.Tensor, spacing: float, directions: np.ndarray) -> Lattice:
@@ -91,18 +86,3 @@ def fingerprint(image: Image) -> str:
     digest = hashlib.blake2b(image.lattice.affine.tobytes(), digest_size=16)
     digest.update(np.ascontiguousarray(image.data.cpu().numpy()).data)
     return digest.hexdigest()
-
-
-def _slabs(descriptor: Descriptor, volume: torch.Tensor, progress: Progress):
-    """Yield (start, stop, features (C, stop - start, J, K)); slabs begin at multiples of the network's stride."""
-    planes, stride = volume.shape[0], getattr(descriptor, "stride", 1)
-    budget = AT_ONCE // (volume.shape[1] * volume.shape[2])
-    if planes <= budget:
-        yield 0, planes, descriptor.describe(volume)
-        return
-    step = max((budget - 2 * descriptor.margin) // stride, 4) * stride
-    for start in range(0, planes, step):
-        stop = min(start + step, planes)
-        low, high = max(start - descriptor.margin, 0), min(stop + descriptor.margin, planes)
-        progress("features", 0.1 + 0.9 * start / planes, f"{descriptor.name}: plane {start} of {planes}")
-        yield start, stop, descriptor.describe(volume[low:high])[:, start - low : stop - low]

@@ -87,12 +87,12 @@ class FeatureStore:
             )
 
 
-def pack(features: np.ndarray) -> np.ndarray:
-    """Unit vectors (C, I, J, K) as the bytes (I, C, J * K) of a :class:`FeatureStore`."""
+def pack(features: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Unit vectors (C, I, J, K), zero outside ``mask`` (I, J, K), as the bytes of a :class:`FeatureStore`."""
     channels, *shape = features.shape
     data = np.empty((shape[0], channels, shape[1] * shape[2]), dtype=np.int8)
     for i in range(shape[0]):
-        data[i] = np.rint(features[:, i].reshape(channels, -1) * SCALE)
+        data[i] = np.rint(features[:, i].reshape(channels, -1) * (SCALE * mask[i].reshape(-1)))
     return data
 
 
