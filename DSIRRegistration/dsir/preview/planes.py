@@ -51,11 +51,12 @@ class Plane:
         return width * self.pixel, height * self.pixel
 
 
-def planes_through(lattice: Lattice, body: torch.Tensor) -> list[Plane]:
-    """Three planes through the middle of the body, cut to it with a margin.
+def planes_through(lattice: Lattice, body: torch.Tensor, point: np.ndarray | None = None) -> list[Plane]:
+    """Three planes through a point, cut to the body with a margin.
 
     Args:
         body: (I, J, K) bool on ``lattice``; an empty one counts as full.
+        point: (3,) RAS mm; the middle of the body by default.
     """
     index = body.nonzero().double().numpy() if bool(body.any()) else np.indices(lattice.shape).reshape(3, -1).T
     world = lattice.to_world(index[:: max(1, len(index) // 200_000)])
@@ -64,7 +65,7 @@ def planes_through(lattice: Lattice, body: torch.Tensor) -> list[Plane]:
     corners = lattice.corners()
     low, high = np.maximum(low - room, corners.min(0)), np.minimum(high + room, corners.max(0))
     pixel = max(float(lattice.spacing.min()) / 2, float((high - low).max()) / LONGEST)
-    middle = np.median(world, axis=0)
+    middle = np.median(world, axis=0) if point is None else np.asarray(point, dtype=float)
     return [_plane(view, low, high, middle, pixel) for view in _VIEWS]
 
 
