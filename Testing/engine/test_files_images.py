@@ -134,6 +134,17 @@ def test_empty_and_distant_masks_are_refused(tmp_path):
         read_mask(tmp_path / "m.nii", lattice((5, 5, 5), centre=(900.0, 0.0, 0.0)))
 
 
+def test_slicers_segmentations_are_label_maps_while_they_do_not_overlap(tmp_path):
+    layer = np.zeros((6, 5, 4), np.uint8)
+    layer[2:4, 2, 1:3] = 3
+    sitk.WriteImage(sitk.GetImageFromArray(layer), str(tmp_path / "one.seg.nrrd"))
+    assert read_labels(tmp_path / "one.seg.nrrd")[0].unique().tolist() == [0, 3]
+    two = sitk.GetImageFromArray(np.stack([layer, layer], -1), isVector=True)
+    sitk.WriteImage(two, str(tmp_path / "two.seg.nrrd"))
+    with pytest.raises(DsirError, match="overlapping segments in 2 layers"):
+        read_labels(tmp_path / "two.seg.nrrd")
+
+
 def test_fractions_and_negatives_are_no_labels(tmp_path):
     for values in (np.full((4, 4, 4), 0.5), np.full((4, 4, 4), -1.0)):
         nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / "l.nii")

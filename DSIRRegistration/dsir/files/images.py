@@ -50,12 +50,14 @@ def read_labels(path: str | Path) -> tuple[torch.Tensor, Lattice]:
     Raises:
         DsirError: as :func:`read_image`, or the values are not whole numbers from 0 on. A constant map is accepted.
     """
-    values, lattice = _read_volume(path, dtype=np.float64)
-    if not np.isfinite(values).all() or np.abs(values - np.rint(values)).max() > 1e-3:
-        raise DsirError(f"{path} is not a label map: its values are not whole numbers.")
+    values, lattice = _read_volume(path, dtype=None)
+    if not np.issubdtype(values.dtype, np.integer):
+        if not np.isfinite(values).all() or np.abs(values - np.rint(values)).max() > 1e-3:
+            raise DsirError(f"{path} is not a label map: its values are not whole numbers.")
+        values = np.rint(values)
     if values.min() < 0 or values.max() > np.iinfo(np.int32).max:
         raise DsirError(f"{path} is not a label map: its values run from {values.min():g} to {values.max():g}.")
-    return torch.from_numpy(np.rint(values).astype(np.int32)), lattice
+    return torch.from_numpy(values.astype(np.int32)), lattice
 
 
 def read_mask(path: str | Path, on: Lattice | None = None) -> torch.Tensor:
@@ -129,8 +131,8 @@ def _as_type(data: torch.Tensor, dtype: np.dtype | type) -> np.ndarray:
     return values.astype(dtype)
 
 
-def _read_volume(path: str | Path, dtype: type = np.float32) -> tuple[np.ndarray, Lattice]:
-    """(I, J, K) C-ordered values and the lattice; every fault is a sentence with the file's name."""
+def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.ndarray, Lattice]:
+    """(I, J, K) C-ordered values (their own type for None) and the lattice; each fault is a sentence with the name."""
     path = Path(path)
     kind = suffix(path)
     if not path.exists():

@@ -129,6 +129,8 @@ def _muted() -> Iterator[None]:
 
 def _values(image: sitk.Image, name: str) -> tuple[np.ndarray, list[np.ndarray]]:
     channels = image.GetNumberOfComponentsPerPixel()
+    if channels > 1 and name.endswith(".seg.nrrd"):
+        raise DsirError(f"{name} holds overlapping segments in {channels} layers; export them to files of their own.")
     if channels > 1:
         kind = "a colour image" if channels in (3, 4) and "8-bit" in image.GetPixelIDTypeAsString() else "not scalar"
         raise DsirError(f"{name} is {kind} ({channels} values a voxel); a scalar volume is needed.")
