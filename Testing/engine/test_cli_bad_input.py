@@ -124,6 +124,18 @@ def test_a_mask_beside_the_image_is_refused(fixed: Path, tmp_path: Path, capsys:
     assert_one_sentence(capsys, "mask.nii.gz")
 
 
+def test_images_without_common_ground_are_refused_when_the_start_may_not_move(
+    fixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    affine[:3, 3] = 5000
+    far = save(tmp_path / "far.nii.gz", blob(), affine)
+    (tmp_path / "settings.json").write_text('{"linear": {"start": "identity", "model": "none"}}')
+    assert register(fixed, far, tmp_path / "out", "--settings", tmp_path / "settings.json") == 2
+    assert_one_sentence(capsys, "share no space")
+    assert not (tmp_path / "out").exists()
+
+
 def test_labels_that_are_not_whole_numbers_are_refused(
     fixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -139,6 +151,14 @@ def test_labels_that_are_not_whole_numbers_are_refused(
         ("[1, 2]", "object"),
         ('{"nonsense": 3}', "nonsense"),
         ('{"descent": {"speed": 3}}', "speed"),
+        ('{"descriptor": "sift"}', "sift"),
+        ('{"linear": {"start": "guess"}}', "guess"),
+        ('{"linear": {"model": "bent"}}', "bent"),
+        ('{"descent": {"method": "prayer"}}', "prayer"),
+        ('{"descent": {"spacings": [2.0, -1.0]}}', "spacings"),
+        ('{"discrete": {"capture": "far"}}', "capture"),
+        ('{"seed": "x"}', "seed"),
+        ('{"device": "abacus"}', "abacus"),
     ],
 )
 def test_bad_settings_are_refused(

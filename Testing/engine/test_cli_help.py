@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from dsir.cli import options
 from dsir.cli.main import COMMANDS, main
+from dsir.registration.settings import PRESETS
 
 NAMES = [command.name for command in COMMANDS]
 
@@ -32,6 +34,10 @@ def test_help_is_quick_because_it_loads_no_engine() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_presets_offered_are_those_there_are() -> None:
+    assert tuple(PRESETS) == options.PRESETS
 
 
 def test_python_m_dsir_is_the_same_command() -> None:

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from ..progress import Progress
-from ..registration.settings import RegistrationSettings
 from .command import Command, Outcome
 from .options import (
     DESCRIPTOR_KINDS,
@@ -30,8 +29,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--descriptor",
         metavar="NAME",
-        default=RegistrationSettings().descriptor,
-        help=f"{DESCRIPTOR_KINDS} (default: {RegistrationSettings().descriptor})",
+        help=f"{DESCRIPTOR_KINDS} (default: that of dsir register)",
     )
     parser.add_argument(
         "--spacing",
@@ -51,8 +49,11 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..features.descriptor import load_descriptor
     from ..files.images import read_image, read_mask, write_features
     from ..image import Image
+    from ..registration.settings import RegistrationSettings
 
-    descriptor = load_descriptor(arguments.descriptor, device_from(arguments.device))
+    descriptor = load_descriptor(
+        arguments.descriptor or RegistrationSettings().descriptor, device_from(arguments.device)
+    )
     progress("reading", 0.1, "reading the image")
     image = read_image(arguments.input)
     mask = read_mask(arguments.mask, image.lattice) if arguments.mask else body_mask(image)

@@ -6,10 +6,15 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DsirError
-from ..registration.settings import PRESETS, RegistrationSettings, preset
+
+if TYPE_CHECKING:
+    from ..registration.settings import RegistrationSettings
+
+PRESETS = ("fast", "default", "accurate", "paper")
+"""Those of dsir.registration.settings, named here so that ``--help`` need not load torch; a test holds them equal."""
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -29,11 +34,10 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """How to register: preset, settings file, and the few settings worth an option."""
-    default = RegistrationSettings()
     group = parser.add_argument_group("settings")
     group.add_argument(
         "--preset",
-        choices=tuple(PRESETS),
+        choices=PRESETS,
         default="default",
         help="speed against accuracy; 'paper' is the gradient descent of the paper (default: default)",
     )
@@ -46,9 +50,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--descriptor",
         metavar="NAME",
-        help=f"how the scans are compared: {DESCRIPTOR_KINDS} (default: {default.descriptor})",
+        help=f"how the scans are compared: {DESCRIPTOR_KINDS} (default: the preset's)",
     )
-    group.add_argument("--seed", type=int, metavar="N", help=f"of every random choice (default: {default.seed})")
+    group.add_argument("--seed", type=int, metavar="N", help="of every random choice (default: 0)")
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +66,8 @@ def settings_from(arguments: argparse.Namespace) -> RegistrationSettings:
     Raises:
         DsirError: the file is not JSON, or names a setting that does not exist.
     """
+    from ..registration.settings import RegistrationSettings, preset
+
     settings = preset(arguments.preset)
     if arguments.settings:
         settings = RegistrationSettings.from_json(_merge(settings.to_json(), _read_json(arguments.settings)))

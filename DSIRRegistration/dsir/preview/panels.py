@@ -91,7 +91,7 @@ class Jacobian:
         """A bar with the determinants at its ends and 1 in its middle."""
         axes.imshow(np.linspace(-1, 1, 256)[None], cmap=VOLUME_CHANGE, aspect="auto", extent=(-1, 1, 0, 1))
         ends = 2.0 ** np.array([-self.limit, 0, self.limit])
-        axes.set(yticks=[], xticks=[-1, 0, 1], xticklabels=[f"{end:.2g}" for end in ends])
+        axes.set(yticks=[], xticks=[-1, 0, 1], xticklabels=[f"{end:.2f}".rstrip("0").rstrip(".") for end in ends])
         axes.tick_params(length=0, labelsize=7.5, labelcolor="#7d8590", pad=3)
         for spine in axes.spines.values():
             spine.set_visible(False)
