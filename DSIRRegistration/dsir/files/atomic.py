@@ -113,6 +113,23 @@ class OutputFolder:
         _sync(self.target.parent)
 
 
+def reserve(folder: Path, size: int) -> None:
+    """Make sure of ``size`` bytes on the disk, for writers that do not survive a full one (ITK's HDF5 aborts).
+
+    Raises:
+        OSError: there is not so much room.
+    """
+    probe = folder / ".room"
+    try:
+        with open(probe, "wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, max(size, 1))
+            elif shutil.disk_usage(folder).free < size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        probe.unlink(missing_ok=True)
+
+
 def check_output_folder(target: str | Path, *, overwrite: bool = False) -> None:
     """Say before a long run what would stop its result from being written.
 

@@ -14,7 +14,7 @@ from ..field import DisplacementField
 from ..lattice import Lattice
 from ..transform import Linear, Transform
 from . import itk, nifti
-from .atomic import complete_file
+from .atomic import complete_file, reserve
 from .images import suffix
 
 VECTOR, DISPLACEMENT = 1007, 1006
@@ -47,6 +47,7 @@ def write_transform(path: str | Path, transform: Transform) -> None:
         for part in reversed(written):
             whole.AddTransform(part)
     with complete_file(path) as temporary:
+        reserve(temporary.parent, sum(_size(part, suffix(path)) for part in parts))
         try:
             with itk.quiet():
                 sitk.WriteTransform(whole, str(temporary))
@@ -151,6 +152,12 @@ def _to_itk(part: Linear | DisplacementField) -> sitk.Transform:
         vectors, lattice = vectors[:, ::-1], Lattice(lattice.shape, lattice.affine @ flip)
     lps = np.moveaxis(vectors, 0, -1) * np.array([-1.0, -1.0, 1.0])
     return sitk.DisplacementFieldTransform(itk.to_sitk(lps, lattice, vector=True))
+
+
+def _size(part: Linear | DisplacementField, kind: str) -> int:
+    """Bytes a part takes in a file: doubles in HDF5, up to 25 letters a number as text."""
+    numbers = part.vectors.numel() if isinstance(part, DisplacementField) else 12
+    return 8192 + numbers * (8 if kind in (".h5", ".hdf5") else 25)
 
 
 def _from_itk(transform: sitk.Transform, path: Path) -> list[Linear | DisplacementField]:
