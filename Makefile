@@ -15,7 +15,7 @@ SYSTEM_PACKAGES ?=
 DATA ?= ../shared/data
 THREADS ?= 2
 
-.PHONY: help install demo test train clean distclean
+.PHONY: help install demo test train peers clean distclean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ test: install system  ## style and every test
 train: install  ## train the network anew (hours); DATA=folder with volumes
 	$(DSIR) train $(DATA)/train --out runs/train --threads $(THREADS)
 
+peers: install  ## our figures beside those of other methods, in an environment of their own (an hour)
+	sh Testing/benchmarks/peers_environment.sh
+	$(VENV)/bin/python Testing/benchmarks/peers.py --out runs/peers
+
 clean:  ## remove what was made here, except the environment and trained networks
 	rm -rf demo-result build dist .pytest_cache .ruff_cache
 	find DSIRRegistration Testing -name __pycache__ -prune -exec rm -rf {} +
@@ -49,7 +53,8 @@ distclean: clean  ## and the environment
 
 .PHONY: system
 system:
-	@missing="$$(for p in $(SYSTEM_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done)"; \
+	@command -v dpkg >/dev/null || exit 0; \
+	  missing="$$(for p in $(SYSTEM_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done)"; \
 	  test -z "$$missing" || $(call apt,$$missing)
 
 # Installs where we may; says what to install where we may not.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..progress import Progress
+from ..progress import Progress, within
 from .command import Command, Outcome
 from .options import (
     DESCRIPTOR_KINDS,
@@ -45,8 +45,11 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     check_output_file(arguments.out, (".nii", ".nii.gz"), overwrite=arguments.overwrite)
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
+    import torch
+
     from ..body import body_mask
     from ..features.descriptor import load_descriptor
+    from ..features.extraction import extract
     from ..files.images import read_image, read_mask, write_features
     from ..image import Image
     from ..registration.settings import RegistrationSettings
@@ -56,12 +59,16 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     )
     progress("reading", 0.1, "reading the image")
     image = read_image(arguments.input)
-    mask = read_mask(arguments.mask, image.lattice) if arguments.mask else body_mask(image)
+    body = read_mask(arguments.mask, image.lattice) if arguments.mask else body_mask(image)
     spacing = arguments.spacing or descriptor.spacing or DEFAULT_SPACING
-    lattice = image.lattice.with_spacing(spacing)
-    progress("features", 0.2, f"{descriptor.name} at {spacing:g} mm")
-    inside = Image(mask.float(), image.lattice).on(lattice).data > 0.5
-    features = descriptor(image.on(lattice).data, inside)
+    with torch.inference_mode():
+        features, lattice = extract(
+            image,
+            descriptor,
+            spacing=spacing,
+            mask=Image(body.float(), image.lattice),
+            progress=within(progress, 0.2, 0.7),
+        )
     progress("writing", 0.7, "writing the file")
     write_features(arguments.out, features, lattice)
     size = " x ".join(str(n) for n in lattice.shape)

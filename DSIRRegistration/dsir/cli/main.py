@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import Cancelled, DsirError
-from . import apply, demo, evaluate, features, register, train
+from . import apply, demo, evaluate, features, propagate, register, train
 from .command import Command
 from .screen import screen
 from .signals import stoppable
@@ -23,6 +23,7 @@ from .signals import stoppable
 COMMANDS: tuple[Command, ...] = (
     register.COMMAND,
     apply.COMMAND,
+    propagate.COMMAND,
     features.COMMAND,
     evaluate.COMMAND,
     train.COMMAND,

@@ -107,7 +107,7 @@ COMMAND = Command(
 Find where each point of the fixed scan lies in the moving scan.
 
 The folder holds displacement.nii.gz (on the fixed grid, RAS mm: the fixed point x lies at x + u(x) in moving),
-transform.h5 and inverse.h5 (for SimpleITK and 3D Slicer), warped.nii.gz (moving on the fixed grid),
+transform.h5 and inverse.h5 (for SimpleITK and 3D Slicer), warped.nii.gz (moving on the fixed grid), jacobian.nii.gz,
 warped_labels.nii.gz (with --moving-labels), report.json and preview.png. The scans may have any orientation,
 spacing and field of view; nothing need be aligned beforehand.""",
     usage="--fixed IMAGE --moving IMAGE --out FOLDER",
