@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import Cancelled, DsirError
-from . import apply, demo, evaluate, features, propagate, register, train
+from . import apply, demo, evaluate, features, figure, propagate, query, register, train
 from .command import Command
 from .screen import screen
 from .signals import stoppable
@@ -25,6 +25,8 @@ COMMANDS: tuple[Command, ...] = (
     apply.COMMAND,
     propagate.COMMAND,
     features.COMMAND,
+    query.COMMAND,
+    figure.COMMAND,
     evaluate.COMMAND,
     train.COMMAND,
     demo.COMMAND,

@@ -63,7 +63,9 @@ def describe_image(
     features = describe(descriptor, normalised, progress=within(progress, 0.1, 1.0))
     if not bool(torch.isfinite(features).all()):
         raise DsirError(f"The descriptor '{descriptor.name}' yields numbers that are not finite on this image.")
-    return FeatureStore(pack(features.numpy(), (inside & seen).numpy()), lattice, descriptor.identity, fingerprint(image))
+    return FeatureStore(
+        pack(features.numpy(), (inside & seen).numpy()), lattice, descriptor.identity, fingerprint(image)
+    )
 
 
 def described_lattice(source: Lattice, mask: torch.Tensor, spacing: float, directions: np.ndarray) -> Lattice:

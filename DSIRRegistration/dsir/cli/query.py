@@ -1,0 +1,119 @@
+"""``dsir query``: where does this voxel lie in the other image."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DsirError
+from ..progress import Progress, within
+from .command import Command, Outcome
+from .options import (
+    IMAGE_KINDS,
+    TRANSFORM_KINDS,
+    add_machine,
+    add_overwrite,
+    check_output_file,
+    count,
+    millimetres,
+    use_threads,
+)
+
+if TYPE_CHECKING:
+    from ..similarity.query import Answer
+
+HEAT_KINDS = (".nii", ".nii.gz", ".nrrd", ".mha")
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--image", required=True, type=Path, metavar="IMAGE", help=f"the scan ({IMAGE_KINDS})")
+    parser.add_argument("--ras", required=True, type=float, nargs=3, metavar=("X", "Y", "Z"), help="a point in it, mm")
+    parser.add_argument("--other", type=Path, metavar="IMAGE", help="the scan to search (default: the same scan)")
+    parser.add_argument(
+        "--transform", "-t", type=Path, metavar="FILE",
+        help=f"from IMAGE to the other ({TRANSFORM_KINDS}); the search begins where it puts the point",
+    )  # fmt: skip
+    parser.add_argument("--radius", type=millimetres, metavar="MM", help="of the search (default: the whole volume)")
+    parser.add_argument("--runners-up", type=count, default=4, metavar="N", help="how many at most (default: 4)")
+    parser.add_argument(
+        "--descriptor", metavar="NAME", help="dsir, mind, cnn (untrained) or weights (default: that of dsir register)"
+    )
+    parser.add_argument(
+        "--heat-map", type=Path, metavar="FILE", help="write the similarity with every voxel on the other scan's grid"
+    )
+    add_overwrite(parser)
+    add_machine(parser)
+
+
+def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
+    if arguments.heat_map:
+        check_output_file(arguments.heat_map, HEAT_KINDS, overwrite=arguments.overwrite)
+    progress("reading", 0.0, "loading the engine")
+    use_threads(arguments.threads)
+    import numpy as np
+    import torch
+
+    from ..features.descriptor import load_descriptor
+    from ..files.images import read_image, write_image
+    from ..files.transforms import read_transform
+    from ..image import Image
+    from ..registration.settings import RegistrationSettings
+    from ..similarity.calibration import chance_within
+    from ..similarity.describe import describe_image
+    from ..similarity.query import query
+
+    descriptor = load_descriptor(arguments.descriptor or RegistrationSettings().descriptor)
+    point = np.array(arguments.ras)
+    image = read_image(arguments.image)
+    if not image.lattice.contains(point):
+        raise DsirError("The point ({:.1f}, {:.1f}, {:.1f}) mm (RAS) lies outside {}.".format(*point, arguments.image))
+    other = read_image(arguments.other) if arguments.other else image
+    expected = read_transform(arguments.transform).transform_points(point[None])[0] if arguments.transform else None
+    here = describe_image(image, descriptor, progress=within(progress, 0.05, 0.5))
+    there = describe_image(other, descriptor, progress=within(progress, 0.5, 0.95)) if arguments.other else here
+    answer = query(here, point, there, around=expected, radius=arguments.radius, runners_up=arguments.runners_up)
+    if arguments.heat_map:
+        heat = Image(torch.from_numpy(answer.similarity), answer.lattice).on(other.lattice, padding="zeros")
+        write_image(arguments.heat_map, heat)
+    values = _values(answer, descriptor.name, expected, chance_within(answer, descriptor.identity))
+    path = arguments.heat_map.resolve() if arguments.heat_map else None
+    return Outcome(path, (json.dumps(values, indent=2),), values)
+
+
+def _values(answer: Answer, descriptor: str, expected: Any, chance: float | None) -> dict[str, Any]:
+    """What is said, as plain numbers: mm (RAS), cosines and shares."""
+
+    def peak(found: Any) -> dict[str, Any]:
+        return {"ras": _mm(found.point), "similarity": round(found.similarity, 4)}
+
+    values = {
+        "descriptor": descriptor,
+        "point": _mm(answer.point),
+        "best": peak(answer.best),
+        "runners_up": [peak(found) for found in answer.runners_up],
+        "margin": round(answer.margin, 4),
+        "chance_within_4_mm": None if chance is None else round(chance, 3),
+    }
+    if expected is not None:
+        values["expected"] = _mm(expected)
+        values["from_expected_mm"] = round(float(((answer.best.point - expected) ** 2).sum() ** 0.5), 2)
+    return values
+
+
+def _mm(point: Any) -> list[float]:
+    return [round(float(x), 2) for x in point]
+
+
+COMMAND = Command(
+    name="query",
+    summary="find a voxel of one scan in another, by the similarity of their structure",
+    description="""\
+Find a voxel of one scan in another. Prints JSON: the best match (RAS mm), what competes with it, and the calibrated
+chance that it lies within 4 mm of the truth. With --heat-map the cosine similarity with every voxel is written too.""",
+    usage="--image IMAGE --ras X Y Z --other IMAGE",
+    example="dsir query --image t1.nii.gz --ras -20 12 14 --other t2.nii.gz --heat-map similarity.nii.gz",
+    arguments=_arguments,
+    run=_run,
+)

@@ -1,0 +1,144 @@
+"""Fit the confidence of matches on pairs with a known deformation, and show how far it can be believed.
+
+    python Testing/benchmarks/calibrate_confidence.py --descriptors mind dsir [--data ../shared/data] [--points 150]
+        [--write] [--figure reliability.png]
+
+Every pair is looked at with the curve fitted on the other pairs; these left-out probabilities make the reliability
+curve and the table. ``--write`` stores the curve fitted on all pairs beside the models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "DSIRRegistration"))
+
+from dsir.errors import DsirError  # noqa: E402
+from dsir.evaluation.cases import Case  # noqa: E402
+from dsir.evaluation.catalogue import KNOWN, build  # noqa: E402
+from dsir.evaluation.demo import demo_case  # noqa: E402
+from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
+from dsir.similarity.calibration import FILE, RIGHT, evidence, fit, read, reliability, write  # noqa: E402
+from dsir.similarity.describe import describe_image  # noqa: E402
+from dsir.similarity.figure import NAMES  # noqa: E402
+from dsir.similarity.query import query  # noqa: E402
+
+RADII = (None, 30.0)
+COLOURS = {"dsir": "#c2410c", "mind": "#2563a8", "cnn": "#6b7280"}
+
+
+@dataclass(frozen=True)
+class Matches:
+    """What was found in one pair: (N, 4) evidence, (N,) errors in mm."""
+
+    case: str
+    evidence: np.ndarray
+    errors: np.ndarray
+
+
+def matches(case: Case, descriptor: Descriptor, points: int, seed: int = 0) -> Matches:
+    """Look for random voxels of the fixed body in the moving image, in the whole volume and within 30 mm."""
+    body = case.body if bool(case.body.any()) else torch.ones_like(case.body)
+    fixed = describe_image(case.fixed, descriptor, mask=body, spacing=descriptor.spacing or 2.0)
+    moving = describe_image(case.moving, descriptor, spacing=descriptor.spacing or 2.0)
+    rng = np.random.default_rng(seed)
+    inside = case.body.nonzero().numpy()
+    asked = case.fixed.lattice.to_world(inside[rng.permutation(len(inside))[: 2 * points]])
+    truth = case.truth.transform_points(asked)
+    found, errors = [], []
+    for point, place in zip(asked, truth, strict=True):
+        if not moving.lattice.contains(place) or len(errors) >= len(RADII) * points:
+            continue
+        try:
+            answers = [query(fixed, point, moving, radius=radius) for radius in RADII]
+        except DsirError:  # flat there, or too far from everything
+            continue
+        found += [evidence(answer) for answer in answers]
+        errors += [np.linalg.norm(answer.best.point - place) for answer in answers]
+    return Matches(case.name, np.array(found), np.array(errors))
+
+
+def left_out(parts: list[Matches]) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of each pair by the curve of the others, and the errors."""
+    chances = []
+    for part in parts:
+        others = [other for other in parts if other is not part]
+        curve = fit(np.concatenate([o.evidence for o in others]), np.concatenate([o.errors for o in others]) <= RIGHT)
+        chances.append(curve.probability(part.evidence))
+    return np.concatenate(chances), np.concatenate([part.errors for part in parts])
+
+
+def draw(curves: dict[str, np.ndarray], target: Path) -> None:
+    """Reliability curves on white, one line for each descriptor."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.5, 3.3), facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="#b9bec6", lw=0.9, zorder=0)
+    for name, curve in curves.items():
+        axes.plot(*curve[:, :2].T, marker="o", ms=4, lw=1.3, color=COLOURS.get(name), label=NAMES.get(name, name))
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    axes.set_xlabel("predicted probability", size=8)
+    axes.set_ylabel("share within 4 mm of the truth", size=8)
+    axes.tick_params(labelsize=7)
+    axes.legend(frameon=False, fontsize=7.5, loc="upper left")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    figure.savefig(target, dpi=200)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--descriptors", nargs="+", default=["mind", "dsir"])
+    parser.add_argument("--cases", nargs="+", default=list(KNOWN))
+    parser.add_argument("--points", type=int, default=150)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--figure", type=Path)
+    options = parser.parse_args()
+    if not (options.data / "cases").is_dir():
+        print(f"No scans to calibrate on: {options.data / 'cases'} does not exist.")
+        return 0
+    cases = [*(build(name, options.data / "cases") for name in options.cases), demo_case()]
+    stored, curves = read(FILE) if FILE.exists() else {}, {}
+    print(
+        "| descriptor | within 4 mm | whole volume | within 30 mm | chance >= 0.8: share, right | Brier | base rate |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for name in options.descriptors:
+        descriptor = load_descriptor(name)
+        parts = [matches(case, descriptor, options.points) for case in cases]
+        chance, errors = left_out(parts)
+        right = errors <= RIGHT
+        curves[descriptor.name] = reliability(chance, right)
+        sure = chance >= 0.8
+        whole, near = ([p.errors[n :: len(RADII)] <= RIGHT for p in parts] for n in range(2))
+        print(
+            f"| {descriptor.name} | {right.mean():.2f} | {np.concatenate(whole).mean():.2f} "
+            f"| {np.concatenate(near).mean():.2f} | {sure.mean():.2f}, {right[sure].mean() if sure.any() else 0:.2f} "
+            f"| {((chance - right) ** 2).mean():.3f} | {right.mean() * (1 - right.mean()):.3f} |",
+            flush=True,
+        )
+        stored[descriptor.name] = fit(
+            np.concatenate([p.evidence for p in parts]), right, cases=tuple(p.case for p in parts),
+            sha256=descriptor.identity.get("sha256"),
+        )  # fmt: skip
+    if options.write:
+        FILE.parent.mkdir(parents=True, exist_ok=True)
+        write(FILE, stored)
+    if options.figure:
+        draw(curves, options.figure)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
