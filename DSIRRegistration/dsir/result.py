@@ -19,7 +19,7 @@ from .files.atomic import OutputFolder
 from .files.images import write_image, write_labels
 from .files.transforms import write_displacement_nifti, write_transform
 from .image import Image
-from .jacobian import fold_report
+from .jacobian import determinant, fold_report
 from .lattice import Lattice
 from .progress import Progress, silent
 from .propagation.images import warp_image
@@ -46,7 +46,7 @@ def write_result(
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Write ``displacement.nii.gz``, ``transform.h5``, ``inverse.h5``, ``warped.nii.gz``, ``warped_labels.nii.gz``,
-    ``report.json`` and ``preview.png``; all of them, or none.
+    ``jacobian.nii.gz`` (determinant of x -> x + u(x)), ``report.json`` and ``preview.png``; all of them, or none.
 
     Args:
         initial: what the user gave as a start; the preview shows the moving image through it.
@@ -65,6 +65,7 @@ def write_result(
         progress("writing", 0.0, "the displacement field")
         displacement = result.displacement(fixed.lattice)
         write_displacement_nifti(folder.path / "displacement.nii.gz", displacement)
+        write_image(folder.path / "jacobian.nii.gz", Image(determinant(displacement), fixed.lattice))
         progress("writing", 0.25, "the transform and its inverse")
         inverse = result.transform.inverse(moving.lattice)
         _reserve(folder.path, sum(_bytes_of(part) for part in (*result.transform.parts, *inverse.parts)))

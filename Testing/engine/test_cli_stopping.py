@@ -106,4 +106,5 @@ def test_the_worker_protocol_ends_with_the_result(pair: tuple[Path, Path], tmp_p
     assert fractions[-1] == 1.0
     assert last["result"] == str(tmp_path / "out")
     found = {file.name for file in (tmp_path / "out").iterdir() if not file.name.startswith(".")}
-    assert found == {"displacement.nii.gz", "transform.h5", "inverse.h5", "warped.nii.gz", "report.json", "preview.png"}
+    volumes = {"displacement.nii.gz", "jacobian.nii.gz", "warped.nii.gz"}
+    assert found == volumes | {"transform.h5", "inverse.h5", "report.json", "preview.png"}

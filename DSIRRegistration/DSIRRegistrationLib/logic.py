@@ -1,0 +1,214 @@
+"""The programming interface: nodes and settings in, nodes out. No Qt, no application object.
+
+>>> from DSIRRegistration import DSIRRegistrationLogic
+>>> logic = DSIRRegistrationLogic()
+>>> made = logic.register(fixedNode, movingNode, settings="fast", progress=print)  # doctest: +SKIP
+>>> movingNode.SetAndObserveTransformNodeID(made.transform.GetID())  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import slicer
+from dsir.progress import Progress, silent
+
+from . import worker
+from .carry import carry, place_carried
+from .evaluation import evaluation
+from .nodes.scene import all_or_nothing
+from .nodes.transforms import write_transform
+from .nodes.volumes import lattice_of, place_vectors, read_array, write_volume
+from .registration import Mask, Registered, Task, registration
+from .run import Run
+
+if TYPE_CHECKING:
+    from dsir.registration.settings import RegistrationSettings
+
+    Settings = str | Mapping[str, Any] | RegistrationSettings | None
+
+
+class RegistrationLogic:
+    """What the module can do, for scripts, the Python console and the panel alike.
+
+    Args:
+        launch: starts the engine; a process of Slicer's own Python by default.
+    """
+
+    def __init__(self, launch: worker.Launcher = worker.PythonProcess) -> None:
+        self.launch = launch
+
+    def register(
+        self,
+        fixedNode: slicer.vtkMRMLScalarVolumeNode,
+        movingNode: slicer.vtkMRMLScalarVolumeNode,
+        *,
+        settings: Settings = None,
+        fixedMask: slicer.vtkMRMLNode | tuple[slicer.vtkMRMLSegmentationNode, str] | None = None,
+        movingMask: slicer.vtkMRMLNode | tuple[slicer.vtkMRMLSegmentationNode, str] | None = None,
+        initialTransform: slicer.vtkMRMLTransformNode | None = None,
+        structures: Sequence[slicer.vtkMRMLNode] = (),
+        outputTransform: slicer.vtkMRMLTransformNode | None = None,
+        outputVolume: slicer.vtkMRMLScalarVolumeNode | None = None,
+        jacobian: bool | slicer.vtkMRMLScalarVolumeNode = False,
+        progress: Progress = silent,
+    ) -> Registered:
+        """Register and wait.
+
+        Args:
+            settings: a preset's name (``"fast"``, ``"default"``, ``"accurate"``, ``"paper"``), the engine's settings,
+                or a dictionary named as in ``report.json``: ``{"preset": "fast", "discrete": {"capture": 60}}``.
+            fixedMask, movingMask: where to look: a label map volume (above zero), or a segmentation and a segment's ID.
+            initialTransform: a start, as one would apply it to the moving volume; linear or not.
+            structures: segmentations, label maps, markups and models on the moving scan to be carried along, as clones.
+            outputTransform, outputVolume: nodes to overwrite; new ones by default.
+            jacobian: also make the map of Jacobian determinants (or overwrite this volume with it).
+            progress: ``progress(stage, fraction, message)``; raise :class:`dsir.errors.Cancelled` in it to stop.
+
+        Raises:
+            dsir.errors.DsirError: in one sentence, what cannot be done; the scene is then as it was.
+        """
+        chosen, changes = _settings(settings)
+        task = Task(
+            fixedNode,
+            movingNode,
+            chosen,
+            changes,
+            _mask(fixedMask),
+            _mask(movingMask),
+            initialTransform,
+            tuple(structures),
+            outputTransform,
+            outputVolume,
+            jacobian if isinstance(jacobian, slicer.vtkMRMLNode) else None,
+            bool(jacobian),
+        )
+        return self.start(task, progress).wait()
+
+    def start(self, task: Task, progress: Progress = silent) -> Run[Registered]:
+        """The same without waiting: the caller steps."""
+        return Run(registration(task, self.launch, progress))
+
+    def apply(
+        self,
+        transformNode: slicer.vtkMRMLTransformNode,
+        nodes: Sequence[slicer.vtkMRMLNode],
+        fixedNode: slicer.vtkMRMLScalarVolumeNode,
+        *,
+        movingNode: slicer.vtkMRMLScalarVolumeNode | None = None,
+        progress: Progress = silent,
+    ) -> tuple[slicer.vtkMRMLNode, ...]:
+        """Carry segmentations, label maps, markups and models of moving onto fixed; gives the clones."""
+        return self.start_apply(transformNode, nodes, fixedNode, movingNode, progress).wait()
+
+    def start_apply(
+        self,
+        transform: slicer.vtkMRMLTransformNode,
+        nodes: Sequence[slicer.vtkMRMLNode],
+        fixed: slicer.vtkMRMLScalarVolumeNode,
+        moving: slicer.vtkMRMLScalarVolumeNode | None = None,
+        progress: Progress = silent,
+    ) -> Run[tuple[slicer.vtkMRMLNode, ...]]:
+        """The same without waiting."""
+
+        def work() -> Generator[None, None, tuple[slicer.vtkMRMLNode, ...]]:
+            with tempfile.TemporaryDirectory(prefix="dsir-", ignore_cleanup_errors=True) as name:
+                folder = Path(name)
+                write_volume(folder / "fixed.nii", fixed)
+                write_transform(folder / "transform.h5", transform, lattice_of(fixed))
+                carried = yield from carry(
+                    folder / "transform.h5",
+                    folder / "fixed.nii",
+                    nodes,
+                    folder,
+                    moving=moving,
+                    launch=self.launch,
+                    progress=progress,
+                )
+                with all_or_nothing(fixed.GetScene()):
+                    return place_carried(carried, fixed)
+
+        return Run(work())
+
+    def evaluate(
+        self,
+        transformNode: slicer.vtkMRMLTransformNode,
+        *,
+        fixedNode: slicer.vtkMRMLScalarVolumeNode | None = None,
+        segmentations: tuple[slicer.vtkMRMLSegmentationNode, slicer.vtkMRMLSegmentationNode] | None = None,
+        landmarks: tuple[slicer.vtkMRMLMarkupsNode, slicer.vtkMRMLMarkupsNode] | None = None,
+        progress: Progress = silent,
+    ) -> dict[str, Any]:
+        """Dice and surface distances of segments of the same name, errors of paired landmarks; before and after.
+
+        Args:
+            segmentations, landmarks: of the fixed and of the moving scan.
+        """
+        return self.start_evaluate(transformNode, fixedNode, segmentations, landmarks, progress).wait()
+
+    def start_evaluate(
+        self, transform, fixed=None, segmentations=None, landmarks=None, progress: Progress = silent
+    ) -> Run[dict[str, Any]]:
+        """The same without waiting."""
+        return Run(evaluation(transform, fixed, segmentations, landmarks, self.launch, progress))
+
+    def features(
+        self,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        *,
+        descriptor: str = "",
+        spacing: float = 0.0,
+        mask: slicer.vtkMRMLLabelMapVolumeNode | None = None,
+        progress: Progress = silent,
+    ) -> slicer.vtkMRMLVectorVolumeNode:
+        """The structural descriptor of every voxel, as a vector volume of unit vectors.
+
+        Args:
+            descriptor: ``"dsir"`` or ``"mind"``; that of the default settings where empty.
+            spacing: mm; what the descriptor is made for where zero.
+        """
+
+        def work() -> Generator[None, None, slicer.vtkMRMLVectorVolumeNode]:
+            with tempfile.TemporaryDirectory(prefix="dsir-", ignore_cleanup_errors=True) as name:
+                folder = Path(name)
+                write_volume(folder / "scan.nii", volumeNode)
+                arguments = ["features", "--input", str(folder / "scan.nii"), "--out", str(folder / "features.nii")]
+                if descriptor:
+                    arguments += ["--descriptor", descriptor]
+                if spacing:
+                    arguments += ["--spacing", str(spacing)]
+                if mask is not None:
+                    write_volume(folder / "mask.nii", mask)
+                    arguments += ["--mask", str(folder / "mask.nii")]
+                words = yield from worker.run(
+                    arguments,
+                    folder,
+                    launch=self.launch,
+                    progress=progress,
+                    inputs={str(folder / "scan.nii"): "The volume", str(folder / "mask.nii"): "the mask"},
+                )
+                values = read_array(folder / "features.nii")
+                lattice = lattice_of(volumeNode).with_spacing(float(words["spacing"]))
+            with all_or_nothing(volumeNode.GetScene()):
+                return place_vectors(values, lattice, volumeNode, name=f"{volumeNode.GetName()} features")
+
+        return Run(work()).wait()
+
+
+def _mask(mask: slicer.vtkMRMLNode | tuple[slicer.vtkMRMLSegmentationNode, str] | None) -> Mask | None:
+    if mask is None or isinstance(mask, Mask):
+        return mask
+    return Mask(*mask) if isinstance(mask, tuple) else Mask(mask)
+
+
+def _settings(settings: Settings) -> tuple[str, dict[str, Any]]:
+    """Preset and changes."""
+    if settings is None:
+        return "default", {}
+    if isinstance(settings, str):
+        return settings, {}
+    values = dict(settings) if isinstance(settings, Mapping) else settings.to_json()
+    return str(values.get("preset", "default")), values

@@ -1,0 +1,138 @@
+"""Volume nodes: where their voxels lie in the world, and how they come and go as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+from dsir.errors import DsirError
+from dsir.lattice import Lattice
+
+if TYPE_CHECKING:
+    from dsir.image import Image
+
+STORABLE = (np.uint8, np.int8, np.int16, np.uint16, np.int32, np.float32, np.float64)
+"""Voxel types that NIfTI readers agree on; everything else becomes float32."""
+
+
+def matrix_to_world(node: slicer.vtkMRMLTransformableNode) -> np.ndarray:
+    """(4, 4) from the node's own coordinates to the world, RAS mm; through all its parent transforms.
+
+    Raises:
+        DsirError: one of the parents is not linear.
+    """
+    parent = node.GetParentTransformNode()
+    if parent is None:
+        return np.eye(4)
+    if not parent.IsTransformToWorldLinear():
+        raise DsirError(
+            f"{node.GetName()} is under the non-linear transform {parent.GetName()}; take it out of the transform, or "
+            "harden a copy, and register that. (A non-linear start belongs into the field for the initial transform.)"
+        )
+    matrix = vtk.vtkMatrix4x4()
+    parent.GetMatrixTransformToWorld(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def lattice_of(node: slicer.vtkMRMLScalarVolumeNode) -> Lattice:
+    """Where the voxels lie in the world: (I, J, K) and the index-to-RAS affine.
+
+    Raises:
+        DsirError: no voxels, a single slice, a non-linear parent, or axes that are not at right angles.
+    """
+    data = node.GetImageData()
+    if data is None or min(data.GetDimensions()) < 1:
+        raise DsirError(f"{node.GetName()} holds no voxels.")
+    if min(data.GetDimensions()) < 2:
+        raise DsirError(f"{node.GetName()} is a single slice; a 3-D volume is needed.")
+    if data.GetNumberOfScalarComponents() != 1:
+        raise DsirError(f"{node.GetName()} has several values for each voxel (colour?); a scalar volume is needed.")
+    own = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(own)
+    try:
+        return Lattice(data.GetDimensions(), matrix_to_world(node) @ slicer.util.arrayFromVTKMatrix(own))
+    except DsirError as error:
+        raise DsirError(f"{node.GetName()}: {error}") from None
+
+
+def array_of(node: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:
+    """(I, J, K) view of the voxels; reading only."""
+    return slicer.util.arrayFromVolume(node).transpose(2, 1, 0)
+
+
+def image_of(node: slicer.vtkMRMLScalarVolumeNode) -> Image:
+    """The volume as the engine's image, in world RAS; imports torch."""
+    import torch
+    from dsir.image import Image
+
+    return Image(torch.from_numpy(np.ascontiguousarray(array_of(node), dtype=np.float32)), lattice_of(node))
+
+
+def write_volume(path: Path, node: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Write the voxels with their world affine; uncompressed ``.nii`` takes a moment, ``.nii.gz`` seconds."""
+    write_array(path, array_of(node), lattice_of(node))
+
+
+def write_array(path: Path, values: np.ndarray, lattice: Lattice) -> None:
+    """Write (I, J, K) values that lie on ``lattice``."""
+    from dsir.files import nifti
+
+    kind = values.dtype.type if values.dtype.type in STORABLE else np.float32
+    nifti.write(path, values.astype(kind, copy=False), lattice.affine)
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Values of a file that the engine wrote, (I, J, K[, C])."""
+    from dsir.files import nifti
+
+    return nifti.read(path)[0]
+
+
+def place_volume(
+    values: np.ndarray,
+    like: slicer.vtkMRMLScalarVolumeNode,
+    *,
+    name: str,
+    target: slicer.vtkMRMLScalarVolumeNode | None = None,
+    node_class: str = "vtkMRMLScalarVolumeNode",
+) -> slicer.vtkMRMLScalarVolumeNode:
+    """Put (I, J, K) values into a volume with the geometry and the parent transform of ``like``.
+
+    Args:
+        target: a volume to overwrite; a new one by default.
+    """
+    node = target or like.GetScene().AddNewNodeByClass(node_class, name)
+    matrix = vtk.vtkMatrix4x4()
+    like.GetIJKToRASMatrix(matrix)
+    with slicer.util.NodeModify(node):
+        slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(values.transpose(2, 1, 0)))
+        node.SetIJKToRASMatrix(matrix)
+        node.SetAndObserveTransformNodeID(like.GetTransformNodeID())
+        node.CreateDefaultDisplayNodes()
+    return node
+
+
+def place_vectors(
+    values: np.ndarray, lattice: Lattice, beside: slicer.vtkMRMLVolumeNode, *, name: str
+) -> slicer.vtkMRMLVectorVolumeNode:
+    """Put (I, J, K, C) values on a world lattice into a new vector volume."""
+    node = beside.GetScene().AddNewNodeByClass("vtkMRMLVectorVolumeNode", name)
+    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(values.transpose(2, 1, 0, 3)))
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(lattice.affine.ravel())
+    node.SetIJKToRASMatrix(matrix)
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def copy_window(source: slicer.vtkMRMLScalarVolumeNode, target: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Show ``target`` with the window and level of ``source``."""
+    shown, display = source.GetDisplayNode(), target.GetDisplayNode()
+    if shown is None or display is None or not shown.GetWindow():
+        return
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevel(shown.GetWindow(), shown.GetLevel())

@@ -1,0 +1,212 @@
+"""One registration from nodes to nodes: hand the scans to the engine, watch it, bring its result into the scene."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import slicer
+from dsir.errors import Cancelled, DsirError
+from dsir.lattice import Lattice
+from dsir.progress import Progress, within
+
+from . import worker
+from .carry import Carried, carry, place_carried
+from .nodes.scene import all_or_nothing, is_in_scene, place_beside
+from .nodes.segments import segment_mask
+from .nodes.transforms import describe_transform, load_transform, write_transform
+from .nodes.volumes import copy_window, lattice_of, place_volume, read_array, write_array, write_volume
+from .quality import REPORT, summary
+
+SHARE = 0.9
+"""Of the whole run that registering takes; the rest is for what is carried along."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """Where to look in a scan.
+
+    Attributes:
+        node: a label map volume (above zero) or a segmentation.
+        segment: the segment's ID; only for a segmentation.
+    """
+
+    node: slicer.vtkMRMLNode
+    segment: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What to register, and where to put the result.
+
+    Attributes:
+        settings: JSON-ready changes on top of the preset, named as in ``report.json``.
+        structures: segmentations, label maps, markups and models on the moving scan that are to be carried.
+        transform, warped, jacobian: nodes to overwrite; new ones where there are none.
+        with_jacobian: whether to make the map of Jacobian determinants.
+    """
+
+    fixed: slicer.vtkMRMLScalarVolumeNode
+    moving: slicer.vtkMRMLScalarVolumeNode
+    preset: str = "default"
+    settings: dict[str, Any] = field(default_factory=dict)
+    fixed_mask: Mask | None = None
+    moving_mask: Mask | None = None
+    initial: slicer.vtkMRMLTransformNode | None = None
+    structures: tuple[slicer.vtkMRMLDisplayableNode, ...] = ()
+    transform: slicer.vtkMRMLTransformNode | None = None
+    warped: slicer.vtkMRMLScalarVolumeNode | None = None
+    jacobian: slicer.vtkMRMLScalarVolumeNode | None = None
+    with_jacobian: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Registered:
+    """The nodes a registration made.
+
+    Attributes:
+        transform: fixed to moving is its direction *from* parent: applied to the moving scan it brings it onto fixed.
+        warped: the moving scan on the fixed scan's voxels.
+        jacobian: determinant of the mapping's Jacobian on the same voxels, or None.
+        structures: the carried clones, in the order they were given.
+        report: as ``report.json``.
+    """
+
+    transform: slicer.vtkMRMLTransformNode
+    warped: slicer.vtkMRMLScalarVolumeNode
+    jacobian: slicer.vtkMRMLScalarVolumeNode | None
+    structures: tuple[slicer.vtkMRMLDisplayableNode, ...]
+    report: dict[str, Any]
+
+
+def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Generator[None, None, Registered]:
+    """Do the task in small steps.
+
+    Raises:
+        DsirError: an input cannot be used; the sentence says which and why.
+        Cancelled: a node was removed while the engine worked.
+    """
+    fixed = lattice_of(task.fixed)
+    lattice_of(task.moving)  # refuses what cannot be used before anything is written
+    if task.fixed is task.moving:
+        raise DsirError("Fixed and moving are the same volume; choose two.")
+    progress("reading", 0.0, "handing the scans over")
+    with tempfile.TemporaryDirectory(prefix="dsir-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        yield
+        arguments = yield from _hand_over(task, folder, fixed)
+        out = folder / "result"
+        words = yield from worker.run(
+            ["register", *arguments, "--out", str(out)],
+            folder,
+            launch=launch,
+            progress=within(progress, 0.0, SHARE if task.structures else 0.98),
+            inputs=_called(folder),
+        )
+        report = words.get("report") or json.loads((out / "report.json").read_text(encoding="utf-8"))
+        transform = out / "transform.h5"
+        carried: Carried | None = None
+        if task.structures:
+            carried = yield from carry(
+                transform,
+                folder / "fixed.nii",
+                task.structures,
+                folder,
+                moving=task.moving,
+                launch=launch,
+                progress=within(progress, SHARE, 0.98),
+            )
+        progress("placing", 0.98, "bringing the result into the scene")
+        yield
+        warped = _rounded(read_array(out / "warped.nii.gz"), task.moving)
+        yield
+        jacobian = read_array(out / "jacobian.nii.gz") if task.with_jacobian else None
+        if not is_in_scene(task.fixed, task.moving, task.transform, task.warped, task.jacobian, *task.structures):
+            raise Cancelled("A node of the registration was removed while it ran; nothing was changed.")
+        with all_or_nothing(task.fixed.GetScene()):
+            placed = _place(task, transform, warped, jacobian, carried, report)
+    progress("done", 1.0, summary(placed.report))
+    return placed
+
+
+def _hand_over(task: Task, folder: Path, fixed: Lattice) -> Generator[None, None, list[str]]:
+    """Write the inputs; gives the command's arguments."""
+    arguments = ["--preset", task.preset]
+    for role, node in (("fixed", task.fixed), ("moving", task.moving)):
+        write_volume(folder / f"{role}.nii", node)
+        arguments += [f"--{role}", str(folder / f"{role}.nii")]
+        yield
+    for role, mask, node in (
+        ("fixed-mask", task.fixed_mask, task.fixed),
+        ("moving-mask", task.moving_mask, task.moving),
+    ):
+        if mask is not None:
+            path = folder / f"{role}.nii"
+            _write_mask(path, mask, node)
+            arguments += [f"--{role}", str(path)]
+            yield
+    if task.initial is not None:
+        write_transform(folder / "initial.h5", task.initial, fixed)
+        arguments += ["--initial", str(folder / "initial.h5")]
+    if task.settings:
+        (folder / "settings.json").write_text(json.dumps(task.settings), encoding="utf-8")
+        arguments += ["--settings", str(folder / "settings.json")]
+    return arguments
+
+
+def _write_mask(path: Path, mask: Mask, volume: slicer.vtkMRMLScalarVolumeNode) -> None:
+    if mask.node.IsA("vtkMRMLSegmentationNode"):
+        if not mask.segment:
+            raise DsirError(f"Choose which segment of {mask.node.GetName()} is the mask.")
+        values, lattice = segment_mask(mask.node, mask.segment, volume)
+        write_array(path, values.astype(np.uint8), lattice)
+    else:
+        write_volume(path, mask.node)
+
+
+def _rounded(values: np.ndarray, moving: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:
+    """The warped values in the moving scan's own type: a CT stays whole Hounsfield units and half the size."""
+    kind = slicer.util.arrayFromVolume(moving).dtype
+    if not np.issubdtype(kind, np.integer):
+        return values.astype(np.float32, copy=False)
+    limits = np.iinfo(kind)
+    return np.clip(np.rint(values), limits.min, limits.max).astype(kind)
+
+
+def _place(
+    task: Task, transform: Path, warped: np.ndarray, jacobian: np.ndarray | None, carried: Carried | None, report: dict
+) -> Registered:
+    scene, pair = task.fixed.GetScene(), f"{task.moving.GetName()} to {task.fixed.GetName()}"
+    node = load_transform(transform, scene, name=f"{pair} (DSIR)", target=task.transform)
+    describe_transform(node, task.fixed, task.moving, summary(report))
+    volume = place_volume(warped, task.fixed, name=f"{task.moving.GetName()} (DSIR)", target=task.warped)
+    copy_window(task.moving, volume)
+    determinants = task.jacobian
+    if jacobian is not None:
+        determinants = place_volume(jacobian, task.fixed, name=f"{pair} Jacobian", target=task.jacobian)
+        display = determinants.GetDisplayNode()
+        display.SetAutoWindowLevel(False)
+        display.SetWindowLevel(1.0, 1.0)
+    structures = place_carried(carried, task.fixed) if carried else ()
+    report = {**report, "warnings": [*report.get("warnings", ()), *(carried.remarks if carried else ())]}
+    node.SetAttribute(REPORT, json.dumps(report))
+    for made in (node, volume, *([determinants] if jacobian is not None else []), *structures):
+        place_beside(made, task.fixed)
+    return Registered(node, volume, determinants if jacobian is not None else None, structures, report)
+
+
+def _called(folder: Path) -> dict[str, str]:
+    """What the engine's sentences call our files, and what the user calls them."""
+    return {
+        str(folder / "fixed-mask.nii"): "the fixed mask",
+        str(folder / "moving-mask.nii"): "the moving mask",
+        str(folder / "fixed.nii"): "The fixed volume",
+        str(folder / "moving.nii"): "The moving volume",
+        str(folder / "initial.h5"): "The initial transform",
+        str(folder / "settings.json"): "of the panel",
+    }
