@@ -1,0 +1,190 @@
+"""Where not to trust a registration: at every voxel, does the similarity agree with the transform?
+
+The moving image is pulled through the transform; around each fixed voxel the best match is then looked for, and
+around that match the way back. Where the transform is right and the place is distinct, the match lies at the voxel
+itself, the way back ends where it began, and little else is as similar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..body import body_mask
+from ..features.descriptor import Descriptor
+from ..features.extraction import describe
+from ..field import moved_index
+from ..image import Image
+from ..lattice import Lattice
+from ..progress import Progress, silent, within
+from ..sampling import resample, sample
+from ..transform import Transform
+from .calibration import Calibration, shipped
+from .describe import SPACING, described_lattice
+from .query import NEAR, TEMPERATURE
+
+REACH = 12.0
+"""mm around the voxel within which the best match is looked for."""
+
+GRID = 4.0
+"""mm of the map."""
+
+DOUBTFUL = 0.5
+"""Voxels less certain than this count as doubtful."""
+
+PLAIN = Calibration(weights=(-0.45, -0.2, 0.3, 1.0), offset=1.6)
+"""For descriptors that were never calibrated: an order of trust, not a probability."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """How far a registration can be trusted, voxel by voxel; arrays are (I, J, K) on ``lattice``, 0 outside the body.
+
+    Attributes:
+        certainty: probability that the transform is within 4 mm of the truth; see ``calibrated``.
+        distance: mm between where the transform and where the best match puts the voxel.
+        disagreement: mm between the voxel and the end of the way forth and back.
+        body: bool; where the map says anything.
+        calibrated: whether ``certainty`` was fitted for this descriptor; else it only orders places.
+    """
+
+    certainty: torch.Tensor
+    distance: torch.Tensor
+    disagreement: torch.Tensor
+    body: torch.Tensor
+    lattice: Lattice
+    calibrated: bool
+
+    def image(self) -> Image:
+        """The certainty as a volume."""
+        return Image(self.certainty, self.lattice)
+
+    def structures(self, labels: torch.Tensor, lattice: Lattice, names: Mapping[int, str]) -> list[StructureTrust]:
+        """One line for each label (I, J, K) of ``lattice`` in fixed space; structures the map does not reach are left
+        out."""
+        index = labels.nonzero()
+        points = lattice.to_world(index.numpy())
+        at = torch.as_tensor(self.lattice.to_index(points).T, dtype=torch.float32)
+        certainty, inside, away = sample(
+            torch.stack([self.certainty, self.body.float(), self.distance]), at.reshape(3, -1), mode="nearest"
+        )
+        values = labels[tuple(index.T)]
+        found = []
+        for value in values.unique().tolist():
+            here = (values == value) & (inside > 0)
+            if bool(here.any()):
+                part = certainty[here]
+                doubtful = float((part < DOUBTFUL).float().mean())
+                found.append(
+                    StructureTrust(names.get(value, str(value)), float(part.mean()), doubtful, float(away[here].mean()))
+                )
+        return found
+
+
+@dataclass(frozen=True)
+class StructureTrust:
+    """Attributes: mean certainty, share of its voxels that are doubtful, mean distance of the best match in mm."""
+
+    name: str
+    certainty: float
+    doubtful: float
+    distance: float
+
+
+def reliability_of(
+    fixed: Image,
+    moving: Image,
+    transform: Transform,
+    descriptor: Descriptor,
+    *,
+    mask: torch.Tensor | None = None,
+    progress: Progress = silent,
+) -> Reliability:
+    """Judge a fixed-to-moving transform by the images alone.
+
+    Args:
+        mask: (I, J, K) bool on the fixed lattice; the body is found when it is not given.
+
+    Raises:
+        DsirError: the mask is empty.
+    """
+    mask = body_mask(fixed) if mask is None else mask
+    fine = descriptor.spacing or SPACING
+    lattice = described_lattice(fixed.lattice, mask, fine, np.eye(3))
+    inside = resample(mask.float(), fixed.lattice, lattice, padding="zeros") > 0.5
+    index = moved_index(transform.displacement(lattice), moving.lattice)
+    seen = sample(torch.ones_like(moving.data)[None], index)[0] > 0.5
+    warped = sample(moving.data[None], index, padding="border")[0]
+    here = _described(descriptor, fixed.on(lattice).data, inside, within(progress, 0.0, 0.4))
+    there = _described(descriptor, warped, inside & seen, within(progress, 0.4, 0.8))
+    factor = max(round(GRID / fine), 1)
+    here, there = _coarser(here, factor), _coarser(there, factor)
+    body = F.avg_pool3d((inside & seen)[None].float(), factor, ceil_mode=True)[0] > 0.5
+    affine = lattice.affine.copy()
+    affine[:3, 3] = lattice.to_world(np.full(3, (factor - 1) / 2))
+    affine[:3, :3] *= factor
+    progress("reliability", 0.8, "looking forth and back")
+    evidence = _look_around(here, there, fine * factor)
+    known = shipped().get(f"{descriptor.name}:map")
+    curve = known if known is not None and known.sha256 == descriptor.identity.get("sha256") else PLAIN
+    chance = curve.probability(evidence.permute(1, 2, 3, 0).numpy())
+    certainty = torch.from_numpy(chance.astype(np.float32)) * body
+    return Reliability(
+        certainty, evidence[0] * body, evidence[1] * body, body, Lattice(tuple(body.shape), affine), curve is not PLAIN
+    )
+
+
+def _described(descriptor: Descriptor, values: torch.Tensor, inside: torch.Tensor, progress: Progress) -> torch.Tensor:
+    return describe(descriptor, descriptor.normalise(values, inside), progress=progress) * inside
+
+
+def _coarser(features: torch.Tensor, factor: int) -> torch.Tensor:
+    """Mean direction of the vectors in cubes of ``factor`` voxels."""
+    return F.normalize(F.avg_pool3d(features[None], factor, ceil_mode=True)[0], dim=0, eps=1e-3)
+
+
+def _look_around(here: torch.Tensor, there: torch.Tensor, spacing: float) -> torch.Tensor:
+    """(4, I, J, K): distance and disagreement in mm, log of the softmax share near the match, its similarity."""
+    reach = int(REACH // spacing)
+    steps = [o for o in product(range(-reach, reach + 1), repeat=3) if np.linalg.norm(o) * spacing <= REACH]
+    size = here.shape[1:]
+    padded = F.pad(there, [reach] * 6)
+    alike = torch.empty(len(steps), *size)
+    for n, step in enumerate(steps):
+        shifted = padded[(slice(None), *(slice(reach + s, reach + s + e) for s, e in zip(step, size, strict=True)))]
+        alike[n] = (here * shifted).sum(0)
+    offsets = torch.tensor(steps, dtype=torch.float32) * spacing
+    best, which = alike.max(0)
+    forth = offsets[which].movedim(-1, 0)
+    weights = torch.exp((alike - best) / TEMPERATURE)
+    near = torch.cdist(offsets, offsets) <= NEAR + 0.1
+    share = torch.zeros(size)
+    for n in range(len(steps)):  # weights of what lies within 4 mm of the best match
+        share += weights[n] * near[n][which]
+    share = share / weights.sum(0)
+    del weights
+    back = _back(alike, steps, offsets, reach)
+    index = torch.stack(torch.meshgrid(*(torch.arange(n) for n in size), indexing="ij"))
+    landed = (index + (forth / spacing).round().long()).clamp(min=0)
+    landed = torch.minimum(landed, torch.tensor(size).view(3, 1, 1, 1) - 1)
+    disagreement = (forth - back[:, landed[0], landed[1], landed[2]]).norm(dim=0)
+    return torch.stack([forth.norm(dim=0), disagreement, share.clamp(min=1e-9).log(), best])
+
+
+def _back(alike: torch.Tensor, steps: list[tuple[int, ...]], offsets: torch.Tensor, reach: int) -> torch.Tensor:
+    """(3, I, J, K) mm: of each moving voxel, the offset by which its best fixed voxel would reach it."""
+    size = alike.shape[1:]
+    best = torch.full(size, -2.0)
+    which = torch.zeros(size, dtype=torch.long)
+    for n, step in enumerate(steps):
+        padded = F.pad(alike[n], [reach] * 6, value=-2.0)
+        arriving = padded[tuple(slice(reach - s, reach - s + e) for s, e in zip(step, size, strict=True))]
+        better = arriving > best
+        best = torch.where(better, arriving, best)
+        which[better] = n
+    return offsets[which].movedim(-1, 0)

@@ -1,0 +1,97 @@
+"""Where not to trust a registration, and the pairs that steer it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from dsir.errors import DsirError
+from dsir.features.mind import Mind
+from dsir.field import DisplacementField
+from dsir.image import Image
+from dsir.lattice import Lattice
+from dsir.similarity.confidence import Reliability, reliability_of
+from dsir.similarity.landmarks import LandmarkPairs, read_landmarks, write_landmarks
+from dsir.transform import Transform
+from grids import lattice
+
+GRID = lattice((44, 40, 36), degrees=15, left_handed=True)
+
+
+def voxels(grid: Lattice) -> np.ndarray:
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), -1)
+    return grid.to_world(index)
+
+
+@pytest.fixture(scope="module")
+def scan() -> Image:
+    rng = np.random.default_rng(3)
+    waves = rng.standard_normal((60, 3))
+    waves *= (2 * np.pi / rng.uniform(10, 36, 60) / np.linalg.norm(waves, axis=1))[:, None]
+    return Image(torch.from_numpy(np.cos(voxels(GRID) @ waves.T).sum(-1).astype(np.float32)), GRID)
+
+
+@pytest.fixture(scope="module")
+def half_wrong(scan: Image) -> Reliability:
+    """The truth is the identity; the transform is 10 mm off in the half with the larger S coordinates."""
+    vectors = torch.zeros(3, *GRID.shape)
+    vectors[0] = torch.from_numpy(np.where(voxels(GRID)[..., 2] > GRID.centre[2] + 4, 10.0, 0.0))
+    wrong = Transform((DisplacementField(vectors, GRID),))
+    mask = torch.ones(GRID.shape, dtype=torch.bool)
+    return reliability_of(scan, scan, wrong, Mind(), mask=mask)
+
+
+def test_the_wrong_half_is_trusted_less_than_the_right_one(half_wrong: Reliability) -> None:
+    height = voxels(half_wrong.lattice)[..., 2] - GRID.centre[2]
+    right = half_wrong.certainty[half_wrong.body & torch.from_numpy(height < -8)]
+    wrong = half_wrong.certainty[half_wrong.body & torch.from_numpy(height > 12)]
+    assert right.mean() > 0.8
+    assert wrong.mean() < 0.5
+    assert right.mean() > wrong.mean() + 0.3
+
+
+def test_the_distance_of_the_best_match_is_the_transforms_error(half_wrong: Reliability) -> None:
+    height = voxels(half_wrong.lattice)[..., 2] - GRID.centre[2]
+    wrong = half_wrong.distance[half_wrong.body & torch.from_numpy(height > 12)]
+    assert 6.0 < wrong.median() < 14.0
+
+
+def test_every_structure_gets_its_own_number(half_wrong: Reliability) -> None:
+    labels = torch.from_numpy(np.where(voxels(GRID)[..., 2] > GRID.centre[2] + 12, 2, 0).astype(np.int32))
+    labels[torch.from_numpy(voxels(GRID)[..., 2] < GRID.centre[2] - 8)] = 1
+    low, high = half_wrong.structures(labels, GRID, {1: "right", 2: "wrong"})
+    assert (low.name, high.name) == ("right", "wrong")
+    assert low.doubtful < 0.2 < high.doubtful
+
+
+def test_landmark_pairs_come_back_from_a_file_as_they_went(tmp_path: Path) -> None:
+    pairs = LandmarkPairs.none().with_pair([1, 2, 3], [4, 5, 6.25], tolerance=3).with_pair([0, 0, 0], [1, 1, 1])
+    write_landmarks(tmp_path / "p.csv", pairs)
+    again = read_landmarks(tmp_path / "p.csv")
+    assert np.allclose(again.moving, pairs.moving)
+    assert again.tolerance.tolist() == [3.0, 2.0]
+    assert len(again.without(0)) == 1
+
+
+def test_the_plain_six_columns_are_enough(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("name,fx,fy,fz,mx,my,mz\na,1,2,3,4,5,6\n")
+    assert read_landmarks(tmp_path / "p.csv").confidence.tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no landmark pairs"),
+        ("x,y,z\n1,2,3\n", "no column fx"),
+        ("fx,fy,fz,mx,my,mz\n1,2,3,4,5\n", "six numbers"),
+        ("fx,fy,fz,mx,my,mz,tolerance\n1,2,3,4,5,6,-1\n", "tolerance"),
+        ("fx,fy,fz,mx,my,mz\n1,2,3,4,5,nan\n", "not finite"),
+    ],
+)
+def test_a_bad_landmark_file_is_one_sentence(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(DsirError, match=said) as error:
+        read_landmarks(tmp_path / "p.csv")
+    assert "p.csv" in str(error.value)
