@@ -1,0 +1,233 @@
+"""What happened to a structure on its way, in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from ..evaluation.metrics import LabelScore, mask_score
+from ..image import Image
+from ..jacobian import determinant, fold_report
+from ..lattice import Lattice
+from ..sampling import sample
+from ..transform import Transform
+from .pullback import Carried, inner_points, read_shape
+from .structure import Structure
+
+OFFSETS = (np.arange(4) + 0.5) / 4 - 0.5
+"""Places along each axis of a voxel at which the shape is asked for its volume: 64 a voxel."""
+
+SAMPLES = 20_000
+
+MAPPED = (
+    "centroid_shift_mm",
+    "displacement_min_mm",
+    "displacement_mean_mm",
+    "displacement_max_mm",
+    "deformation_mean_mm",
+    "deformation_max_mm",
+    "jacobian_min",
+    "jacobian_mean",
+    "jacobian_max",
+)
+"""Figures that an empty result lacks."""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """One structure's figures; None where there is nothing to measure.
+
+    Attributes:
+        volume_before_ml, volume_after_ml: of the continuous shapes.
+        centroid_shift_mm: between the centroids of the drawn and the carried shape.
+        displacement_min_mm, _mean_mm, _max_mm: |T(x) - x| inside the carried shape.
+        deformation_mean_mm, _max_mm: what is left of it once the best rigid motion of the structure is taken off.
+        jacobian_min, _mean, _max: det J inside; ``folds`` counts voxels with det J <= 0 by any stencil.
+        outside_share: of the volume, beyond the fixed scan.
+        pieces_before, pieces_after: connected parts.
+        thickness_mm: twice the largest distance to the surface: how thick the shape is at its thickest.
+        confidence_mean, confidence_low: of the confidence map inside; ``low`` is its 5th percentile.
+        dice, surface_dice, hd95_mm, surface_distance_mm: against the reference contours.
+    """
+
+    volume_before_ml: float
+    volume_after_ml: float
+    centroid_shift_mm: float | None
+    displacement_min_mm: float | None
+    displacement_mean_mm: float | None
+    displacement_max_mm: float | None
+    deformation_mean_mm: float | None
+    deformation_max_mm: float | None
+    jacobian_min: float | None
+    jacobian_mean: float | None
+    jacobian_max: float | None
+    folds: int
+    outside_share: float
+    pieces_before: int
+    pieces_after: int
+    thickness_mm: float
+    confidence_mean: float | None = None
+    confidence_low: float | None = None
+    dice: float | None = None
+    surface_dice: float | None = None
+    hd95_mm: float | None = None
+    surface_distance_mm: float | None = None
+
+
+def measure(
+    carried: Carried,
+    transform: Transform,
+    fixed: Lattice,
+    *,
+    confidence: Image | None = None,
+    reference: Structure | None = None,
+    tolerance_mm: float = 2.0,
+) -> Measures:
+    """Measure one structure.
+
+    Args:
+        confidence: a map in fixed space, 0 to 1.
+        reference: the same structure as somebody drew it on the fixed scan.
+    """
+    before, after = carried.source, carried.structure
+    volume_before, centroid_before = _volume(before)
+    volume_after, centroid_after = _volume(after)
+    inside = inner_points(after, SAMPLES)
+    found: dict[str, float | None] = dict.fromkeys(MAPPED)
+    folds = 0
+    if len(inside):
+        moved = transform.transform_points(inside)
+        length = np.linalg.norm(moved - inside, axis=1)
+        left = np.linalg.norm(rigid_fit(inside, moved)(inside) - moved, axis=1)
+        jacobian, folds = _jacobian(transform, fixed, inside)
+        found |= {
+            "centroid_shift_mm": float(np.linalg.norm(centroid_after - centroid_before)),
+            "displacement_min_mm": float(length.min()),
+            "displacement_mean_mm": float(length.mean()),
+            "displacement_max_mm": float(length.max()),
+            "deformation_mean_mm": float(left.mean()),
+            "deformation_max_mm": float(left.max()),
+            "jacobian_min": float(jacobian.min()),
+            "jacobian_mean": float(jacobian.mean()),
+            "jacobian_max": float(jacobian.max()),
+        }
+        if confidence is not None:
+            found |= _confidence(confidence, inside)
+    if reference is not None:
+        score = compare(after, reference, tolerance_mm)
+        found |= {
+            "dice": score.dice,
+            "surface_dice": score.surface_dice,
+            "hd95_mm": score.hd95_mm,
+            "surface_distance_mm": score.surface_distance_mm,
+        }
+    return Measures(
+        volume_before_ml=volume_before,
+        volume_after_ml=volume_after,
+        folds=folds,
+        outside_share=carried.outside,
+        pieces_before=pieces(before),
+        pieces_after=pieces(after),
+        thickness_mm=2 * float(before.distance.max().clamp(min=0)),
+        **found,
+    )
+
+
+def compare(carried: Structure, reference: Structure, tolerance_mm: float = 2.0) -> LabelScore:
+    """Score a carried structure against a drawn one, on the carried one's slices and fine pixels."""
+    box = covering([carried, reference], carried.lattice)
+    a = sample_on(carried, box) > 0
+    b = sample_on(reference, box) > 0
+    return mask_score(b.numpy(), a.numpy(), box.spacing, tolerance_mm=tolerance_mm)
+
+
+def covering(structures: Sequence[Structure], like: Lattice) -> Lattice:
+    """The lattice with the voxels of ``like`` that covers what is inside the structures."""
+    corners = []
+    for structure in structures:
+        voxels = (structure.distance > 0).nonzero().numpy()
+        if len(voxels):
+            ends = np.stack(np.meshgrid(*zip(voxels.min(0) - 1, voxels.max(0) + 1, strict=True)), -1).reshape(-1, 3)
+            corners.append(like.to_index(structure.lattice.to_world(ends)))
+    index = np.concatenate(corners) if corners else np.zeros((1, 3))
+    low, high = np.floor(index.min(0)).astype(int), np.ceil(index.max(0)).astype(int) + 1
+    return like.window(low, tuple(int(n) for n in high - low))
+
+
+def sample_on(structure: Structure, grid: Lattice) -> torch.Tensor:
+    """(I, J, K) the structure's distance at the voxels of any grid; negative beyond its box."""
+    return read_shape(structure, Transform(), grid)
+
+
+def pieces(structure: Structure) -> int:
+    """Connected parts (by faces, edges and corners)."""
+    _, count = ndimage.label((structure.distance > 0).numpy(), structure=np.ones((3, 3, 3)))
+    return int(count)
+
+
+class RigidMotion:
+    """x -> R x + t, RAS mm.
+
+    Attributes:
+        matrix: (4, 4).
+    """
+
+    def __init__(self, rotation: np.ndarray, shift: np.ndarray) -> None:
+        self.matrix = np.eye(4)
+        self.matrix[:3, :3], self.matrix[:3, 3] = rotation, shift
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """Points (N, 3)."""
+        return points @ self.matrix[:3, :3].T + self.matrix[:3, 3]
+
+
+def rigid_fit(start: np.ndarray, end: np.ndarray) -> RigidMotion:
+    """The rotation and shift that bring points (N, 3) nearest to their partners (Kabsch, 1976)."""
+    a, b = start.mean(0), end.mean(0)
+    u, _, v = np.linalg.svd((start - a).T @ (end - b))
+    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(v.T @ u.T)) or 1.0])
+    rotation = v.T @ flip @ u.T
+    return RigidMotion(rotation, b - rotation @ a)
+
+
+def _volume(structure: Structure) -> tuple[float, np.ndarray]:
+    """ml and centroid (RAS mm) of the continuous shape: voxels its surface passes are asked at 64 places each."""
+    distance = structure.distance
+    if structure.empty:
+        return 0.0, np.full(3, np.nan)
+    padded = torch.nn.functional.pad(distance[None, None], (1,) * 6, mode="replicate")
+    most = torch.nn.functional.max_pool3d(padded, 3, stride=1)[0, 0]
+    least = -torch.nn.functional.max_pool3d(-padded, 3, stride=1)[0, 0]
+    whole = least > 0
+    total, moment = float(whole.sum()), whole.nonzero().double().sum(0).numpy()
+    mixed = ((most > 0) & ~whole).nonzero().numpy()
+    offsets = np.stack(np.meshgrid(OFFSETS, OFFSETS, OFFSETS, indexing="ij"), -1).reshape(-1, 3)
+    for start in range(0, len(mixed), 20_000):
+        index = (mixed[start : start + 20_000, None] + offsets).reshape(-1, 3)
+        values = sample(distance[None], torch.from_numpy(index.T).float(), padding="border")[0]
+        inside = (values > 0).numpy()
+        total += inside.sum() / len(offsets)
+        moment += index[inside].sum(0) / len(offsets)
+    voxel = float(np.prod(structure.lattice.spacing)) / 1000
+    return total * voxel, structure.lattice.to_world(moment / total) if total else np.full(3, np.nan)
+
+
+def _jacobian(transform: Transform, fixed: Lattice, points: np.ndarray) -> tuple[np.ndarray, int]:
+    """det J at the fixed voxels that the points lie in, and how many of those voxels fold."""
+    index = np.clip(np.rint(fixed.to_index(points)).astype(int), 0, np.array(fixed.shape) - 1)
+    low, high = np.maximum(index.min(0) - 2, 0), np.minimum(index.max(0) + 3, fixed.shape)
+    window = fixed.window(low, tuple(int(n) for n in high - low))
+    field = transform.displacement(window)
+    mask = torch.zeros(window.shape, dtype=torch.bool)
+    mask[tuple((index - low).T)] = True
+    return determinant(field)[mask].numpy(), fold_report(field, mask).folds
+
+
+def _confidence(confidence: Image, points: np.ndarray) -> dict[str, float | None]:
+    index = torch.from_numpy(confidence.lattice.to_index(points).T).float()
+    values = sample(confidence.data[None], index, padding="border")[0].numpy()
+    return {"confidence_mean": float(values.mean()), "confidence_low": float(np.percentile(values, 5))}

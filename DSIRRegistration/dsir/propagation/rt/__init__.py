@@ -1,0 +1,1 @@
+"""DICOM radiotherapy objects: series of slices, structure sets, dose."""
