@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import Cancelled, DsirError
-from . import apply, demo, evaluate, features, figure, propagate, query, register, train
+from . import apply, demo, describe, evaluate, features, figure, propagate, query, register, train
 from .command import Command
 from .screen import screen
 from .signals import stoppable
@@ -25,6 +25,7 @@ COMMANDS: tuple[Command, ...] = (
     apply.COMMAND,
     propagate.COMMAND,
     features.COMMAND,
+    describe.COMMAND,
     query.COMMAND,
     figure.COMMAND,
     evaluate.COMMAND,
@@ -55,6 +56,11 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=30, width=110)
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Keep the names of the commands in one column: argparse measures them without their indent."""
+        super().add_argument(action)
+        self._action_max_length = max(self._action_max_length, 16)
 
 
 def build_parser() -> Parser:
