@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import torch
 
 from .contrast import LossSettings
-from .draws import step_generator, uniform
+from .draws import chance, step_generator, uniform
 from .synthesis import SynthesisSettings, look
+from .tissue import brain
 from .views import ViewSettings, corresponding, draw_views
 from .volumes import Source, clusters, shapes
 
@@ -17,10 +18,10 @@ from .volumes import Source, clusters, shapes
 class Mixture:
     """How often each kind of source is drawn (relative weights); kinds that are not there are left out."""
 
-    scan: float = 0.35
-    labels: float = 0.3
+    scan: float = 0.3
+    labels: float = 0.4
     clusters: float = 0.2
-    shapes: float = 0.15
+    shapes: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,13 @@ class Examples:
         generator = step_generator(self.seed, step)
         kind, source = self._source(generator)
         first, second = draw_views(source.body, source.spacing, self.settings.views, generator)
-        looks = [look(source, view, self.settings.synthesis, generator) for view in (first, second)]
-        a, b = corresponding(first, second, source.body, self.loss.positions, generator, near=self.loss.near)
+        synthesis = self.settings.synthesis
+        hidden = [kind == "labels" and chance(synthesis.hidden, generator) for _ in range(2)]
+        looks = [
+            look(source, view, synthesis, generator, hidden=h) for view, h in zip((first, second), hidden, strict=True)
+        ]
+        visible = brain(source) if any(hidden) else source.body
+        a, b = corresponding(first, second, visible, self.loss.positions, generator, near=self.loss.near)
         return Example(kind, looks[0], looks[1], a, b)
 
     def _source(self, generator: torch.Generator) -> tuple[str, Source]:

@@ -21,7 +21,7 @@ def random_curve(image: torch.Tensor, generator: torch.Generator, *, monotone: f
     body = body if body.numel() > 100 else values
     low, high = float(values.min()), float(torch.quantile(values, 0.998))
     if chance(0.4, generator):  # a window such as radiologists use: what lies outside is lost
-        ends = torch.quantile(body, torch.tensor([uniform(0, 0.2, generator), uniform(0.8, 1, generator)]))
+        ends = torch.quantile(body, torch.tensor([uniform(0, 0.1, generator), uniform(0.9, 1, generator)]))
         low, high = float(ends[0]), float(ends[1])
     high = max(high, low + 1e-3 * (1 + abs(low)))
     x = torch.linspace(0, 1, ENTRIES)

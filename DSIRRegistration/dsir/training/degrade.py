@@ -18,30 +18,39 @@ class Degradation:
     Attributes:
         bias: standard deviation of the logarithm of the shading.
         blur: voxels, standard deviation of the Gaussian.
-        thickness: factor by which one axis is sampled more coarsely (a third of the views).
-        noise: standard deviation as a share of the range of intensities.
+        thickness: factor by which one axis is sampled more coarsely (a fifth of the views).
+        noise: standard deviation as a share of the spread of tissues (twice the body's interquartile range), not of the
+            whole range: else a head whose bone is far from its soft tissue would drown.
     """
 
     bias: float = 0.3
-    blur: float = 0.9
-    thickness: float = 2.5
-    noise: float = 0.07
+    blur: float = 0.8
+    thickness: float = 2.2
+    noise: float = 0.08
 
 
 def degrade(image: torch.Tensor, settings: Degradation, generator: torch.Generator) -> torch.Tensor:
     """(n, n, n) intensities, degraded at random."""
-    span = float(image.max() - image.min())
+    spread = _spread(image)
     if chance(0.6, generator):
         strength = uniform(0, settings.bias, generator)
         image = image * torch.exp(strength * smooth_field(image.shape, 4, generator))
-    if chance(0.5, generator):
+    if chance(0.35, generator):
         image = gaussian_blur(image[None], uniform(0.3, settings.blur, generator))[0]
-    if chance(0.33, generator):
+    if chance(0.2, generator):
         image = _thick(image, uniform(1.3, settings.thickness, generator), generator)
     if chance(0.75, generator):
-        amount = settings.noise * span * uniform(0, 1, generator) ** 2
+        amount = settings.noise * spread * uniform(0, 1, generator) ** 2
         image = image + amount * normal(image.shape, generator)
     return image
+
+
+def _spread(image: torch.Tensor) -> float:
+    """Twice the interquartile range of what is not background."""
+    values = image.flatten()[::7]
+    inside = values[values > values.min() + 1e-3 * (values.max() - values.min())]
+    quartiles = torch.quantile(inside if inside.numel() > 50 else values, torch.tensor([0.25, 0.75]))
+    return 2 * float(quartiles[1] - quartiles[0])
 
 
 def _thick(image: torch.Tensor, factor: float, generator: torch.Generator) -> torch.Tensor:

@@ -24,26 +24,32 @@ class SynthesisSettings:
     Attributes:
         degradation: bias field, blur, noise, slice thickness.
         local: probability that two curves of intensity share the view, blended over space.
-        hidden: probability that a view of a head shows the brain only, the rest being background.
+        hidden: probability that a view of a head shows the brain only, the rest being background; positions outside
+            the brain are then not asked for.
         cropped: probability that a slab of the field of view is missing.
         monotone: probability that a scan's curve is the paper's monotone Bezier [R] instead of a free one.
     """
 
     degradation: Degradation = field(default_factory=Degradation)
-    local: float = 0.3
+    local: float = 0.25
     hidden: float = 0.25
-    cropped: float = 0.2
+    cropped: float = 0.1
     monotone: float = 0.3
 
 
-def look(source: Source, view: View, settings: SynthesisSettings, generator: torch.Generator) -> torch.Tensor:
-    """(n, n, n) normalised intensities of ``source`` seen through ``view``, with a contrast of its own."""
+def look(
+    source: Source, view: View, settings: SynthesisSettings, generator: torch.Generator, *, hidden: bool = False
+) -> torch.Tensor:
+    """(n, n, n) normalised intensities of ``source`` seen through ``view``, with a contrast of its own.
+
+    ``hidden``: of a head, only the brain is shown.
+    """
     grid = view.grid()
     low, box = _box(grid, source.data.shape)
     part = source.data[box]
     inner = grid - low[:, None, None, None]
     if source.kind == "labels":
-        image = _render(part.long(), inner, settings, generator)
+        image = _render(part.long(), inner, hidden, generator)
     else:
         image = _remap(part.float(), inner, settings, generator)
     image = degrade(image, settings.degradation, generator)
@@ -61,10 +67,8 @@ def _box(grid: torch.Tensor, shape: torch.Size) -> tuple[torch.Tensor, tuple[sli
     return low, tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
 
 
-def _render(
-    labels: torch.Tensor, grid: torch.Tensor, settings: SynthesisSettings, generator: torch.Generator
-) -> torch.Tensor:
-    table = random_table(int(labels.max()) + 1, generator, hidden=chance(settings.hidden, generator))
+def _render(labels: torch.Tensor, grid: torch.Tensor, hidden: bool, generator: torch.Generator) -> torch.Tensor:
+    table = random_table(int(labels.max()) + 1, generator, hidden=hidden)
     looks = torch.stack([table.mean[labels], table.deviation[labels]])
     seen = sample(looks, grid, padding="zeros")
     texture = normal(grid.shape[1:], generator)
@@ -91,7 +95,7 @@ def _remap(
 def _crop(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Replace a slab at one side by background: a field of view that ends."""
     axis = int(torch.randint(0, 3, (1,), generator=generator))
-    planes = int(uniform(0.05, 0.3, generator) * image.shape[axis])
+    planes = int(uniform(0.05, 0.2, generator) * image.shape[axis])
     start = 0 if chance(0.5, generator) else image.shape[axis] - planes
     out = image.clone()
     out.narrow(axis, start, planes).fill_(float(image.min()))

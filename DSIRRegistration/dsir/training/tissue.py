@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from .draws import chance, uniform
+from .volumes import Source
 
 RIGHT_TO_LEFT = {
     41: 2,
@@ -40,6 +41,18 @@ OUTSIDE_BRAIN = 500
 """SynthSeg's labels from here on are head, not brain."""
 
 
+FLUID = 24
+"""The label of the fluid around the brain, which stripping takes away with the head or leaves."""
+
+
+def brain(source: Source) -> torch.Tensor:
+    """(I, J, K) bool; a head's brain without the fluid around it, or the body of what is no head."""
+    labels = source.data
+    if int(labels.max()) <= OUTSIDE_BRAIN:
+        return source.body
+    return (labels > 0) & (labels < OUTSIDE_BRAIN) & (labels != FLUID)
+
+
 @dataclass(frozen=True, eq=False)
 class Looks:
     """(L,) mean intensity and texture deviation of each label; label 0 is background."""
@@ -60,19 +73,22 @@ def random_table(count: int, generator: torch.Generator, *, hidden: bool = False
         pick = torch.randint(0, len(groups), (count,), generator=generator)
         jitter = uniform(0, 0.15, generator) * (torch.rand(count, generator=generator) - 0.5)
         mean = groups[pick] + jitter
+    contrast = uniform(0.0, 0.07, generator)
     if count > OUTSIDE_BRAIN:
-        mean = _as_head(mean, generator)
-    contrast = uniform(0.0, 0.08, generator)
+        mean, band = _as_head(mean, generator)
+        contrast *= band
     deviation = contrast * torch.rand(count, generator=generator)
     mean[0], deviation[0] = (0.0, 0.0) if chance(0.8, generator) else (uniform(0, 1, generator), 0.0)
     if hidden and count > OUTSIDE_BRAIN:
         mean[OUTSIDE_BRAIN:], deviation[OUTSIDE_BRAIN:] = mean[0], 0.0
         if chance(0.5, generator):
-            mean[24], deviation[24] = mean[0], 0.0  # stripped tightly: the fluid around the brain is gone too
+            mean[FLUID], deviation[FLUID] = mean[0], 0.0  # stripped tightly: the fluid around the brain is gone too
     return Looks(mean, deviation)
 
 
-def _as_head(mean: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _as_head(mean: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, float]:
+    """The means of a head, and how narrow the band of soft tissue is (1: all of the range)."""
+    band = 1.0
     if chance(0.6, generator):
         for labels in BRAIN_CLASSES:
             index = torch.tensor(labels)
@@ -81,6 +97,6 @@ def _as_head(mean: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         if right < len(mean):
             mean[right] = mean[left]
     if chance(0.35, generator):  # as in CT: soft tissue within a narrow band, bone far from it
-        middle, band = uniform(0.2, 0.5, generator), uniform(0.03, 0.25, generator)
+        middle, band = uniform(0.2, 0.5, generator), uniform(0.05, 0.3, generator)
         mean[1:OUTSIDE_BRAIN] = middle + band * (mean[1:OUTSIDE_BRAIN] - 0.5)
-    return mean
+    return mean, band
