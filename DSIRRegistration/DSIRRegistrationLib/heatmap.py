@@ -1,0 +1,113 @@
+"""The heat map of a query as a volume of the scene: one node, filled anew at each click."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+
+if TYPE_CHECKING:
+    from dsir.similarity.query import Answer
+
+NAME = "Similarity"
+COLOURS = (
+    (0.00, 0.00, 0.02), (0.11, 0.06, 0.27), (0.32, 0.07, 0.48), (0.51, 0.15, 0.51), (0.72, 0.22, 0.47),
+    (0.90, 0.31, 0.39), (0.98, 0.53, 0.38), (1.00, 0.76, 0.53), (0.99, 0.99, 0.75),
+)  # fmt: skip
+"""Black through violet and orange to pale yellow, evenly bright steps (matplotlib's magma at nine places)."""
+
+THRESHOLD = 0.3
+"""Cosine below which the anatomy shows through."""
+
+
+class HeatMap:
+    """A scalar volume, its colours, its legend and the cursors beside it.
+
+    The volume lies on the searched image's own coordinates and follows it through transforms. Nothing of it is saved
+    with the scene.
+    """
+
+    def __init__(self, scene: slicer.vtkMRMLScene) -> None:
+        self.scene = scene
+        self.volume = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", NAME)
+        self.colours = _colour_table(scene)
+        self.volume.CreateDefaultDisplayNodes()
+        display = self.display
+        display.SetAndObserveColorNodeID(self.colours.GetID())
+        display.AutoWindowLevelOff()
+        display.SetWindowLevelMinMax(0.0, 1.0)
+        display.AutoThresholdOff()
+        display.SetThreshold(THRESHOLD, 1.01)
+        display.ApplyThresholdOn()
+        display.InterpolateOn()
+        for node in (self.volume, display, self.colours):
+            node.SetSaveWithScene(False)
+        self._shape: tuple[int, ...] = ()
+
+    @property
+    def display(self) -> slicer.vtkMRMLScalarVolumeDisplayNode:
+        """Window, colours and threshold of the volume."""
+        return self.volume.GetDisplayNode()
+
+    @property
+    def threshold(self) -> float:
+        """Cosine below which nothing is drawn."""
+        return self.display.GetLowerThreshold()
+
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        self.display.SetThreshold(float(value), 1.01)
+
+    def show(self, answer: Answer, over: slicer.vtkMRMLScalarVolumeNode) -> None:
+        """Show what a query found in the volume ``over`` (whose own coordinates the answer is in)."""
+        matrix = vtk.vtkMatrix4x4()
+        matrix.DeepCopy(answer.lattice.affine.ravel())
+        with slicer.util.NodeModify(self.volume):
+            values = answer.similarity.transpose(2, 1, 0)
+            if self._shape == values.shape:  # fill the memory that the views know already
+                slicer.util.arrayFromVolume(self.volume)[:] = values
+                slicer.util.arrayFromVolumeModified(self.volume)
+            else:
+                slicer.util.updateVolumeFromArray(self.volume, np.ascontiguousarray(values))
+                self._shape = values.shape
+            self.volume.SetIJKToRASMatrix(matrix)
+            self.volume.SetAndObserveTransformNodeID(over.GetTransformNodeID())
+
+    def legend(self, visible: bool = True) -> slicer.vtkMRMLColorLegendDisplayNode:
+        """Show (or hide) the colour legend in the slice views."""
+        if not self.scene.GetTagByClassName("vtkMRMLColorLegendDisplayNode"):  # the Colors module has done it in Slicer
+            self.scene.RegisterNodeClass(slicer.vtkMRMLColorLegendDisplayNode())
+        legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(self.volume)
+        legend.SetTitleText("cosine")
+        legend.SetLabelFormat("%.1f")
+        legend.SetMaxNumberOfColors(256)
+        legend.SetNumberOfLabels(3)
+        legend.SetSize(0.09, 0.35)
+        legend.SetPosition(0.98, 0.5)
+        legend.SetVisibility(visible)
+        legend.SetSaveWithScene(False)
+        return legend
+
+    def remove(self) -> None:
+        """Take everything out of the scene again."""
+        legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(self.volume)
+        for node in (legend, self.display, self.volume, self.colours):
+            if node is not None and self.scene.IsNodePresent(node):
+                self.scene.RemoveNode(node)
+
+
+def _colour_table(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLColorTableNode:
+    table = slicer.vtkMRMLColorTableNode()
+    table.SetName("DSIR similarity")
+    table.SetTypeToUser()
+    table.SetNumberOfColors(256)
+    table.SetHideFromEditors(True)
+    places = np.linspace(0, 1, len(COLOURS))
+    for n, share in enumerate(np.linspace(0, 1, 256)):
+        red, green, blue = (float(np.interp(share, places, channel)) for channel in np.array(COLOURS).T)
+        table.SetColor(n, f"{share:.2f}", red, green, blue, 1.0)
+    table.GetLookupTable().SetRange(0, 255)
+    return scene.AddNode(table)
