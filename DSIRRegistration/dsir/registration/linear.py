@@ -114,6 +114,8 @@ def _solve(matrix: torch.Tensor, right: torch.Tensor, model: str) -> np.ndarray:
         basis = _rigid_basis()
         moments, target = basis.T @ moments @ basis, basis.T @ target
     ridge = 1e-4 * np.trace(moments) / len(moments)
+    if not ridge > 0:  # the images do not meet here: nothing pulls in any direction
+        return np.zeros((3, 4))
     theta = np.linalg.solve(moments + ridge * np.eye(len(moments)), target)
     if model == "rigid":
         theta = basis @ theta
