@@ -9,7 +9,7 @@ import numpy as np
 from dsir.lattice import Lattice
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, generate_uid
 
 NAME = "Secret^Patient"
 LPS = np.array([-1.0, -1.0, 1.0])
@@ -112,7 +112,7 @@ def ball(lattice: Lattice, centre: np.ndarray, radius: float) -> dict[int, list[
 def _blank(kind: str) -> FileDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = kind, generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = ImplicitVRLittleEndian
     dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPClassUID, dataset.SOPInstanceUID = kind, meta.MediaStorageSOPInstanceUID
     return dataset

@@ -150,7 +150,7 @@ def test_contours_on_every_second_slice_are_filled_and_a_real_gap_is_kept(tmp_pa
     series, file = scene(tmp_path, AXIAL, {"sparse": every_second, "two": apart})
     sparse, two = read_rtstruct(file, series).structures
     assert _volume(sparse)[0] == pytest.approx(4 / 3 * np.pi * 2.4**3, rel=0.04)
-    assert "filled from their neighbours" in sparse.remarks[0]
+    assert "filled from the neighbours" in sparse.remarks[0]
     assert pieces(two) == 2 and _volume(two)[0] == pytest.approx(np.pi * 0.9**2 * 1.8, rel=0.02)
 
 

@@ -116,8 +116,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Say before the work what would stop it."""
-    if any(find_spec(name) is None for name in ("pydicom", "nrrd")):
-        raise DsirError("Contours need the packages pydicom and pynrrd: pip install 'dsir-registration[rt]'.")
+    if find_spec("pydicom") is None:
+        raise DsirError("Contours need the package pydicom: pip install 'dsir-registration[rt]'.")
     outputs = [(arguments.out, KINDS), (arguments.transform_out, ()), (arguments.dose_out, (".nii", ".nii.gz"))]
     if arguments.report:
         outputs += [(arguments.report, (".html",))]

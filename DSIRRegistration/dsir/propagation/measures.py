@@ -15,6 +15,7 @@ from ..jacobian import determinant, fold_report
 from ..lattice import Lattice
 from ..sampling import sample
 from ..transform import Transform
+from .grids import LARGEST
 from .pullback import Carried, inner_points, read_shape
 from .structure import Structure
 
@@ -22,6 +23,9 @@ OFFSETS = (np.arange(4) + 0.5) / 4 - 0.5
 """Places along each axis of a voxel at which the shape is asked for its volume: 64 a voxel."""
 
 SAMPLES = 20_000
+
+COMPARED = (0.5, 1.0)
+"""mm: voxels on which two structures are compared; the smaller the structure, the finer."""
 
 MAPPED = (
     "centroid_shift_mm",
@@ -138,8 +142,13 @@ def measure(
 
 
 def compare(carried: Structure, reference: Structure, tolerance_mm: float = 2.0) -> LabelScore:
-    """Score a carried structure against a drawn one, on the carried one's slices and fine pixels."""
-    box = covering([carried, reference], carried.lattice)
+    """Score a carried structure against a drawn one.
+
+    Both are read on one even grid: on 3 mm slices the flat steps between slices would count as surfaces that agree.
+    """
+    extent = covering([carried, reference], carried.lattice).extent
+    step = max(float(np.clip(extent.min() / 40, *COMPARED)), float(np.cbrt(extent.prod() / LARGEST)))
+    box = covering([carried, reference], carried.lattice.with_spacing(step))
     a = sample_on(carried, box) > 0
     b = sample_on(reference, box) > 0
     return mask_score(b.numpy(), a.numpy(), box.spacing, tolerance_mm=tolerance_mm)

@@ -6,18 +6,15 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import nrrd
 import numpy as np
 import torch
 
 from ..errors import DsirError
-from ..files.atomic import complete_file
 from ..files.images import read_labels, write_labels
 from ..lattice import Lattice
+from . import nrrd
 from .labels import signed_distance
 from .structure import Role, Structure, StructureSet, colour_of, unique_names
-
-RAS = np.diag([-1.0, -1.0, 1.0])
 
 
 def read_label_structures(path: str | Path, names: Mapping[int, str] | None = None) -> StructureSet:
@@ -97,22 +94,7 @@ def read_segmentation(path: str | Path) -> StructureSet:
         DsirError: not a .seg.nrrd, damaged, or without segments.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DsirError(f"{path} does not exist.")
-    try:
-        values, header = nrrd.read(str(path))
-        directions = np.array(header["space directions"], dtype=np.float64)
-        origin = np.array(header["space origin"], dtype=np.float64)
-    except Exception:  # pynrrd raises whatever its parsing stumbles over
-        raise DsirError(f"{path} is damaged or not a Slicer segmentation.") from None
-    if values.ndim == 3:
-        values, directions = values[None], directions[-3:]
-    else:
-        directions = directions[1:]
-    affine = np.eye(4)
-    affine[:3, :3], affine[:3, 3] = directions.T, origin
-    if "left-posterior" in str(header.get("space", "left-posterior-superior")).lower():
-        affine[:3] = RAS @ affine[:3]
+    values, affine, header = nrrd.read(path)
     lattice = Lattice(values.shape[1:], affine)
     segments = _segments(header)
     if not segments:
@@ -134,10 +116,7 @@ def read_segmentation(path: str | Path) -> StructureSet:
 def write_segmentation(path: str | Path, structures: Sequence[Structure], grid: Lattice) -> None:
     """Write a Slicer segmentation on ``grid``; structures that overlap go to layers of their own."""
     layers: list[torch.Tensor] = []
-    header: dict[str, object] = {
-        "type": "unsigned char",
-        "space": "left-posterior-superior",
-        "encoding": "gzip",
+    header = {
         "Segmentation_MasterRepresentation": "Binary labelmap",
         "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
@@ -151,18 +130,7 @@ def write_segmentation(path: str | Path, structures: Sequence[Structure], grid: 
         layers[layer][mask] = value
         header |= _segment(n, structure, layer, value, mask)
     values = torch.stack(layers or [torch.zeros(grid.shape, dtype=torch.uint8)]).numpy()
-    affine = grid.affine.copy()
-    affine[:3] = RAS @ affine[:3]
-    directions = affine[:3, :3].T
-    if values.shape[0] == 1:
-        values, kinds = values[0], ["domain"] * 3
-    else:
-        directions = np.vstack([np.full(3, np.nan), directions])
-        kinds = ["list", *["domain"] * 3]
-    header |= {"space directions": directions, "space origin": affine[:3, 3], "kinds": kinds}
-    header["type"] = "short" if values.dtype == np.int16 else "unsigned char"
-    with complete_file(path) as temporary:
-        nrrd.write(str(temporary), values, header)
+    nrrd.write(path, values, grid.affine, header)
 
 
 def read_names(path: str | Path) -> dict[int, str]:
@@ -199,13 +167,13 @@ def _segment(n: int, structure: Structure, layer: int, value: int, mask: torch.T
     }
 
 
-def _segments(header: Mapping[str, object]) -> list[dict[str, str]]:
+def _segments(header: Mapping[str, str]) -> list[dict[str, str]]:
     """The header's ``Segment<n>_<key>`` entries, one dictionary a segment, in order."""
     found: dict[int, dict[str, str]] = {}
     for key, value in header.items():
         head, _, tail = key.partition("_")
         if head.startswith("Segment") and head[7:].isdigit():
-            found.setdefault(int(head[7:]), {})[tail] = str(value)
+            found.setdefault(int(head[7:]), {})[tail] = value
     return [segment for _, segment in sorted(found.items()) if "ID" in segment]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,16 +47,14 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
     """
     path = Path(path)
     dataset = read_dataset(path)
-    rois = {int(roi.ROINumber): roi for roi in dataset.get("StructureSetROISequence") or ()}
+    rois = _numbered(dataset.get("StructureSetROISequence"), "ROINumber")
     if not rois:
         raise DsirError(f"{path} holds no structures.")
     names, remarks = unique_names([_name(roi, number) for number, roi in rois.items()])
-    drawn = {int(item.ReferencedROINumber): item for item in dataset.get("ROIContourSequence") or ()}
-    roles = {
-        int(item.ReferencedROINumber): _role(item)
-        for item in dataset.get("RTROIObservationsSequence") or ()
-        if "ReferencedROINumber" in item
-    }
+    drawn = _numbered(dataset.get("ROIContourSequence"), "ReferencedROINumber")
+    observed = _numbered(dataset.get("RTROIObservationsSequence"), "ReferencedROINumber")
+    if "RTROIObservationsSequence" not in dataset:
+        remarks.append("The structure set lacks its last part (RT ROI Observations): it may be cut short.")
     structures, marks = [], []
     for name, (number, roi) in zip(names, rois.items(), strict=True):
         refusal = _foreign(roi, drawn.get(number), series)
@@ -63,15 +62,15 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
         if refusal or not contours:
             remarks.append(f"{name} is left out: {refusal or 'it has no contours'}.")
             continue
-        colour, role = _colour(drawn[number], number), roles.get(number, Role())
+        colour, role = _colour(drawn[number], number), _role(observed[number]) if number in observed else Role()
         found = _sorted(contours, series.lattice)
-        said = [f"{count} {_contours(count)} of {name} left out: {what}." for what, count in found.faults.items()]
+        said = [f"{count} {_contours(count, name)} left out: {what}." for what, count in found.faults.items()]
         if found.points:
             marks.append(PointMark(name, np.array(found.points), number, colour, role))
         if found.outlines:
             built = stack(found.outlines, series.lattice)
             if built.filled:
-                said.append(f"{built.filled} slices of {name} without a contour were filled from their neighbours.")
+                said.append(_filled(built.filled, name))
             structures.append(Structure(name, built.distance, built.lattice, number, colour, role, tuple(said)))
         elif not found.points:
             remarks.append(f"{name} is left out: {_reason(found.faults)}.")
@@ -112,6 +111,11 @@ def referenced_series(path: str | Path) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _numbered(items: Iterable[Dataset] | None, key: str) -> dict[int, Dataset]:
+    """Items by their number; those without one are of no use."""
+    return {int(item[key].value): item for item in items or () if key in item and item[key].value is not None}
+
+
 def _foreign(roi: Dataset, drawn: Dataset | None, series: Series) -> str:
     """Why a ROI does not belong to the series; empty when it does.
 
@@ -133,11 +137,14 @@ def _sorted(contours: list[Dataset], scan: Lattice) -> _Sorted:
     for contour in contours:
         kind = str(contour.get("ContourGeometricType", "")).upper()
         try:
-            values = np.array([float(v) for v in contour.get("ContourData") or ()])
+            values = _coordinates(contour)
         except (TypeError, ValueError):
             values = np.full(1, np.nan)
         if len(values) % 3 or not np.isfinite(values).all():
             out.fault("their coordinates are not triples of numbers")
+            continue
+        if "NumberOfContourPoints" in contour and contour.NumberOfContourPoints != len(values) // 3:
+            out.fault("they have fewer or more points than they say")
             continue
         world = values.reshape(-1, 3) * [-1.0, -1.0, 1.0]
         if kind == "POINT" and len(world) == 1:
@@ -148,6 +155,14 @@ def _sorted(contours: list[Dataset], scan: Lattice) -> _Sorted:
             continue
         _place(scan.to_index(world), scan, out)
     return out
+
+
+def _coordinates(contour: Dataset) -> np.ndarray:
+    """Numbers of the Contour Data; bytes where a writer could not name the type of so long a value."""
+    data = contour.get("ContourData") or ()
+    if isinstance(data, bytes):
+        data = data.decode("ascii").rstrip("\0 ").split("\\")
+    return np.array([float(v) for v in data])
 
 
 def _place(index: np.ndarray, scan: Lattice, out: _Sorted) -> None:
@@ -174,8 +189,8 @@ def _name(roi: Dataset, number: int) -> str:
     return " ".join(str(roi.get("ROIName", "") or "").split()) or f"ROI {number}"
 
 
-def _contours(count: int) -> str:
-    return "contour was" if count == 1 else "contours were"
+def _contours(count: int, name: str) -> str:
+    return f"contour of {name} was" if count == 1 else f"contours of {name} were"
 
 
 def _reason(faults: dict[str, int]) -> str:
@@ -196,3 +211,8 @@ def _role(item: Dataset) -> Role:
         for c in item.get("RTROIIdentificationCodeSequence") or ()
     )
     return Role(kind=str(item.get("RTROIInterpretedType", "") or ""), codes=codes)
+
+
+def _filled(count: int, name: str) -> str:
+    slices = "1 slice" if count == 1 else f"{count} slices"
+    return f"{slices} of {name} without a contour {'was' if count == 1 else 'were'} filled from the neighbours."

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import ImplicitVRLittleEndian, generate_uid
 
 from ... import __version__
 from ...files.atomic import complete_file
@@ -82,7 +82,7 @@ def _head(series: Series, label: str, now: datetime, pseudonym: str | None) -> F
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = RTSTRUCT
     meta.MediaStorageSOPInstanceUID = generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = ImplicitVRLittleEndian  # an explicit one holds no contour of more than 64 kB
     dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID, dataset.SOPInstanceUID = RTSTRUCT, meta.MediaStorageSOPInstanceUID
