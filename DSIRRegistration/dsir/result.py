@@ -31,6 +31,12 @@ from .transform import Linear, Transform
 PROBES = 20_000
 """Points at which the inverse is measured."""
 
+TOLERANCE = 0.1
+"""mm by which the inverse may miss at 95 % of the points before it is put on a finer lattice."""
+
+MOST_VOXELS = 6_000_000
+"""Of the inverse field (144 MB as ITK writes it)."""
+
 
 def write_result(
     out: str | Path,
@@ -67,7 +73,7 @@ def write_result(
         write_displacement_nifti(folder.path / "displacement.nii.gz", displacement)
         write_image(folder.path / "jacobian.nii.gz", Image(determinant(displacement), fixed.lattice))
         progress("writing", 0.25, "the transform and its inverse")
-        inverse = result.transform.inverse(moving.lattice)
+        inverse, missed = accurate_inverse(result.transform, fixed.lattice, moving.lattice)
         _reserve(folder.path, sum(_bytes_of(part) for part in (*result.transform.parts, *inverse.parts)))
         write_transform(folder.path / "transform.h5", result.transform)
         write_transform(folder.path / "inverse.h5", inverse)
@@ -80,7 +86,7 @@ def write_result(
             warnings += label_warnings(carried)
         progress("writing", 0.75, "the picture")
         facts = dict(result.report) if "folds" in result.report else {**_regularity(displacement), **result.report}
-        facts["inverse_error"] = inverse_error(result.transform, inverse, fixed.lattice, moving.lattice)
+        facts["inverse_error"] = missed
         figure = preview.draw(fixed, moving, displacement, start=initial, body=fixed_mask, facts=preview_facts(facts))
         preview.write(figure, folder.path / "preview.png")
         progress("writing", 0.95, "the report")
@@ -112,6 +118,29 @@ def _reserve(folder: Path, size: int) -> None:
 def _bytes_of(part: Linear | DisplacementField) -> int:
     """Of a part in a transform file: double precision, and a page for the header."""
     return 4096 + (8 * part.vectors.numel() if isinstance(part, DisplacementField) else 0)
+
+
+def accurate_inverse(transform: Transform, fixed: Lattice, moving: Lattice) -> tuple[Transform, dict[str, float]]:
+    """The inverse as a transform of its own, and what it misses (:func:`inverse_error`).
+
+    An inverse field bends more sharply than its forward one where that compresses, so on the same lattice it may miss.
+    The error of a trilinear field falls with the square of its spacing (measured: 0.35 mm at 6 mm, 0.11 mm at 3 mm), so
+    one finer lattice, chosen by that rule within ``MOST_VOXELS``, is enough.
+    """
+    inverse = transform.inverse(moving)
+    missed = inverse_error(transform, inverse, fixed, moving)
+    field = inverse.parts[-1] if inverse.parts else None
+    if not isinstance(field, DisplacementField):
+        return inverse, missed
+    finer = min((missed["p95"] / (0.8 * TOLERANCE)) ** 0.5, (MOST_VOXELS / field.vectors[0].numel()) ** (1 / 3))
+    if missed["p95"] <= TOLERANCE or finer < 1.1:
+        return inverse, missed
+    last = max(n for n, part in enumerate(transform.parts) if isinstance(part, DisplacementField))
+    head = Transform(transform.parts[: last + 1])
+    forward = head.parts[0] if last == 0 else head.displacement(head.parts[0].lattice)
+    sharp = forward.inverse(field.lattice.with_spacing(field.lattice.spacing / finer))
+    inverse = Transform((*inverse.parts[:-1], sharp))
+    return inverse, inverse_error(transform, inverse, fixed, moving)
 
 
 def inverse_error(forward: Transform, inverse: Transform, fixed: Lattice, moving: Lattice) -> dict[str, float]:

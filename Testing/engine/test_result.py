@@ -16,7 +16,7 @@ from dsir.lattice import Lattice
 from dsir.registration.register import RegistrationResult
 from dsir.registration.settings import RegistrationSettings
 from dsir.report import fingerprint, run_report
-from dsir.result import inverse_error, write_result
+from dsir.result import accurate_inverse, inverse_error, write_result
 from dsir.transform import Linear, Transform
 
 
@@ -93,6 +93,17 @@ def test_warped_images_lie_on_the_fixed_grid(folder: Path, pair: tuple[Image, Im
         assert file.shape == pair[0].lattice.shape
         np.testing.assert_allclose(file.affine, pair[0].lattice.affine, atol=1e-4)
     assert set(np.unique(nib.load(folder / "warped_labels.nii.gz").dataobj)) == {0, 3}
+
+
+def test_an_inverse_that_misses_is_put_on_a_finer_lattice(pair: tuple[Image, Image, Transform]) -> None:
+    fixed, moving, _ = pair
+    coarse = fixed.lattice.with_spacing(8.0)
+    steep = random_deformation(coarse, DeformationSettings(knots=26, amplitude=8, smallest_jacobian=0.2), seed=1)
+    transform = Transform((steep, Linear(pair[2].parts[1].matrix)))
+    plain = inverse_error(transform, transform.inverse(moving.lattice), fixed.lattice, moving.lattice)
+    _, missed = accurate_inverse(transform, fixed.lattice, moving.lattice)
+    assert plain["p95"] > 0.2
+    assert missed["p95"] < 0.5 * plain["p95"]
 
 
 def test_a_wrong_inverse_is_told(pair: tuple[Image, Image, Transform]) -> None:
