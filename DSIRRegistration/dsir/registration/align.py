@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,15 +11,18 @@ import torch
 from ..errors import DsirError
 from ..features.descriptor import Descriptor
 from ..image import Image
-from ..transform import Linear, Transform
+from ..transform import Transform
 from .frame import Described, describe, working_lattice
-from .linear import LinearSettings, refine, similarity
+from .linear import LinearSettings, refine
 from .search import about, centre_of_mass, search
 
 STARTS = ("auto", "identity", "centre", "axes")
 MODELS = ("none", "rigid", "affine")
 MARGIN = 0.003
 """A search must beat the images' own positions by this much mean cosine: a scanner's positions are evidence."""
+
+VOXELS = 250_000
+"""Of the lattice on which the linear stage works, at most."""
 
 
 @dataclass(frozen=True)
@@ -59,47 +62,71 @@ def align(
             f"The linear start must be one of {', '.join(STARTS)} and the model one of {', '.join(MODELS)}; "
             f"got {settings.start!r} and {settings.model!r}."
         )
+    settings = _affordable(fixed, fixed_mask, settings)
     lattice = working_lattice(fixed, fixed_mask, spacing=settings.spacing, margin=2 * settings.spacing)
     target = describe(descriptor, fixed, fixed_mask, lattice)
-    parts = (fixed, moving, fixed_mask, moving_mask, descriptor)
 
-    def score(matrix: np.ndarray) -> float:
-        pose = Transform((Linear(matrix), *(initial.parts if initial else ())))
-        return similarity(target, moving, moving_mask, descriptor, pose, settings.search)
+    def improve(matrix: np.ndarray, model: str, spacing: float, rounds: int = 1) -> tuple[np.ndarray, float, float]:
+        return refine(
+            target,
+            moving,
+            moving_mask,
+            descriptor,
+            matrix,
+            model=model,
+            behind=initial,
+            spacing=spacing,
+            rounds=rounds,
+        )
 
-    def improve(matrix: np.ndarray, model: str, spacing: float) -> np.ndarray:
-        return refine(target, moving, moving_mask, descriptor, matrix, model=model, behind=initial, spacing=spacing)
-
-    before = score(np.eye(4))
-    if settings.model == "none" and (initial or settings.start == "identity"):
-        return Alignment(np.eye(4), "none", before, before)
-    best, best_score, name = np.eye(4), before, "none"
-    candidates = [("identity", np.eye(4))] if initial else _candidates(target, parts, settings, tell)
+    best, name = np.eye(4), "none"
+    turning, before, best_score = improve(best, _rigid_if(settings), settings.search)
+    if best_score > before:
+        best, name = turning, "identity"
+    best_score = max(before, best_score)
+    candidates = (
+        [] if initial else _candidates(target, fixed, moving, fixed_mask, moving_mask, descriptor, settings, tell)
+    )
     for n, (label, matrix) in enumerate(candidates):
         tell(0.5 + 0.2 * n / len(candidates), f"refining the start '{label}'")
+        refined, raw, after = improve(matrix, _rigid_if(settings), settings.search)
         margin = MARGIN if label.startswith("search") and before > 0 else 0.0
-        refined = improve(matrix, "rigid", settings.search) if settings.model != "none" else matrix
-        for option in (matrix, refined):
-            value = score(option) - margin
-            if value > best_score:
+        for option, value in ((matrix, raw), (refined, after)):
+            if value - margin > best_score:
                 best, best_score, name = option, value, label
-    if settings.model != "none":
-        tell(0.75, "refining the rigid part")
-        best, best_score = _better(best, improve(best, "rigid", settings.spacing), best_score, score)
-    if settings.model == "affine":
-        tell(0.9, "refining the affine part")
-        best, best_score = _better(best, improve(best, "affine", settings.spacing), best_score, score)
-    return Alignment(best, name, before, score(best))
+    score = before
+    for fraction, model in ((0.75, "rigid"), (0.9, "affine")):
+        if settings.model == "none" or (model == "affine" and settings.model != "affine"):
+            continue
+        tell(fraction, f"refining the {model} part")
+        refined, raw, after = improve(best, model, settings.spacing, 1 if model == "rigid" else 2)
+        best, score = (refined, after) if after > raw else (best, raw)
+    return Alignment(best, name, before, score)
 
 
-def _better(old: np.ndarray, new: np.ndarray, value: float, score: Callable[[np.ndarray], float]):
-    after = score(new)
-    return (new, after) if after > value else (old, value)
+def _affordable(fixed: Image, mask: torch.Tensor, settings: LinearSettings) -> LinearSettings:
+    """Coarser spacings for a large body: twelve numbers need no more than :data:`VOXELS` voxels to be found."""
+    extent = working_lattice(fixed, mask, spacing=settings.spacing, margin=0.0).extent
+    factor = max(1.0, float(extent.prod() / settings.spacing**3 / VOXELS) ** (1 / 3))
+    return replace(settings, spacing=factor * settings.spacing, search=factor * settings.search)
 
 
-def _candidates(target: Described, parts: tuple, settings: LinearSettings, tell) -> list[tuple[str, np.ndarray]]:
-    fixed, moving, fixed_mask, moving_mask, descriptor = parts
-    starts = [("identity", np.eye(4))]
+def _rigid_if(settings: LinearSettings) -> str:
+    return "none" if settings.model == "none" else "rigid"
+
+
+def _candidates(
+    target: Described,
+    fixed: Image,
+    moving: Image,
+    fixed_mask: torch.Tensor,
+    moving_mask: torch.Tensor,
+    descriptor: Descriptor,
+    settings: LinearSettings,
+    tell: Callable[[float, str], None],
+) -> list[tuple[str, np.ndarray]]:
+    """Starts other than the images' own positions, by name."""
+    starts: list[tuple[str, np.ndarray]] = []
     fixed_centre = centre_of_mass(fixed_mask, fixed.lattice)
     moving_centre = centre_of_mass(moving_mask, moving.lattice)
     if settings.start in ("centre", "axes"):

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..sampling import affine_grid, index_grid, sample
+from ..sampling import affine_grid
 from .frame import Described
 from .normal import normal_equations
-from .regularity import mended, safe_step
+from .regularity import composed, mended, safe_step
 from .solver import Stiffness, step
 
 
@@ -24,14 +24,14 @@ class Level:
     """One level of the descent.
 
     Attributes:
-        spacing: mm of the lattice that is matched on; finer descriptors are averaged down to it.
+        scale: spacing of the lattice that is matched on, in working voxels; descriptors are averaged down to it.
         iterations: Gauss-Newton steps.
         stiffness: how the field is held together.
         robust: squared residuals |F - M|^2 (0..4 for unit descriptors) beyond this count less and less.
         stop: mm; the level ends when the mean step is shorter.
     """
 
-    spacing: float
+    scale: float = 1.0
     iterations: int = 6
     stiffness: Stiffness = field(default_factory=Stiffness)
     robust: float = 1.0
@@ -48,7 +48,7 @@ def descend(
     """Improve a displacement on one level.
 
     Args:
-        fixed, moving: described on lattices of the level's spacing with the same directions.
+        fixed, moving: described on lattices of the level's scale with the same directions.
         u: (3, I, J, K) voxels, on the fixed lattice.
         tell: called with the number of the step and the cost before it.
 
@@ -68,8 +68,3 @@ def descend(
         if float(d.square().sum(0).sqrt().mean()) * fixed.lattice.spacing[0] < level.stop:
             break
     return mended(u)[0], costs
-
-
-def composed(u: torch.Tensor, d: torch.Tensor) -> torch.Tensor:
-    """(1 + u) o (1 + d) - 1 = d + u(x + d); (3, I, J, K) in voxels."""
-    return d + sample(u, index_grid(d.shape[1:], device=d.device) + d, padding="border")

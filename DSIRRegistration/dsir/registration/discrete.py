@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from ..field import DisplacementField
 from ..sampling import index_grid, sample
 from .frame import Described, widened
-from .regularity import mended
+from .regularity import composed, mended
 
 COUPLING = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Weights of the pull, per squared control voxel, in units of |F - M|^2 (Siebert et al.)."""
@@ -24,43 +24,48 @@ COUPLING = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 @dataclass(frozen=True)
 class DiscreteSettings:
-    """The discrete stage.
+    """The discrete stage; one value for each of its rounds, coarse to fine.
 
     Attributes:
         enabled: whether it runs.
-        grid: mm between control points, and between the displacements tried.
-        capture: mm; the largest displacement along each axis, beyond what the linear stage found.
-        memory: MiB that the cost volume may take; a coarser grid is used where it would be more.
+        grids: mm between control points, and between the displacements tried.
+        captures: mm; the largest displacement tried along each axis, beyond what came before.
+        memory: MiB that a cost volume may take; a coarser grid is used where it would be more.
     """
 
     enabled: bool = True
-    grid: float = 8.0
-    capture: float = 40.0
+    grids: tuple[float, ...] = (12.0, 6.0)
+    captures: tuple[float, ...] = (48.0, 12.0)
     memory: int = 400
 
 
 def discrete_search(fixed: Described, moving: Described, settings: DiscreteSettings) -> DisplacementField:
-    """The displacement on the control grid, in fixed space, without folds.
+    """The displacement on the finest control grid, in fixed space, without folds.
 
     Args:
         fixed, moving: described in one frame (the moving image pulled through the linear transform).
     """
-    spacing = affordable_grid(fixed, settings)
-    radius = max(1, round(settings.capture / spacing))
-    grid = fixed.lattice.with_spacing(spacing)
-    wide = widened(grid, radius * spacing)
-    there, here = moving.onto(wide), fixed.onto(wide)
-    offsets = window(radius)
-    forward = coupled_convex(cost_volume(here, there, radius), offsets, tuple(grid.shape))
-    backward = coupled_convex(cost_volume(there, here, radius), offsets, tuple(grid.shape))
-    return DisplacementField.from_index(mended(consistent(forward, backward))[0], grid)
+    found: DisplacementField | None = None
+    for wanted, capture in zip(settings.grids, settings.captures, strict=True):
+        spacing = affordable_grid(fixed, wanted, capture, settings.memory)
+        radius = max(1, round(capture / spacing))
+        grid = fixed.lattice.with_spacing(spacing)
+        wide = widened(grid, radius * spacing)
+        here, there = fixed.onto(wide), moving.onto(wide, found)
+        offsets, shape = window(radius), tuple(grid.shape)
+        forward = coupled_convex(cost_volume(here, there, radius), offsets, shape)
+        backward = coupled_convex(cost_volume(there, here, radius), offsets, shape)
+        u = consistent(forward, backward)
+        if found is not None:
+            u = composed(found.on(grid).to_index(), u)
+        found = DisplacementField.from_index(mended(u)[0], grid)
+    return found or DisplacementField.identity(fixed.lattice)
 
 
-def affordable_grid(fixed: Described, settings: DiscreteSettings) -> float:
-    """mm between control points: what was asked for, or as coarse as the memory demands."""
-    spacing = settings.grid
+def affordable_grid(fixed: Described, spacing: float, capture: float, memory: int) -> float:
+    """mm between control points: what was asked for, or as coarse as the memory (MiB) demands."""
     volume = float(fixed.lattice.extent.prod())
-    while 4 * volume / spacing**3 * (2 * round(settings.capture / spacing) + 1) ** 3 > settings.memory * 2**20:
+    while 4 * volume / spacing**3 * (2 * round(capture / spacing) + 1) ** 3 > memory * 2**20:
         spacing *= 1.1
     return spacing
 
@@ -72,54 +77,59 @@ def window(radius: int) -> torch.Tensor:
 
 
 def cost_volume(here: Described, there: Described, radius: int) -> torch.Tensor:
-    """(D, N) squared difference of descriptors for every displacement, weighted by the mask of ``here``.
+    """(N, D) squared difference of descriptors for every displacement, weighted by the mask of ``here``.
 
     Both lie on one lattice that is ``radius`` voxels wider than the control grid on each side. Beyond the other image's
     field of view a displacement costs as much as a structure that does not resemble (1 + 1 - 0).
     """
     inner = tuple(slice(radius, n - radius) for n in here.mask.shape)
-    target, weight = here.features[(slice(None), *inner)], here.mask[inner]
+    target, weight = here.features[(slice(None), *inner)].contiguous(), here.mask[inner]
     target_norm, other_norm = target.square().sum(0), there.features.square().sum(0)
     shape = target.shape[1:]
-    cost = torch.empty((2 * radius + 1) ** 3, *shape, device=target.device)
+    cost = torch.empty(weight.numel(), (2 * radius + 1) ** 3, device=target.device)
     for n, offset in enumerate(window(radius).int().tolist()):
         at = tuple(slice(radius + o, radius + o + size) for o, size in zip(offset, shape, strict=True))
-        product = torch.zeros(shape, device=target.device)
-        for a, b in zip(target, there.features, strict=True):
-            product.addcmul_(a, b[at])
+        product = torch.linalg.vecdot(target, there.features[(slice(None), *at)], dim=0)
         inside = there.reach[at]
-        cost[n] = (target_norm + other_norm[at] * inside + (1 - inside) - 2 * product * inside) * weight
-    return cost.flatten(1)
+        cost[:, n] = ((target_norm + other_norm[at] * inside + (1 - inside) - 2 * product * inside) * weight).flatten()
+    return cost
 
 
 def coupled_convex(cost: torch.Tensor, offsets: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:
     """The smooth displacement (3, I, J, K) in control voxels.
 
     Args:
-        cost: (D, N) with N = I J K.
+        cost: (N, D) with N = I J K.
         offsets: (D, 3).
     """
     offsets = offsets.to(cost.device)
     # The first choice is made on costs summed with the neighbours', else noise decides it.
-    best = torch.full(shape, float("inf"), device=cost.device)
-    u = torch.zeros(3, *shape, device=cost.device)
-    for n, offset in enumerate(offsets):
-        local = averaged(cost[n].view(1, *shape))[0]
-        better = local < best
-        best = torch.where(better, local, best)
-        u = torch.where(better, offset.view(3, 1, 1, 1), u)
-    u = averaged(averaged(u))
-    lengths = offsets.square().sum(1, keepdim=True)
+    choice = torch.cat([neighbourly(cost, shape, slab) for slab in _blocks(shape[0], 4)])
+    u = averaged(averaged(offsets[choice].T.reshape(3, *shape)))
+    lengths = offsets.square().sum(1)
     for coupling in COUPLING:
-        flat = u.flatten(1)
+        flat = u.flatten(1).T
         choice = torch.cat(
             [
-                torch.addmm(cost[:, block] + coupling * lengths, offsets, flat[:, block], alpha=-2 * coupling).argmin(0)
-                for block in _blocks(flat.shape[1])
+                torch.addmm(cost[block] + coupling * lengths, flat[block], offsets.T, alpha=-2 * coupling).argmin(1)
+                for block in _blocks(len(flat), 4096)
             ]
         )
         u = averaged(averaged(offsets[choice].T.reshape(3, *shape)))
     return u
+
+
+def neighbourly(cost: torch.Tensor, shape: tuple[int, int, int], slab: slice) -> torch.Tensor:
+    """The best displacement of each control point in a slab of the first axis, by costs averaged over 3 x 3 x 3."""
+    volume = cost.view(*shape, -1)
+    low, high = max(slab.start - 1, 0), min(slab.stop + 1, shape[0])
+    part = volume[low:high]
+    for axis, size in enumerate(part.shape[:3]):
+        if size > 1:
+            edges = [part.narrow(axis, 0, 1), part, part.narrow(axis, size - 1, 1)]
+            wide = torch.cat(edges, axis)
+            part = wide.narrow(axis, 0, size) + wide.narrow(axis, 1, size) + wide.narrow(axis, 2, size)
+    return part[slab.start - low : slab.stop - low].argmin(-1).flatten()
 
 
 def consistent(forward: torch.Tensor, backward: torch.Tensor, iterations: int = 15) -> torch.Tensor:
@@ -137,5 +147,5 @@ def averaged(values: torch.Tensor) -> torch.Tensor:
     return F.avg_pool3d(F.pad(values[None], [1] * 6, mode="replicate"), 3, stride=1)[0]
 
 
-def _blocks(count: int, size: int = 4096) -> list[slice]:
+def _blocks(count: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]

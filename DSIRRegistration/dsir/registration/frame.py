@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ..features.descriptor import Descriptor
-from ..field import moved_index
+from ..field import DisplacementField, moved_index
 from ..image import Image
 from ..lattice import Lattice
 from ..sampling import resample, sample
@@ -42,11 +42,35 @@ class Described:
             return self
         return self.onto(self.lattice.with_spacing(spacing))
 
-    def onto(self, target: Lattice) -> Described:
-        """Averaged onto another lattice; zero where that reaches beyond this one."""
-        features = torch.stack([resample(channel, self.lattice, target, padding="zeros") for channel in self.features])
-        mask, reach = (resample(m, self.lattice, target, padding="zeros") for m in (self.mask, self.reach))
-        return Described(features, mask, reach, target)
+    def onto(self, target: Lattice, through: DisplacementField | None = None) -> Described:
+        """Averaged onto another lattice; zero where that reaches beyond this one.
+
+        Args:
+            through: a displacement (target space to this space) that is followed on the way.
+        """
+        pooled, lattice = block_means(
+            torch.cat([self.features, self.mask[None], self.reach[None]]), self.lattice, target
+        )
+        if through is None and lattice.matches(target):
+            values = pooled
+        else:
+            through = through or DisplacementField.identity(target)
+            values = sample(pooled, moved_index(through.on(target), lattice))
+        return Described(values[:-2], values[-2], (values[-1] > 0.5).float(), target)
+
+
+def block_means(values: torch.Tensor, lattice: Lattice, target: Lattice) -> tuple[torch.Tensor, Lattice]:
+    """(C, I, J, K) averaged over blocks of as many voxels as fit into one of the target's; and where they lie."""
+    block = max(1, int(target.spacing[0] / lattice.spacing[0] + 0.01))
+    if block == 1:
+        return values, lattice
+    pads = [(-n) % block for n in lattice.shape]
+    padded = torch.nn.functional.pad(values[None], (0, pads[2], 0, pads[1], 0, pads[0]))
+    pooled = torch.nn.functional.avg_pool3d(padded, block)[0]
+    affine = lattice.affine.copy()
+    affine[:3, 3] = lattice.to_world(np.full(3, (block - 1) / 2))
+    affine[:3, :3] *= block
+    return pooled, Lattice(tuple(pooled.shape[1:]), affine)
 
 
 def working_lattice(image: Image, mask: torch.Tensor, *, spacing: float, margin: float) -> Lattice:
@@ -119,7 +143,7 @@ def describe(
     reach = pull(torch.ones_like(image.data), image.lattice, lattice, transform, padding="zeros")
     inside = pull(mask.float(), image.lattice, lattice, transform, padding="border") * (reach > 0.5)
     features = descriptor(values, inside > 0.5)
-    features *= grown(inside)
+    features = features * grown(inside)
     return Described(features, inside, (reach > 0.5).float(), lattice)
 
 

@@ -12,7 +12,7 @@ import torch
 
 from ..features.descriptor import Descriptor
 from ..image import Image
-from ..sampling import affine_grid
+from ..sampling import affine_grid, sample
 from ..transform import Linear, Transform
 from .frame import Described, describe, reach_in_fixed, widened
 from .normal import normal_equations
@@ -49,10 +49,10 @@ def refine(
     model: str,
     behind: Transform | None = None,
     spacing: float,
-    rounds: int = 2,
-    iterations: int = 8,
+    rounds: int = 1,
+    iterations: int = 10,
     reach_mm: float = 32.0,
-) -> np.ndarray:
+) -> tuple[np.ndarray, float, float]:
     """Improve a linear transform.
 
     The moving image is described anew in each round, since descriptors turn with the image; within a round only their
@@ -61,42 +61,42 @@ def refine(
     Args:
         fixed: on the lattice whose spacing features are computed at.
         matrix: (4, 4) fixed to moving start, RAS mm.
-        model: ``"rigid"`` or ``"affine"``.
+        model: ``"rigid"``, ``"affine"``, or ``"none"`` to measure only.
         behind: an initial transform of the user's that follows the matrix and is left as it is.
         spacing: mm of the lattice that is matched on (descriptors are averaged down to it).
 
     Returns:
-        (4, 4) the improved matrix.
+        (4, 4) the improved matrix; the mean cosine over the fixed body before, and after (missing voxels count 0).
     """
     target = fixed.on(spacing)
-    weight = target.mask
     corners = np.concatenate([target.lattice.corners(), np.ones((8, 1))], 1).T
-    for _ in range(rounds):
+    first = last = 0.0
+    for n in range(rounds):
         pose = Transform((Linear(matrix), *(behind.parts if behind else ())))
         lattice = widened(fixed.lattice, reach_mm, reach_in_fixed(moving.lattice, pose))
         pulled = describe(descriptor, moving, moving_mask, lattice, pose).on(spacing)
         step = np.eye(4)
-        for _ in range(iterations):
+        if n == 0:
+            first = mean_cosine(target, pulled, step)
+        for _ in range(iterations if model != "none" else 0):
             index = affine_grid(target.lattice, pulled.lattice, step)
-            equations = normal_equations(target.features, pulled.features, pulled.reach, weight, index, robust=1.0)
-            delta = _solve(equations.matrix, equations.right, model)
-            moved = index_to_world(delta, target.lattice.affine)
+            equations = normal_equations(target.features, pulled.features, pulled.reach, target.mask, index, robust=1.0)
+            moved = index_to_world(_solve(equations.matrix, equations.right, model), target.lattice.affine)
             step = step @ moved
             if np.abs((moved - np.eye(4)) @ corners).max() < 0.02 * spacing:
                 break
-        matrix = matrix @ (nearest_rigid(step) if model == "rigid" else step)
-    return matrix
+        step = nearest_rigid(step) if model == "rigid" else step
+        last = mean_cosine(target, pulled, step)
+        matrix = matrix @ step
+    return matrix, first, last
 
 
-def similarity(
-    fixed: Described, moving: Image, moving_mask: torch.Tensor, descriptor: Descriptor, pose: Transform, spacing: float
-) -> float:
-    """Mean cosine over the fixed body under a pose; voxels with no counterpart count 0."""
-    lattice = widened(fixed.lattice, 0.0)
-    pulled = describe(descriptor, moving, moving_mask, lattice, pose).on(spacing)
-    target = fixed.on(spacing)
-    cosine = torch.nn.functional.cosine_similarity(target.features, pulled.features, dim=0)
-    return float((cosine * pulled.reach * target.mask).sum() / target.mask.sum().clamp(min=1))
+def mean_cosine(fixed: Described, moving: Described, step: np.ndarray) -> float:
+    """Mean cosine over the fixed body when the moving descriptors are read through ``step`` (4, 4) in fixed RAS."""
+    index = affine_grid(fixed.lattice, moving.lattice, step)
+    warped = sample(moving.features, index)
+    cosine = torch.nn.functional.cosine_similarity(fixed.features, warped, dim=0)
+    return float((cosine * fixed.mask).sum() / fixed.mask.sum().clamp(min=1))
 
 
 def _solve(matrix: torch.Tensor, right: torch.Tensor, model: str) -> np.ndarray:

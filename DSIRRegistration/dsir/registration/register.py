@@ -110,7 +110,7 @@ def _register(fixed, moving, settings, fixed_mask, moving_mask, initial, progres
     target = describe(descriptor, fixed, fixed_mask, lattice)
     progress("features", 0.38, f"describing both images ({descriptor.name})")
     pose = Transform((linear, *(initial.parts if initial else ())))
-    reach = widened(lattice, settings.discrete.capture / 2, reach_in_fixed(moving.lattice, pose))
+    reach = widened(lattice, max(settings.discrete.captures) / 2, reach_in_fixed(moving.lattice, pose))
     source = describe(descriptor, moving, moving_mask, reach, pose)
     if float((target.mask * _covered(target, source)).sum()) < 1:
         raise DsirError(
@@ -121,7 +121,7 @@ def _register(fixed, moving, settings, fixed_mask, moving_mask, initial, progres
 
     field = DisplacementField.identity(lattice)
     if settings.discrete.enabled:
-        progress("discrete", 0.45, f"searching displacements up to {settings.discrete.capture:g} mm")
+        progress("discrete", 0.45, f"searching displacements up to {max(settings.discrete.captures):g} mm")
         field = discrete_search(target, source, settings.discrete)
         lap("discrete")
 
@@ -186,10 +186,11 @@ def _descend(
         raise DsirError(f"The descent method must be 'compositive' or 'paper', not {settings.descent.method!r}.")
     done, total = 0, sum(level.iterations for level in settings.descent.levels)
     for level in settings.descent.levels:
-        fine, other = target.on(level.spacing), source.on(level.spacing)
+        spacing = level.scale * float(target.lattice.spacing[0])
+        fine, other = target.on(spacing), source.on(spacing)
 
-        def tell(n: int, cost: float, done: int = done, level=level) -> None:
-            message = f"{level.spacing:g} mm, step {n + 1} of {level.iterations}, similarity {1 - cost / 2:.3f}"
+        def tell(n: int, cost: float, done: int = done, level=level, spacing: float = spacing) -> None:
+            message = f"{spacing:.3g} mm, step {n + 1} of {level.iterations}, similarity {1 - cost / 2:.3f}"
             progress("descent", 0.55 + 0.4 * (done + n) / total, message)
 
         u, _ = descend(fine, other, field.on(fine.lattice).to_index(), level, tell)

@@ -12,7 +12,7 @@ from itertools import product
 import torch
 import torch.nn.functional as F
 
-from ..sampling import gaussian_blur
+from ..sampling import gaussian_blur, index_grid, sample
 
 FLOOR = 0.05
 """Determinants below this are mended, so that resampling and rounding to file cannot reach zero."""
@@ -93,3 +93,8 @@ def safe_step(d: torch.Tensor, *, trust: float = 1.0, steepest: float = 0.5) -> 
             return d
         d = gaussian_blur(d, 1.0)
     return d * (steepest / 3**0.5 / slope)
+
+
+def composed(u: torch.Tensor, d: torch.Tensor) -> torch.Tensor:
+    """(1 + u) o (1 + d) - 1 = d + u(x + d); (3, I, J, K) in voxels."""
+    return d + sample(u, index_grid(d.shape[1:], device=d.device) + d, padding="border")

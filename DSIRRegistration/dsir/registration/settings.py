@@ -25,7 +25,7 @@ class DescentSettings:
     """
 
     method: str = "compositive"
-    levels: tuple[Level, ...] = (Level(spacing=4.0), Level(spacing=2.0))
+    levels: tuple[Level, ...] = (Level(scale=2.0), Level(scale=1.0))
     paper: PaperSettings = field(default_factory=PaperSettings)
 
 
@@ -109,7 +109,7 @@ PRESETS: dict[str, RegistrationSettings] = {
     "fast": RegistrationSettings(
         preset="fast",
         spacing=3.0,
-        descent=DescentSettings(levels=(Level(spacing=6.0, iterations=5), Level(spacing=3.0, iterations=5))),
+        descent=DescentSettings(levels=(Level(scale=2.0, iterations=5), Level(scale=1.0, iterations=4))),
     ),
     "default": RegistrationSettings(),
     "accurate": RegistrationSettings(
@@ -118,9 +118,9 @@ PRESETS: dict[str, RegistrationSettings] = {
         voxels=12_000_000,
         descent=DescentSettings(
             levels=(
-                Level(spacing=4.0, iterations=10),
-                Level(spacing=2.0, iterations=10),
-                Level(spacing=1.5, iterations=8, stiffness=Stiffness(bending=4.0)),
+                Level(scale=2.67, iterations=10),
+                Level(scale=1.33, iterations=10),
+                Level(scale=1.0, iterations=8, stiffness=Stiffness(bending=4.0)),
             )
         ),
     ),
