@@ -60,7 +60,7 @@ class RegistrationLogic:
 
         Args:
             settings: a preset's name (``"fast"``, ``"default"``, ``"accurate"``, ``"paper"``), the engine's settings,
-                or a dictionary named as in ``report.json``: ``{"preset": "fast", "discrete": {"capture": 60}}``.
+                or a dictionary named as in ``report.json``: ``{"preset": "fast", "linear": {"model": "rigid"}}``.
             fixedMask, movingMask: where to look: a label map volume (above zero), or a segmentation and a segment's ID.
             initialTransform: a start, as one would apply it to the moving volume; linear or not.
             structures: segmentations, label maps, markups and models on the moving scan to be carried along, as clones.

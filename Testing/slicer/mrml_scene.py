@@ -25,6 +25,8 @@ from dsir.registration.settings import RegistrationSettings
 from dsir.transform import Linear, Transform
 from scipy.spatial.transform import Rotation
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture
 def scene() -> Iterator[slicer.vtkMRMLScene]:

@@ -93,12 +93,12 @@ def test_masks_start_and_settings_reach_the_engine(pair, engine, scene) -> None:
     RegistrationLogic(Looks()).register(
         fixed,
         moving,
-        settings={"preset": "fast", "discrete": {"capture": 60.0}},
+        settings={"preset": "fast", "discrete": {"captures": [60.0, 12.0]}},
         fixedMask=label,
         movingMask=(organs, "body"),
         initialTransform=start,
     )
-    assert seen["--preset"] == "fast" and seen["settings"]["discrete"]["capture"] == 60.0
+    assert seen["--preset"] == "fast" and seen["settings"]["discrete"]["captures"] == [60.0, 12.0]
     assert {"--fixed-mask", "--moving-mask", "--initial"} <= set(seen)
 
 

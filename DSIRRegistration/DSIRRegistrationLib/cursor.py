@@ -1,0 +1,52 @@
+"""A second cursor: where the point under the mouse lies in the moving scan as it was acquired."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+import vtk
+
+from .nodes.transforms import map_points
+
+NAME = "DSIR linked cursor"
+
+
+class LinkedCursor:
+    """Follows the crosshair of the slice views with a marker in moving space.
+
+    Args:
+        transform: fixed to moving.
+    """
+
+    def __init__(self, scene: slicer.vtkMRMLScene, transform: slicer.vtkMRMLTransformNode) -> None:
+        self._transform = transform
+        self._crosshair = scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+        self._marker = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", NAME)
+        self._marker.SetSaveWithScene(False)
+        self._marker.SetHideFromEditors(True)
+        self._marker.CreateDefaultDisplayNodes()
+        self._marker.SetLocked(True)
+        self._tag = self._crosshair.AddObserver(slicer.vtkMRMLCrosshairNode.CursorPositionModifiedEvent, self._follow)
+
+    @property
+    def place(self) -> np.ndarray | None:
+        """(3,) RAS mm of the marker; None before the first move."""
+        if not self._marker.GetNumberOfControlPoints():
+            return None
+        return np.array(self._marker.GetNthControlPointPositionWorld(0))
+
+    def close(self) -> None:
+        """Take the marker away."""
+        self._crosshair.RemoveObserver(self._tag)
+        if self._marker.GetScene() is not None:
+            self._marker.GetScene().RemoveNode(self._marker)
+
+    def _follow(self, caller: vtk.vtkObject, event: str) -> None:
+        point = [0.0, 0.0, 0.0]
+        if not self._crosshair.GetCursorPositionRAS(point) or self._marker.GetScene() is None:
+            return
+        place = map_points(self._transform, np.array([point]), to_moving=True)[0]
+        if self._marker.GetNumberOfControlPoints():
+            self._marker.SetNthControlPointPositionWorld(0, *place)
+        else:
+            self._marker.AddControlPoint(vtk.vtkVector3d(*place), "moving")

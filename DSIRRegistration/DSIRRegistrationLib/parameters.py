@@ -1,0 +1,114 @@
+"""What the panel remembers: typed, kept in the scene, saved and loaded with it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Union
+
+import slicer
+from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
+
+from .registration import Mask, Task
+
+AS_PRESET = "as the preset"
+PRESETS = ("default", "fast", "accurate", "paper")
+DESCRIPTORS = (AS_PRESET, "dsir", "mind")
+STARTS = (AS_PRESET, "auto", "identity", "centre", "axes")
+MODELS = (AS_PRESET, "affine", "rigid", "none")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+SECOND_SEARCH = 12.0
+"""mm; what the second, finer search of the discrete stage looks for on top of the first."""
+
+STRUCTURES = "structures"
+"""Role of the node references to what is to be carried along."""
+
+
+@parameterNodeWrapper
+class Parameters:
+    """The panel's state.
+
+    Attributes:
+        fixedSegment, movingSegment: IDs, where the mask is a segmentation.
+        spacing, capture: mm; 0 leaves them to the preset.
+        threads: 0 leaves them to the engine.
+        transform, warped, jacobian: where the results go; new nodes where empty.
+    """
+
+    fixed: slicer.vtkMRMLScalarVolumeNode
+    moving: slicer.vtkMRMLScalarVolumeNode
+    fixedMask: Union[slicer.vtkMRMLLabelMapVolumeNode, slicer.vtkMRMLSegmentationNode, None]  # noqa: UP007 - Slicer's way
+    movingMask: Union[slicer.vtkMRMLLabelMapVolumeNode, slicer.vtkMRMLSegmentationNode, None]  # noqa: UP007
+    fixedSegment: str
+    movingSegment: str
+    initial: slicer.vtkMRMLTransformNode
+    preset: Annotated[str, Choice(list(PRESETS))] = "default"
+    descriptor: Annotated[str, Choice(list(DESCRIPTORS))] = AS_PRESET
+    start: Annotated[str, Choice(list(STARTS))] = AS_PRESET
+    model: Annotated[str, Choice(list(MODELS))] = AS_PRESET
+    spacing: Annotated[float, WithinRange(0.0, 10.0)] = 0.0
+    capture: Annotated[float, WithinRange(0.0, 150.0)] = 0.0
+    device: Annotated[str, Choice(list(DEVICES))] = "auto"
+    threads: Annotated[int, WithinRange(0, 256)] = 0
+    seed: Annotated[int, WithinRange(0, 999999)] = 0
+    transform: slicer.vtkMRMLTransformNode
+    warped: slicer.vtkMRMLScalarVolumeNode
+    jacobian: slicer.vtkMRMLScalarVolumeNode
+    withJacobian: bool = False
+    applyToMoving: bool = False
+    fixedSegmentation: slicer.vtkMRMLSegmentationNode
+    movingSegmentation: slicer.vtkMRMLSegmentationNode
+    fixedLandmarks: slicer.vtkMRMLMarkupsFiducialNode
+    movingLandmarks: slicer.vtkMRMLMarkupsFiducialNode
+
+
+def structures(parameters: Parameters) -> tuple[slicer.vtkMRMLNode, ...]:
+    """What is to be carried along, in order."""
+    node = parameters.parameterNode
+    found = [node.GetNthNodeReference(STRUCTURES, n) for n in range(node.GetNumberOfNodeReferences(STRUCTURES))]
+    return tuple(n for n in found if n is not None)
+
+
+def set_structures(parameters: Parameters, nodes: list[slicer.vtkMRMLNode]) -> None:
+    """Remember what is to be carried along."""
+    if list(structures(parameters)) == list(nodes):
+        return
+    with slicer.util.NodeModify(parameters.parameterNode):
+        parameters.parameterNode.RemoveNodeReferenceIDs(STRUCTURES)
+        for node in nodes:
+            parameters.parameterNode.AddNodeReferenceID(STRUCTURES, node.GetID())
+
+
+def settings(parameters: Parameters) -> dict[str, Any]:
+    """Changes on top of the preset, named as in ``report.json``."""
+    changes: dict[str, Any] = {"device": parameters.device, "threads": parameters.threads, "seed": parameters.seed}
+    if parameters.descriptor != AS_PRESET:
+        changes["descriptor"] = parameters.descriptor
+    if parameters.spacing > 0:
+        changes["spacing"] = parameters.spacing
+    if parameters.capture > 0:
+        changes["discrete"] = {"captures": [parameters.capture, min(parameters.capture, SECOND_SEARCH)]}
+    linear = {"start": parameters.start, "model": parameters.model}
+    linear = {name: value for name, value in linear.items() if value != AS_PRESET}
+    return changes | ({"linear": linear} if linear else {})
+
+
+def task(parameters: Parameters) -> Task:
+    """What Apply would do."""
+    return Task(
+        parameters.fixed,
+        parameters.moving,
+        parameters.preset,
+        settings(parameters),
+        _mask(parameters.fixedMask, parameters.fixedSegment),
+        _mask(parameters.movingMask, parameters.movingSegment),
+        parameters.initial,
+        structures(parameters),
+        parameters.transform,
+        parameters.warped,
+        parameters.jacobian,
+        parameters.withJacobian,
+    )
+
+
+def _mask(node: slicer.vtkMRMLNode | None, segment: str) -> Mask | None:
+    return None if node is None else Mask(node, segment)

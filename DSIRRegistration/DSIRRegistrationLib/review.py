@@ -1,0 +1,188 @@
+"""The panel's quality section: the table, the views, the comparison with what is known."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from . import views
+from .cursor import LinkedCursor
+from .logic import RegistrationLogic
+from .nodes.checkerboard import place_checkerboard
+from .parameters import Parameters
+from .quality import EVALUATION, REPORT, Row, evaluation_rows, rows
+
+COLOURS = {"good": "#2e7d32", "look": "#b26a00", "bad": "#c62828"}
+FLICKER = 500
+"""Milliseconds between the two pictures."""
+
+
+class Review:
+    """What stands below Apply once there is a result.
+
+    Args:
+        start: runs a piece of work in the panel's own way (progress, cancel, errors).
+    """
+
+    def __init__(self, ui: Any, logic: RegistrationLogic, start: Callable[..., None]) -> None:
+        self.ui, self.logic, self._start = ui, logic, start
+        self.parameters: Parameters | None = None
+        self._cursor: LinkedCursor | None = None
+        self._board: slicer.vtkMRMLScalarVolumeNode | None = None
+        self._flicker = qt.QTimer()
+        self._flicker.setInterval(FLICKER)
+        self._flicker.timeout.connect(self._turn)
+        self._front = False
+        ui.qualityTable.horizontalHeader().setVisible(False)
+        ui.qualityTable.verticalHeader().setVisible(False)
+        ui.qualityTable.horizontalHeader().setStretchLastSection(True)
+        ui.fixedViewButton.clicked.connect(lambda *_args: self.show(0.0))
+        ui.warpedViewButton.clicked.connect(lambda *_args: self.show(1.0))
+        ui.checkerButton.clicked.connect(lambda *_args: self.show_checkerboard())
+        ui.jacobianViewButton.clicked.connect(lambda *_args: self.show_jacobian())
+        ui.flickerButton.toggled.connect(self.set_flicker)
+        ui.blendSlider.valueChanged.connect(self._blend)
+        ui.cursorCheck.toggled.connect(self.set_cursor)
+        ui.evaluateButton.clicked.connect(lambda *_args: self.evaluate())
+
+    def set_parameters(self, parameters: Parameters | None) -> None:
+        """Look at another scene's state."""
+        self.stop()
+        self.parameters = parameters
+
+    def refresh(self, *, busy: bool = False) -> None:
+        """Bring the section up to date with the nodes."""
+        transform, warped = self._result()
+        report, evaluation = self._read(transform, REPORT), self._read(transform, EVALUATION)
+        self._fill([*rows(report), *evaluation_rows(evaluation)])
+        warnings = "".join(
+            f"<li style='color:{COLOURS['look']}'>{html.escape(w)}</li>" for w in report.get("warnings", ())
+        )
+        self.ui.warningsLabel.setText(f"<ul style='margin-left:-20px'>{warnings}</ul>" if warnings else "")
+        self.ui.warningsLabel.setVisible(bool(warnings))
+        for button in (self.ui.fixedViewButton, self.ui.warpedViewButton, self.ui.checkerButton, self.ui.flickerButton):
+            button.setEnabled(warped is not None and self.parameters.fixed is not None)
+        self.ui.blendSlider.setEnabled(warped is not None)
+        self.ui.cursorCheck.setEnabled(transform is not None)
+        self.ui.jacobianViewButton.setEnabled(self.parameters is not None and self.parameters.jacobian is not None)
+        why = self._why_not(transform)
+        self.ui.evaluateButton.setEnabled(not why and not busy)
+        self.ui.evaluateButton.setToolTip(
+            why or _("Dice, 95 % Hausdorff distance and landmark errors, before and after.")
+        )
+
+    def show(self, opacity: float) -> None:
+        """Fixed behind, warped in front."""
+        warped = self._result()[1]
+        if warped is None or self.parameters.fixed is None:
+            return
+        self.ui.flickerButton.setChecked(False)
+        views.show(self.parameters.fixed, warped, opacity)
+        self.ui.blendSlider.setValue(opacity)
+
+    def show_checkerboard(self) -> None:
+        """Both in squares."""
+        warped = self._result()[1]
+        if warped is None or self.parameters.fixed is None:
+            return
+        self.ui.flickerButton.setChecked(False)
+        kept = self._board if self._board is not None and self._board.GetScene() is not None else None
+        self._board = place_checkerboard(self.parameters.fixed, warped, target=kept)
+        views.show(self._board, None)
+
+    def show_jacobian(self) -> None:
+        """The map of volume change over the fixed scan."""
+        if self.parameters.fixed is not None and self.parameters.jacobian is not None:
+            self.ui.flickerButton.setChecked(False)
+            views.show(self.parameters.fixed, self.parameters.jacobian, 0.5)
+
+    def set_flicker(self, on: bool) -> None:
+        """Fixed and warped in turn."""
+        if on:
+            warped = self._result()[1]
+            if warped is not None and self.parameters.fixed is not None:
+                views.show(self.parameters.fixed, warped, 0.0)
+                self._flicker.start()
+        else:
+            self._flicker.stop()
+
+    def set_cursor(self, on: bool) -> None:
+        """The marker in the unwarped moving scan."""
+        if self._cursor is not None:
+            self._cursor.close()
+            self._cursor = None
+        transform, _warped = self._result()
+        if on and transform is not None:
+            self._cursor = LinkedCursor(transform.GetScene(), transform)
+
+    def evaluate(self) -> None:
+        """Measure against what is chosen."""
+        p = self.parameters
+        segmentations = (p.fixedSegmentation, p.movingSegmentation)
+        landmarks = (p.fixedLandmarks, p.movingLandmarks)
+        self._start(
+            lambda progress: self.logic.start_evaluate(
+                p.transform,
+                p.fixed,
+                segmentations if all(segmentations) else None,
+                landmarks if all(landmarks) else None,
+                progress,
+            ),
+            _("Evaluated."),
+        )
+
+    def stop(self) -> None:
+        """Leave nothing running and nothing in the views that is ours alone."""
+        self.ui.flickerButton.setChecked(False)
+        self.ui.cursorCheck.setChecked(False)
+        self._flicker.stop()
+
+    def _turn(self) -> None:
+        self._front = not self._front
+        views.set_opacity(1.0 if self._front else 0.0)
+
+    def _blend(self, value: float) -> None:
+        if self._result()[1] is not None:
+            views.set_opacity(value)
+
+    def _result(self) -> tuple[slicer.vtkMRMLTransformNode | None, slicer.vtkMRMLScalarVolumeNode | None]:
+        if self.parameters is None:
+            return None, None
+        return self.parameters.transform, self.parameters.warped
+
+    def _why_not(self, transform: slicer.vtkMRMLTransformNode | None) -> str:
+        p = self.parameters
+        if transform is None:
+            return _("Register first, or choose a transform under Result.")
+        if not (p.fixedSegmentation and p.movingSegmentation) and not (p.fixedLandmarks and p.movingLandmarks):
+            return _("Choose segmentations or landmarks of both scans.")
+        return ""
+
+    @staticmethod
+    def _read(node: slicer.vtkMRMLTransformNode | None, attribute: str) -> dict[str, Any]:
+        text = node.GetAttribute(attribute) if node is not None else None
+        try:
+            return json.loads(text) if text else {}
+        except ValueError:
+            return {}
+
+    def _fill(self, found: list[Row]) -> None:
+        table = self.ui.qualityTable
+        table.setRowCount(len(found))
+        for number, row in enumerate(found):
+            what, value = qt.QTableWidgetItem(row.what), qt.QTableWidgetItem(row.value)
+            value.setForeground(qt.QBrush(qt.QColor(COLOURS[row.verdict])))
+            for column, item in enumerate((what, value)):
+                item.setToolTip(row.meaning)
+                table.setItem(number, column, item)
+        table.resizeColumnToContents(0)
+        height = 24 * max(len(found), 1) + 4
+        table.verticalHeader().setDefaultSectionSize(24)
+        table.setFixedHeight(height)
+        table.setVisible(bool(found))

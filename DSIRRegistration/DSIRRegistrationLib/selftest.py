@@ -1,0 +1,60 @@
+"""What is tested in the real application, where no test outside can reach."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import slicer
+import slicer.util
+
+from .logic import RegistrationLogic
+
+SHAPE = (48, 44, 40)
+"""Of the two small scans, (I, J, K) voxels of 4 mm."""
+
+PATIENCE = 600
+"""Seconds that the panel's run may take."""
+
+
+class TutorialTest:
+    """Two small scans of one shape, the second in another contrast and 6 mm aside."""
+
+    def test_a_pair_is_registered(self) -> None:
+        """The logic finds the shift, in a real engine process."""
+        fixed, moving = self.scans()
+        made = RegistrationLogic().register(fixed, moving, settings="fast")
+        point = np.array([0.0, 0.0, 0.0])
+        there = np.array(made.transform.GetTransformFromParent().TransformPoint(*point))
+        self.assertLess(np.linalg.norm(there - [6, 0, 0]), 2.0)
+        self.assertEqual(slicer.util.arrayFromVolume(made.warped).shape, slicer.util.arrayFromVolume(fixed).shape)
+
+    def test_the_panel_registers(self) -> None:
+        """Choosing two scans and pressing Apply ends with a result, and the application stays alive meanwhile."""
+        fixed, moving = self.scans()
+        slicer.util.selectModule("DSIRRegistration")
+        panel = slicer.modules.DSIRRegistrationWidget.panel
+        panel.parameters.fixed, panel.parameters.moving, panel.parameters.preset = fixed, moving, "fast"
+        self.assertTrue(panel.ui.applyButton.enabled, panel.ui.applyButton.toolTip)
+        panel.ui.applyButton.click()
+        end = time.monotonic() + PATIENCE
+        while panel.run is not None and time.monotonic() < end:
+            slicer.app.processEvents()
+        self.assertIsNotNone(panel.parameters.transform, panel.ui.messageLabel.text)
+
+    def scans(self) -> tuple[slicer.vtkMRMLScalarVolumeNode, slicer.vtkMRMLScalarVolumeNode]:
+        """Fixed and moving."""
+        index = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij"), -1)
+        nodes = []
+        for name, shift, contrast in (("fixed", 0.0, (100, 60, 200)), ("moving", 6.0, (80, 220, 30))):
+            place = (index - (np.array(SHAPE) - 1) / 2) * 4.0 - [shift, 0, 0]
+            values = np.zeros(SHAPE)
+            values[np.linalg.norm(place / [70, 60, 60], axis=-1) < 1] = contrast[0]
+            values[np.linalg.norm((place - [20, 10, 0]) / [20, 15, 25], axis=-1) < 1] = contrast[1]
+            values[np.linalg.norm((place - [-25, -5, -10]) / [15, 20, 15], axis=-1) < 1] = contrast[2]
+            values += np.random.default_rng(0).normal(0, 2, SHAPE)
+            node = slicer.util.addVolumeFromArray(values.transpose(2, 1, 0).astype(np.float32), name=name)
+            node.SetSpacing(4, 4, 4)
+            node.SetOrigin(*(-(np.array(SHAPE) - 1) / 2 * 4.0))
+            nodes.append(node)
+        return tuple(nodes)

@@ -1,0 +1,283 @@
+"""The panel: what the user chose, what stands in the way, the run, and its end. The work is the logic's."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+import qt
+import slicer
+import slicer.util
+import vtk
+from dsir.errors import Cancelled, DsirError
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from . import dependencies, parameters, preflight
+from .logic import RegistrationLogic
+from .nodes.transforms import make_linear
+from .parameters import Parameters
+from .quality import REPORT
+from .registration import Registered
+from .review import Review
+from .run import Run
+
+TICK = 50
+"""Milliseconds between two steps of a run."""
+
+COLOURS = {"stop": "#c62828", "look": "#b26a00", "info": "gray"}
+
+
+class Panel(VTKObservationMixin):
+    """The module's widgets and their state.
+
+    Args:
+        ui: the widgets of ``DSIRRegistration.ui`` by name.
+        node: gives the module's parameter node in the current scene.
+    """
+
+    def __init__(self, ui: Any, logic: RegistrationLogic, node: Callable[[], slicer.vtkMRMLScriptedModuleNode]) -> None:
+        super().__init__()
+        self.ui, self.logic, self._node = ui, logic, node
+        self.parameters: Parameters | None = None
+        self.run: Run | None = None
+        self._gui = None
+        self._done: Callable[[Any], str] | None = None
+        self._filling = False
+        self._timer = qt.QTimer()
+        self._timer.setInterval(TICK)
+        self._timer.timeout.connect(self._tick)
+        self.review = Review(ui, logic, self.start)
+        ui.applyButton.clicked.connect(lambda *_args: self.apply())
+        ui.cancelButton.clicked.connect(lambda *_args: self.cancel())
+        ui.installButton.clicked.connect(lambda *_args: self.install())
+        ui.structuresSelector.checkedNodesChanged.connect(self._structures_changed)
+        for role in ("fixed", "moving"):
+            self._segments(role).currentIndexChanged.connect(lambda *_args, role=role: self._segment_changed(role))
+        scene = slicer.mrmlScene
+        self._message("")
+        self.addObserver(scene, scene.StartCloseEvent, self._scene_closing)
+        self.addObserver(scene, scene.EndCloseEvent, self._scene_changed)
+        self.addObserver(scene, scene.EndImportEvent, self._scene_changed)
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    def enter(self) -> None:
+        """The user comes to the module: follow the scene's parameter node."""
+        self._follow(Parameters(self._node()))
+
+    def exit(self) -> None:
+        """The user leaves the module; a run goes on."""
+        self.review.stop()
+        self._follow(None)
+
+    def cleanup(self) -> None:
+        """The application closes or the module is reloaded."""
+        self.cancel()
+        self.exit()
+        self.removeObservers()
+        self._timer.stop()
+
+    def _follow(self, new: Parameters | None) -> None:
+        if self.parameters is not None:
+            self.parameters.disconnectGui(self._gui)
+            self.removeObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._changed)
+        self.parameters = new
+        self.review.set_parameters(new)
+        if new is not None:
+            self._gui = new.connectGui(self.ui)
+            self.addObserver(new.parameterNode, vtk.vtkCommand.ModifiedEvent, self._changed)
+            self._changed()
+
+    def _scene_closing(self, caller: Any, event: str) -> None:
+        self.cancel()
+        self.review.stop()
+        self._follow(None)
+
+    def _scene_changed(self, caller: Any, event: str) -> None:
+        for node in slicer.util.getNodesByClass("vtkMRMLTransformNode"):
+            if node.GetAttribute(REPORT):
+                make_linear(node.GetTransformFromParent())  # a loaded scene forgets it
+        self._message("")
+        if self._visible():
+            self.enter()
+
+    def _visible(self) -> bool:
+        return bool(self.ui.applyButton.isVisible())
+
+    # -- state ---------------------------------------------------------------------------------------------------------
+
+    def _changed(self, caller: Any = None, event: str = "") -> None:
+        """Anything in the parameter node changed."""
+        if self.parameters is None or self._filling:
+            return
+        self._filling = True
+        try:
+            for role in ("fixed", "moving"):
+                self._fill_segments(role)
+            self._check_structures()
+        finally:
+            self._filling = False
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Say what stands in the way, and switch the buttons accordingly."""
+        if self.parameters is None:
+            return
+        missing, running = dependencies.missing(), self.run is not None
+        found = preflight.check(parameters.task(self.parameters), missing)
+        stops = [f.text for f in found if f.level == "stop"]
+        lines = [f"<span style='color:{COLOURS[f.level]}'>{html.escape(f.text)}</span>" for f in found]
+        self.ui.preflightLabel.setText("<br/>".join(lines))
+        self.ui.preflightLabel.setVisible(bool(lines) and not running)
+        self.ui.installButton.setVisible(bool(missing))
+        self.ui.applyButton.setEnabled(not stops and not running)
+        self.ui.applyButton.setToolTip(
+            _("A run is under way.") if running else " ".join(stops) or _("Register the moving scan to the fixed one.")
+        )
+        self.ui.cancelButton.setEnabled(running)
+        self.ui.progressBar.setVisible(running)
+        self.ui.stageLabel.setVisible(running)
+        for section in (self.ui.scansSection, self.ui.startSection, self.ui.resultSection, self.ui.advancedSection):
+            section.setEnabled(not running)
+        self.review.refresh(busy=running)
+
+    def _segments(self, role: str) -> Any:
+        return self.ui.fixedSegmentSelector if role == "fixed" else self.ui.movingSegmentSelector
+
+    def _fill_segments(self, role: str) -> None:
+        box, node = self._segments(role), getattr(self.parameters, f"{role}Mask")
+        is_segmentation = node is not None and node.IsA("vtkMRMLSegmentationNode")
+        box.setVisible(is_segmentation)
+        box.clear()
+        if not is_segmentation:
+            return
+        box.addItem(_("Choose a segment"), "")
+        segmentation, chosen = node.GetSegmentation(), getattr(self.parameters, f"{role}Segment")
+        for number, segment in enumerate(segmentation.GetSegmentIDs(), start=1):
+            box.addItem(segmentation.GetSegment(segment).GetName(), segment)
+            if segment == chosen:
+                box.setCurrentIndex(number)
+
+    def _segment_changed(self, role: str) -> None:
+        if self.parameters is not None and not self._filling:
+            box = self._segments(role)
+            setattr(self.parameters, f"{role}Segment", str(box.itemData(box.currentIndex) or ""))
+
+    def _check_structures(self) -> None:
+        chosen, box = parameters.structures(self.parameters), self.ui.structuresSelector
+        for node in slicer.util.getNodesByClass("vtkMRMLDisplayableNode"):
+            wanted = qt.Qt.Checked if node in chosen else qt.Qt.Unchecked
+            if box.checkState(node) != wanted:
+                box.setCheckState(node, wanted)
+
+    def _structures_changed(self) -> None:
+        if self.parameters is not None and not self._filling:
+            parameters.set_structures(self.parameters, list(self.ui.structuresSelector.checkedNodes()))
+
+    # -- running -------------------------------------------------------------------------------------------------------
+
+    def apply(self) -> None:
+        """Register what is chosen."""
+        task = parameters.task(self.parameters)
+        self.start(lambda progress: self.logic.start(task, progress), self._registered)
+
+    def start(self, begin: Callable[[Callable[..., None]], Run], done: Callable[[Any], str] | str) -> None:
+        """Begin a piece of work and step it from the timer.
+
+        Args:
+            done: what is said at the end, or what makes that of the result.
+        """
+        if self.run is not None:
+            return
+        self._message("")
+        self._progress("", 0.0, _("starting"))
+        self.run, self._done = begin(self._progress), done if callable(done) else lambda _result: done
+        self._refresh()
+        self._timer.start()
+
+    def cancel(self) -> None:
+        """End the run now; the scene stays as it was."""
+        if self.run is None:
+            return
+        run = self._end()
+        run.cancel()
+        self._message(_("Cancelled; nothing was changed."), "info")
+        self._refresh()
+
+    def _tick(self) -> None:
+        if self.run is None:
+            self._timer.stop()
+            return
+        try:
+            if not self.run.step():
+                return
+        except Cancelled as stopped:
+            self._end()
+            self._message(str(stopped), "info")
+        except DsirError as error:
+            self._end()
+            self._message(str(error), "stop", getattr(error, "log", ""))
+        except Exception as error:
+            self._end()
+            self._message(_("Something went wrong in the panel: {error}").format(error=error), "stop")
+            raise
+        else:
+            done, run = self._done, self._end()
+            self._message(done(run.result), "done")
+        self._refresh()
+
+    def _end(self) -> Run:
+        self._timer.stop()
+        run, self.run = self.run, None
+        return run
+
+    def _registered(self, made: Registered) -> str:
+        """Show the result, keep its nodes for the next run."""
+        p = self.parameters or Parameters(self._node())
+        with slicer.util.NodeModify(p.parameterNode):
+            p.transform, p.warped = made.transform, made.warped
+            if made.jacobian is not None:
+                p.jacobian = made.jacobian
+        if p.applyToMoving:
+            self._apply_to_moving(p.moving, made.transform)
+        self.ui.qualitySection.collapsed = False
+        if self.parameters is not None:
+            self.review.show(0.5)
+        carried = _(" Carried: {n}.").format(n=len(made.structures)) if made.structures else ""
+        return _("Done.") + carried
+
+    @staticmethod
+    def _apply_to_moving(moving: slicer.vtkMRMLScalarVolumeNode, transform: slicer.vtkMRMLTransformNode) -> None:
+        """Put the volume under the transform, behind a copy of the linear transform it stood under."""
+        parent = moving.GetParentTransformNode()
+        if parent is None or parent is transform:
+            moving.SetAndObserveTransformNodeID(transform.GetID())
+            return
+        between = moving.GetScene().AddNewNodeByClass("vtkMRMLTransformNode", f"{parent.GetName()} (DSIR)")
+        matrix = slicer.util.vtkMatrixFromArray(slicer.util.arrayFromTransformMatrix(parent, toWorld=True))
+        between.SetMatrixTransformToParent(matrix)
+        between.SetAndObserveTransformNodeID(transform.GetID())
+        moving.SetAndObserveTransformNodeID(between.GetID())
+
+    def install(self) -> None:
+        """Install what is missing, after asking."""
+        try:
+            with slicer.util.tryWithErrorDisplay(_("Installing failed."), waitCursor=True):
+                if not dependencies.install():
+                    self._message(_("Nothing was installed, or a restart of Slicer is needed."), "info")
+        finally:
+            self._refresh()
+
+    def _progress(self, stage: str, fraction: float, message: str) -> None:
+        self.ui.progressBar.setValue(round(1000 * fraction))
+        self.ui.progressBar.setFormat(f"{100 * fraction:.0f} %")
+        self.ui.stageLabel.setText(f"{stage}: {message}" if stage else message)
+
+    def _message(self, text: str, level: str = "info", log: str = "") -> None:
+        colour = {"done": "#2e7d32"}.get(level) or COLOURS[level]
+        self.ui.messageLabel.setText(f"<span style='color:{colour}'>{html.escape(text)}</span>" if text else "")
+        self.ui.messageLabel.setVisible(bool(text))
+        self.ui.logText.setPlainText(log)
+        self.ui.logSection.setVisible(bool(log))
