@@ -13,6 +13,7 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import slicer
 from dsir.progress import Progress, silent
 
@@ -27,6 +28,8 @@ from .run import Run
 
 if TYPE_CHECKING:
     from dsir.registration.settings import RegistrationSettings
+
+    from .similarity import Shown
 
     Settings = str | Mapping[str, Any] | RegistrationSettings | None
 
@@ -154,6 +157,41 @@ class RegistrationLogic:
     ) -> Run[dict[str, Any]]:
         """The same without waiting."""
         return Run(evaluation(transform, fixed, segmentations, landmarks, self.launch, progress))
+
+    def similarityMap(
+        self,
+        fixedNode: slicer.vtkMRMLScalarVolumeNode,
+        movingNode: slicer.vtkMRMLScalarVolumeNode,
+        point: Sequence[float],
+        *,
+        side: str = "fixed",
+        descriptor: str = "mind",
+        radius: float | None = None,
+        progress: Progress = silent,
+    ) -> tuple[slicer.vtkMRMLScalarVolumeNode, Shown]:
+        """Where the structure at a point of one scan is found in the other.
+
+        Args:
+            point: world RAS mm, in the scan that ``side`` names (``"fixed"`` or ``"moving"``).
+            radius: mm around the point within which is searched; everywhere by default.
+
+        Returns:
+            the cosine similarity of every voxel of the other scan as a volume, and the best match with its sentence.
+        """
+        from .similarity import Similarity
+
+        session = Similarity(fixedNode, movingNode, launch=self.launch)
+        try:
+            Run(session.compute(descriptor, progress=progress)).wait()
+            shown = session.ask(side, np.asarray(point, dtype=np.float64), descriptor, radius=radius)
+            node = fixedNode.GetScene().AddNewNodeByClass("vtkMRMLScalarVolumeNode", "DSIR similarity")
+            node.CopyContent(session.heat.volume, True)
+            node.SetAndObserveTransformNodeID(session.heat.volume.GetTransformNodeID())
+            node.SetSaveWithScene(True)
+            node.CreateDefaultDisplayNodes()
+        finally:
+            session.remove()
+        return node, shown
 
     def features(
         self,

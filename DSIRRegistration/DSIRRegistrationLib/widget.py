@@ -15,6 +15,7 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from . import dependencies, parameters, preflight
+from .clicking import Clicking
 from .logic import RegistrationLogic
 from .nodes.transforms import make_linear
 from .parameters import Parameters
@@ -49,6 +50,7 @@ class Panel(VTKObservationMixin):
         self._timer.setInterval(TICK)
         self._timer.timeout.connect(self._tick)
         self.review = Review(ui, logic, self.start)
+        self.clicking = Clicking(ui, logic, self.start)
         ui.applyButton.clicked.connect(lambda *_args: self.apply())
         ui.cancelButton.clicked.connect(lambda *_args: self.cancel())
         ui.installButton.clicked.connect(lambda *_args: self.install())
@@ -85,6 +87,7 @@ class Panel(VTKObservationMixin):
             self.removeObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._changed)
         self.parameters = new
         self.review.set_parameters(new)
+        self.clicking.set_parameters(new)
         if new is not None:
             self._gui = new.connectGui(self.ui)
             self.addObserver(new.parameterNode, vtk.vtkCommand.ModifiedEvent, self._changed)
@@ -142,6 +145,7 @@ class Panel(VTKObservationMixin):
         for section in (self.ui.scansSection, self.ui.startSection, self.ui.resultSection, self.ui.advancedSection):
             section.setEnabled(not running)
         self.review.refresh(busy=running)
+        self.clicking.refresh(busy=running)
 
     def _segments(self, role: str) -> Any:
         return self.ui.fixedSegmentSelector if role == "fixed" else self.ui.movingSegmentSelector

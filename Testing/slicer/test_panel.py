@@ -370,3 +370,21 @@ def test_opening_the_panel_imports_no_torch() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "torch" not in done.stdout.split(",")
+
+
+def test_a_click_asks_the_other_scan_and_the_pair_becomes_landmarks(widget, chosen, pair, scene) -> None:
+    from DSIRRegistrationLib.nodes.volumes import lattice_of
+
+    chosen.parameters.descriptor = "mind"
+    before = node_ids(scene)
+    chosen.ui.placeButton.click()
+    finish(widget)
+    chosen.clicking.point.place(lattice_of(pair[0]).centre)
+    assert "similarity" in chosen.ui.similarityLabel.text
+    chosen.ui.acceptButton.click()
+    assert chosen.parameters.fixedLandmarks.GetNumberOfControlPoints() == 1
+    chosen.clicking.point.place(np.array([500.0, 0, 0]))
+    assert "similarity" not in chosen.ui.similarityLabel.text and not chosen.ui.acceptButton.enabled
+    chosen.clicking.stop()
+    left = {scene.GetNodeByID(identity).GetName() for identity in node_ids(scene) - before}
+    assert all("DSIR pairs" in name or "Markups" in name for name in left), left

@@ -256,6 +256,18 @@ def test_an_evaluation_says_before_and_after(pair, engine, scene) -> None:
     assert organ["name"] == "Organ" and organ["after"]["dice"] > 0.97 > organ["before"]["dice"]
 
 
+def test_a_similarity_map_peaks_where_the_structure_is(pair, engine, scene) -> None:
+    before = node_ids(scene)
+    point = lattice_of(pair[0]).centre
+    node, shown = RegistrationLogic(engine).similarityMap(*pair, point)
+    values = slicer.util.arrayFromVolume(node)
+    assert values.max() == pytest.approx(shown.answer.best.similarity, abs=0.05) and "similarity" in shown.sentence
+    assert {scene.GetNodeByID(i).GetClassName() for i in node_ids(scene) - before} == {
+        "vtkMRMLScalarVolumeNode",
+        "vtkMRMLScalarVolumeDisplayNode",
+    }
+
+
 def test_features_are_unit_vectors_on_an_isotropic_grid(pair, engine) -> None:
     node = RegistrationLogic(engine).features(pair[0], descriptor="mind", spacing=4.0)
     values = slicer.util.arrayFromVolume(node)

@@ -1,0 +1,141 @@
+"""The panel's section for asking: a point in one scan, where its structure is found in the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from dsir.errors import DsirError
+from slicer.i18n import tr as _
+
+from . import views, worker
+from .logic import RegistrationLogic
+from .parameters import AS_PRESET, Parameters
+from .querypoint import Hover, QueryPoint
+from .run import Run
+from .similarity import FIXED, MOVING, Pairs, Shown, Similarity
+
+MODELS = worker.MODULE_FOLDER / "Resources" / "Models" / "models.json"
+
+
+class Clicking:
+    """Place a point, drag it, follow the mouse, accept what is right.
+
+    Args:
+        start: runs a piece of work in the panel's own way (progress, cancel, errors).
+    """
+
+    def __init__(self, ui: Any, logic: RegistrationLogic, start: Callable[..., None]) -> None:
+        self.ui, self.logic, self._start = ui, logic, start
+        self.parameters: Parameters | None = None
+        self.session: Similarity | None = None
+        self.point: QueryPoint | None = None
+        self.shown: Shown | None = None
+        self._hover: Hover | None = None
+        self._then: Callable[[], None] = self._begin_placing
+        ui.sideSelector.addItems([_("the fixed scan"), _("the moving scan")])
+        ui.placeButton.clicked.connect(lambda *_args: self._ready(self._begin_placing))
+        ui.hoverButton.toggled.connect(self._hovering)
+        ui.acceptButton.clicked.connect(lambda *_args: self.accept())
+
+    @property
+    def side(self) -> str:
+        """Where the point is placed."""
+        return MOVING if self.ui.sideSelector.currentIndex == 1 else FIXED
+
+    @property
+    def descriptor(self) -> str:
+        """The panel's choice; without one the learned representation where it ships."""
+        chosen = self.parameters.descriptor
+        return chosen if chosen != AS_PRESET else "dsir" if "dsir" in _shipped() else "mind"
+
+    def set_parameters(self, parameters: Parameters | None) -> None:
+        """Look at another scene's state."""
+        if parameters is None:
+            self.stop()
+        self.parameters = parameters
+
+    def refresh(self, *, busy: bool = False) -> None:
+        """Bring the section up to date with the nodes."""
+        p = self.parameters
+        both = p is not None and p.fixed is not None and p.moving is not None and p.fixed is not p.moving
+        if self.session is not None and (not both or set(self.session.volumes.values()) != {p.fixed, p.moving}):
+            self.stop()
+        for button in (self.ui.placeButton, self.ui.hoverButton):
+            button.setEnabled(both and not busy)
+        self.ui.acceptButton.setEnabled(self.shown is not None)
+
+    def ask(self, point: np.ndarray) -> None:
+        """Search for a world point, RAS mm, and show what was found."""
+        self.session.transform = self.parameters.transform
+        try:
+            self.shown = self.session.ask(self.side, point, self.descriptor)
+        except DsirError as error:
+            self.shown = None
+            self.ui.similarityLabel.setText(str(error))
+        else:
+            self.ui.similarityLabel.setText(self.shown.sentence)
+            here, there = self.session.volumes[self.side], self.session.volumes[MOVING if self.side == FIXED else FIXED]
+            views.show_match(here, there, self.session.heat.volume, self.shown.match)
+        self.ui.acceptButton.setEnabled(self.shown is not None)
+
+    def accept(self) -> None:
+        """Keep the point and its match; they become the landmarks that Evaluate compares."""
+        pairs = Pairs(self.parameters.fixed, self.parameters.moving)
+        pairs.accept(self.shown)
+        self.parameters.fixedLandmarks, self.parameters.movingLandmarks = pairs.nodes[FIXED], pairs.nodes[MOVING]
+
+    def stop(self) -> None:
+        """Take everything temporary out of the scene."""
+        if self._hover is not None:
+            self._hover.on = False
+        self.ui.hoverButton.setChecked(False)
+        if self.point is not None:
+            self.point.remove()
+        if self.session is not None:
+            self.session.remove()
+        self.session, self.point, self.shown, self._hover = None, None, None, None
+        self.ui.similarityLabel.setText("")
+
+    def _ready(self, then: Callable[[], None]) -> None:
+        """Describe both scans where that has not been done, then go on."""
+        p = self.parameters
+        if self.session is None:
+            self.session = Similarity(p.fixed, p.moving, launch=self.logic.launch)
+        if self.session.ready(self.descriptor):
+            then()
+            return
+
+        def described(_result: None) -> str:
+            if self.session is not None:
+                then()
+            return _("Described; place the point.")
+
+        session, descriptor = self.session, self.descriptor
+        self._start(lambda progress: Run(session.compute(descriptor, progress=progress)), described)
+
+    def _begin_placing(self) -> None:
+        if self.point is None:
+            self.point = QueryPoint(self.parameters.fixed.GetScene(), self.ask)
+        views.place(self.point.node)
+
+    def _hovering(self, on: bool) -> None:
+        if on:
+            self._ready(self._begin_hovering)
+        elif self._hover is not None:
+            self._hover.on = False
+
+    def _begin_hovering(self) -> None:
+        if self._hover is None:
+            self._hover = Hover(self.parameters.fixed.GetScene(), self.ask)
+        self._hover.on = True
+
+
+def _shipped() -> set[str]:
+    """Names of the networks that come with the module."""
+    try:
+        return set(json.loads(MODELS.read_text(encoding="utf-8"))["models"])
+    except (OSError, ValueError, KeyError):
+        return set()
