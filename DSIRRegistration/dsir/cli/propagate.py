@@ -52,7 +52,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--rigid", action="append", default=[], metavar="NAME", help="a structure that must not deform (repeatable)"
     )
     how.add_argument(
-        "--holes", choices=("inner", "keyhole", "xor"), default="inner", help="of RTSTRUCT contours (default: inner)"
+        "--holes",
+        choices=("keyhole", "inner", "xor"),
+        default="keyhole",
+        help="of RTSTRUCT contours (default: keyhole)",
     )
     how.add_argument("--pseudonym", metavar="NAME", help="stands for the patient in the RTSTRUCT")
     output = parser.add_argument_group("output")

@@ -53,7 +53,7 @@ def write_structures(
     *,
     series: Series | None = None,
     label: str = "DSIR",
-    holes: Holes = "inner",
+    holes: Holes = "keyhole",
     pseudonym: str | None = None,
 ) -> list[str]:
     """Write by the kind of file: ``.dcm`` (RTSTRUCT), ``.seg.nrrd``, or a label map; what was lost, in sentences.

@@ -14,7 +14,7 @@ import torch
 
 from ..lattice import Lattice
 from ..progress import Progress, silent
-from ..sampling import index_grid, sample
+from ..sampling import index_grid, index_map, sample
 from ..transform import Transform
 from .grids import FINE, LARGEST, divided
 from .images import moved_slabs, within
@@ -86,9 +86,10 @@ def read_shape(
     for rows, index in moved_slabs(transform, grid, structure.lattice):
         values = sample(structure.distance[None], index, padding="border")[0]
         out[rows] = torch.where(within(index, structure.lattice), values, far)
-    if moving is not None:
-        for rows, index in moved_slabs(transform, grid, moving):
-            out[rows] = torch.where(within(index, moving), out[rows], out[rows].clamp(max=-1e-3))
+        if moving is not None:
+            onward = torch.as_tensor(index_map(structure.lattice, moving), dtype=torch.float32)
+            there = torch.einsum("rc,cijk->rijk", onward[:3, :3], index) + onward[:3, 3].view(3, 1, 1, 1)
+            out[rows] = torch.where(within(there, moving), out[rows], out[rows].clamp(max=-1e-3))
     return out
 
 

@@ -27,8 +27,9 @@ DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
 """SOP class of the study, as RTReferencedStudySequence asks for it (retired, and still required there)."""
 
 Holes = Literal["inner", "keyhole", "xor"]
-"""How holes are written: as inner contours (most systems read them by the even-odd rule), joined to the outer contour
-by a channel (the older rule of the standard), or as CLOSEDPLANAR_XOR (its newer rule)."""
+"""How holes are written: joined to the outer contour by a channel of no width, as DICOM has it for CLOSED_PLANAR and as
+every reader understands; as inner contours, which are holes by the even-odd rule and which plastimatch fills; or as
+CLOSEDPLANAR_XOR, DICOM's newer rule, which plastimatch 1.9 does not read (measured)."""
 
 PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
 STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID", "AccessionNumber")
@@ -41,7 +42,7 @@ def write_rtstruct(
     *,
     marks: Sequence[PointMark] = (),
     label: str = "DSIR",
-    holes: Holes = "inner",
+    holes: Holes = "keyhole",
     pseudonym: str | None = None,
 ) -> dict[str, int]:
     """Write the structures, planar on the series' slices.
