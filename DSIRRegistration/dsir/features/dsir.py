@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 
 from .masrnet import MasrNet, MasrNetSettings
 from .normalise import normalise
@@ -64,7 +63,7 @@ class Dsir:
         """(I, J, K) normalised intensities to (C, I, J, K) float32 unit vectors on the CPU."""
         volume = normalised[None, None].float().to(self.device)
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            return F.normalize(self.network(volume)[0].float(), dim=0).contiguous().cpu()
+            return self.network(volume)[0].cpu().contiguous()
 
     def __call__(self, volume: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """(I, J, K) raw intensities on an isotropic lattice to (C, I, J, K)."""

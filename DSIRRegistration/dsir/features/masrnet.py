@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .dns import DnsSettings, box_mean, dns
-from .squeeze import Squeeze
+from .dns import DnsSettings, box_mean, dns_valid
+from .squeeze import SLAB, Squeeze
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,8 @@ class MasrNet(nn.Module):
         super().__init__()
         self.settings = settings
         widths, slope = settings.widths, settings.slope
-        inside = (settings.input_dns.relations if settings.input == "dns" else 1) + len(settings.local_contrast)
-        self.stem = self._level(inside, widths[0], settings.depth[0])
+        self.inputs = (settings.input_dns.relations if settings.input == "dns" else 1) + len(settings.local_contrast)
+        self.stem = self._level(self.inputs, widths[0], settings.depth[0])
         self.down, self.encode = nn.ModuleList(), nn.ModuleList()
         for level in range(1, len(widths)):
             above = widths[level - 1]
@@ -174,24 +174,38 @@ class MasrNet(nn.Module):
         blocks = [Residual(outside, self.settings) for _ in range(depth)]
         return nn.Sequential(Conv(inside, outside, self.settings), *blocks)
 
-    def prepare(self, volume: torch.Tensor) -> torch.Tensor:
-        """The fixed, contrast-free input channels of (N, 1, I, J, K); nothing here is learned."""
-        parts = []
-        if self.settings.input == "dns":
-            parts.append(2 * dns(volume, self.settings.input_dns)[:, 0] - 1)
-        else:
-            parts.append(volume)
-        parts += [local_contrast(volume, radius) for radius in self.settings.local_contrast]
-        return torch.cat(parts, 1)
+    def prepare(self, volume: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+        """The fixed, contrast-free input channels of (N, 1, I, J, K), channels last; nothing here is learned.
+
+        Made slab by slab: in float32 and at once they would be the largest thing in memory.
+        """
+        settings, size = self.settings, volume.shape[2:]
+        radii = settings.local_contrast
+        relations = settings.input_dns if settings.input == "dns" else None
+        reach = max([relations.margin if relations else 0, *radii])
+        padded = F.pad(volume, [reach] * 6, mode="replicate")
+        out = torch.empty(
+            volume.shape[0], self.inputs, *size, dtype=dtype, device=volume.device, memory_format=torch.channels_last_3d
+        )
+        for start in range(0, size[0], SLAB):
+            stop = min(start + SLAB, size[0])
+            slab = padded[:, :, start : stop + 2 * reach]
+            parts = [2 * dns_valid(_trim(slab, reach - relations.margin), relations)[:, 0] - 1] if relations else []
+            parts += [] if relations else [_trim(slab, reach)]
+            parts += [local_contrast(_trim(slab, reach - radius), radius) for radius in radii]
+            out[:, :, start:stop] = torch.cat(parts, 1)
+        return out
 
     def forward(self, volume: torch.Tensor) -> torch.Tensor:
         size, stride = volume.shape[2:], self.settings.stride
         pads = [(-n) % stride for n in size]
         if any(pads):
             volume = F.pad(volume, [0, pads[2], 0, pads[1], 0, pads[0]], mode="replicate")
+        device = volume.device.type
+        half = torch.is_autocast_enabled(device)
         with torch.no_grad():
-            x = self.prepare(volume).contiguous(memory_format=torch.channels_last_3d)
-        x = self.stem(x.to(self.features.weight.dtype) if not torch.is_autocast_enabled("cpu") else x)
+            x = self.prepare(volume, torch.get_autocast_dtype(device) if half else torch.float32)
+        x = self.stem(x)
         skips = [x]
         for down, encode in zip(self.down, self.encode, strict=True):
             x = encode(down(x))
@@ -204,9 +218,15 @@ class MasrNet(nn.Module):
         return F.normalize(x[:, :, : size[0], : size[1], : size[2]].float(), dim=1, eps=1e-6)
 
 
-def local_contrast(volume: torch.Tensor, radius: int, floor: float = 1e-3) -> torch.Tensor:
-    """(x - mean) / (deviation + floor) within a box of ``radius`` voxels, edges repeated; clamped to [-4, 4]."""
-    padded = F.pad(volume, [radius] * 6, mode="replicate")
+def local_contrast(padded: torch.Tensor, radius: int, floor: float = 1e-3) -> torch.Tensor:
+    """(x - mean) / (deviation + floor) within a box of ``radius`` voxels, clamped to [-4, 4].
+
+    ``padded`` (N, 1, I, J, K) carries ``radius`` voxels of context, which the result lacks.
+    """
     mean = box_mean(padded, radius)
     deviation = (box_mean(padded * padded, radius) - mean * mean).clamp_(min=0).sqrt_()
-    return ((volume - mean) / (deviation + floor)).clamp_(-4, 4)
+    return ((_trim(padded, radius) - mean) / (deviation + floor)).clamp_(-4, 4)
+
+
+def _trim(volume: torch.Tensor, width: int) -> torch.Tensor:
+    return volume[:, :, width:-width, width:-width, width:-width] if width else volume

@@ -74,9 +74,9 @@ def settings_from(plain: dict) -> MasrNetSettings:
     return MasrNetSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
 
 
-def manifest() -> dict[str, dict]:
+def manifest(folder: Path = MODELS) -> dict[str, dict]:
     """The shipped models: name to {"file", "sha256", ...}; empty where none ship."""
-    path = MODELS / "models.json"
+    path = folder / "models.json"
     if not path.exists():
         return {}
     return json.loads(path.read_text())["models"]

@@ -17,7 +17,8 @@ class Degradation:
 
     Attributes:
         bias: standard deviation of the logarithm of the shading.
-        blur: voxels, standard deviation of the Gaussian.
+        blur: voxels, standard deviation of the Gaussian that a third of the views get.
+        smooth: voxels, the same for the seventh of the views that look like averages of many people.
         thickness: factor by which one axis is sampled more coarsely (a fifth of the views).
         noise: standard deviation as a share of the spread of tissues (twice the body's interquartile range), not of the
             whole range: else a head whose bone is far from its soft tissue would drown.
@@ -25,6 +26,7 @@ class Degradation:
 
     bias: float = 0.3
     blur: float = 0.8
+    smooth: float = 2.0
     thickness: float = 2.2
     noise: float = 0.08
 
@@ -37,6 +39,8 @@ def degrade(image: torch.Tensor, settings: Degradation, generator: torch.Generat
         image = image * torch.exp(strength * smooth_field(image.shape, 4, generator))
     if chance(0.35, generator):
         image = gaussian_blur(image[None], uniform(0.3, settings.blur, generator))[0]
+    if chance(0.15, generator):
+        image = gaussian_blur(image[None], uniform(settings.blur, settings.smooth, generator))[0]
     if chance(0.2, generator):
         image = _thick(image, uniform(1.3, settings.thickness, generator), generator)
     if chance(0.75, generator):

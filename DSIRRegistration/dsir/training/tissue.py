@@ -96,7 +96,7 @@ def _as_head(mean: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tens
     for right, left in RIGHT_TO_LEFT.items():
         if right < len(mean):
             mean[right] = mean[left]
-    if chance(0.35, generator):  # as in CT: soft tissue within a narrow band, bone far from it
-        middle, band = uniform(0.2, 0.5, generator), uniform(0.05, 0.3, generator)
+    if chance(0.42, generator):  # as in CT: soft tissue within a narrow band, bone far from it
+        middle, band = uniform(0.2, 0.5, generator), uniform(0.02, 0.3, generator)
         mean[1:OUTSIDE_BRAIN] = middle + band * (mean[1:OUTSIDE_BRAIN] - 0.5)
     return mean, band

@@ -38,6 +38,7 @@ class TrainingSettings:
         precision: ``"bf16-mixed"`` or ``"32-true"`` (Lightning Fabric).
         accelerator: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
         checkpoint_minutes: between checkpoints.
+        report: steps between lines of the log and reports of progress.
     """
 
     network: MasrNetSettings = field(default_factory=MasrNetSettings)
@@ -53,6 +54,7 @@ class TrainingSettings:
     precision: str = "bf16-mixed"
     accelerator: str = "auto"
     checkpoint_minutes: float = 3.0
+    report: int = 20
 
 
 def train(
@@ -130,13 +132,13 @@ class _Run:
                 self.step += 1
                 now = time.monotonic()
                 self.spent, last = self.spent + now - last, now
-                if self.step % 20 == 0 and losses:
+                if self.step % self.settings.report == 0 and losses:
                     mean = {"loss": sum(losses) / len(losses), "hits": sum(hits) / len(hits)}
                     log.write(
                         step=self.step,
                         seconds=self.spent,
                         learning_rate=self._rate(),
-                        steps_per_second=20 / max(now - reported, 1e-9),
+                        steps_per_second=self.settings.report / max(now - reported, 1e-9),
                         **mean,
                     )
                     progress("training", self.done, self._message(mean))
