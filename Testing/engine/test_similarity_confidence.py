@@ -15,7 +15,7 @@ from dsir.lattice import Lattice
 from dsir.similarity.confidence import Reliability, reliability_of
 from dsir.similarity.landmarks import LandmarkPairs, read_landmarks, write_landmarks
 from dsir.transform import Transform
-from grids import lattice
+from grids import lattice, rotation
 
 GRID = lattice((44, 40, 36), degrees=15, left_handed=True)
 
@@ -95,3 +95,15 @@ def test_a_bad_landmark_file_is_one_sentence(text: str, said: str, tmp_path: Pat
     with pytest.raises(DsirError, match=said) as error:
         read_landmarks(tmp_path / "p.csv")
     assert "p.csv" in str(error.value)
+
+
+def test_three_pairs_give_back_a_rigid_motion_and_one_a_shift() -> None:
+    fixed = np.array([[0.0, 0, 0], [40, 0, 0], [0, 50, 10], [5, 5, 60]])
+    motion = np.eye(4)
+    motion[:3, :3], motion[:3, 3] = rotation(25), [60.0, -5, 3]
+    moving = fixed @ motion[:3, :3].T + motion[:3, 3]
+    ones = np.ones(4)
+    assert np.allclose(LandmarkPairs(fixed, moving, ones, ones).rigid().matrix, motion, atol=1e-9)
+    shift = LandmarkPairs(fixed[:1], moving[:1], ones[:1], ones[:1]).rigid().matrix
+    assert np.allclose(shift[:3, :3], np.eye(3))
+    assert np.allclose(shift[:3, 3], moving[0] - fixed[0])

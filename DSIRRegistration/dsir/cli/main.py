@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import Cancelled, DsirError
-from . import apply, demo, describe, evaluate, features, figure, propagate, query, register, train
+from . import apply, demo, describe, evaluate, features, figure, propagate, query, register, train, view
 from .command import Command
 from .screen import screen
 from .signals import stoppable
@@ -28,6 +28,7 @@ COMMANDS: tuple[Command, ...] = (
     describe.COMMAND,
     query.COMMAND,
     figure.COMMAND,
+    view.COMMAND,
     evaluate.COMMAND,
     train.COMMAND,
     demo.COMMAND,

@@ -1,0 +1,211 @@
+"""The page and the session, joined; and the server that shows it to this machine alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+import webbrowser
+from pathlib import Path
+
+import numpy as np
+from dsir.errors import DsirError
+from trame.app import get_server
+from trame_server import Server
+from trame_server.utils.asynchronous import create_task
+from trame_slicer import module as slicer_module
+from trame_slicer.core import SlicerApp
+from trame_slicer.rca_view import register_rca_factories
+
+from .. import worker
+from .jobs import Jobs
+from .page import PRESETS, Page
+from .pointer import Pointer
+from .session import SIMILARITY, Session
+
+DESCRIPTORS = ("dsir", "mind", "cnn")
+LOOPBACK = "127.0.0.1"
+
+
+class Viewer:
+    """One page for one pair.
+
+    Args:
+        out: the folder that Save writes to.
+        descriptor: what to compare by at first.
+    """
+
+    def __init__(
+        self,
+        fixed: Path,
+        moving: Path,
+        *,
+        transform: Path | None = None,
+        out: Path,
+        descriptor: str,
+        server: Server | None = None,
+        launch: worker.Launcher = worker.PythonProcess,
+    ) -> None:
+        self.out = out
+        self.server = server or get_server()
+        self.server.enable_module(slicer_module)
+        self.app = SlicerApp()
+        register_rca_factories(
+            self.app.view_manager, self.server, slice_view_ui_f=lambda *_: None, rca_event_throttle_s=0.02
+        )
+        self.session = Session(self.app, fixed, moving, transform=transform, launch=launch)
+        self.jobs = Jobs(self._show_progress, self._say)
+        state = self.server.state
+        state.trame__title = "DSIR Registration"
+        state.trame__favicon = None
+        start = {
+            "descriptor": descriptor, "descriptors": list(dict.fromkeys((descriptor, *DESCRIPTORS))),
+            "threshold": 0.3, "opacity": 0.6, "radius": 0, "follow": True, "hover": False, "pairs": 0, "asked": False,
+            "preset": "default", "presets": list(PRESETS), "busy": False, "stage": "", "percent": 0, "ready": False,
+            "overlay": SIMILARITY, "registered": False, "words": "",
+        }  # fmt: skip
+        state.update({f"dsir_{name}": value for name, value in start.items()})
+        self._pointers = [
+            Pointer(view, lambda point, side=name: self._asked(side, point), lambda: bool(state.dsir_hover))
+            for name, side in self.session.sides.items()
+            for view in side.views
+        ]
+        names = tuple(side.volume.GetName() for side in self.session.sides.values())
+        self.page = Page(self.server, self.app, self, names)
+        self.session.similarity.heat.threshold = 0.3
+        state.change("dsir_threshold")(self._threshold)
+        state.change("dsir_opacity", "dsir_overlay")(self._overlay)
+        state.change("dsir_descriptor")(self._descriptor)
+        self.server.controller.on_server_ready.add(lambda **_: self.compute())
+        self.server.controller.on_client_connected.add(lambda **_: create_task(self._fit()))
+
+    def compute(self) -> None:
+        """Compute the features of the chosen descriptor, unless they are there."""
+        create_task(self._compute(self.server.state.dsir_descriptor))
+
+    def accept(self) -> None:
+        """Keep the last match."""
+        try:
+            self.server.state.dsir_pairs = self.session.accept()
+            self._say("Accepted. Click the next point, or register: it begins from the accepted pairs.")
+        except DsirError as error:
+            self._say(str(error))
+        self.server.state.dsir_asked = False
+        self._redraw()
+
+    def take_back(self) -> None:
+        """Remove the last pair."""
+        self.session.pairs.take_back()
+        self.server.state.dsir_pairs = len(self.session.pairs.pairs())
+        self._redraw()
+
+    def register(self) -> None:
+        """Register in a process of its own."""
+        create_task(self._register())
+
+    def cancel(self) -> None:
+        """End what runs."""
+        self.jobs.cancel()
+
+    def save(self) -> None:
+        """Write pairs and result to the folder."""
+        try:
+            files = self.session.save(self.out)
+            self._say(f"Saved in {self.out.resolve()}: {', '.join(files)}")
+        except DsirError as error:
+            self._say(str(error))
+
+    async def _fit(self) -> None:
+        for _ in range(2):  # the page lays itself out in its own time
+            await asyncio.sleep(0.8)
+            for side in self.session.sides.values():
+                side.fit()
+            self._redraw()
+
+    async def _compute(self, descriptor: str) -> None:
+        similarity = self.session.similarity
+        if not similarity.ready(descriptor) and not self.jobs.running:
+            await self.jobs.run(similarity.compute(descriptor, progress=self.jobs.progress))
+        with self.server.state as state:
+            state.dsir_ready = similarity.ready(state.dsir_descriptor)
+            if state.dsir_ready and not state.dsir_asked:
+                state.dsir_words = "Click into one of the images."
+
+    async def _register(self) -> None:
+        state = self.server.state
+        work = self.session.register(state.dsir_descriptor, state.dsir_preset, progress=self.jobs.progress)
+        report = await self.jobs.run(work)
+        if report is None:
+            return
+        with state:
+            state.dsir_registered, state.dsir_overlay = True, self.session.overlay
+            similar = report.get("similarity") or {}
+            words = [f"Registered: {report.get('folds', 0)} folds"]
+            if {"start", "end"} <= set(similar):
+                words.append(f"similarity {similar['start']:.2f} before, {similar['end']:.2f} after")
+            state.dsir_words = ", ".join(words) + "."
+        self._redraw()
+
+    def _asked(self, side: str, point: np.ndarray) -> None:
+        with self.server.state as state:
+            try:
+                shown = self.session.click(
+                    side, point, state.dsir_descriptor, radius=state.dsir_radius or None, follow=state.dsir_follow
+                )
+                state.dsir_words, state.dsir_asked = shown.sentence[:1].upper() + shown.sentence[1:], True
+            except DsirError as error:
+                state.dsir_words = str(error)
+        self._redraw()
+
+    def _threshold(self, dsir_threshold: float, **_: object) -> None:
+        self.session.similarity.heat.threshold = dsir_threshold
+        self._redraw()
+
+    def _overlay(self, dsir_opacity: float, dsir_overlay: str, **_: object) -> None:
+        self.session.opacity, self.session.overlay = float(dsir_opacity), dsir_overlay
+        self.session.lay()
+        self._redraw()
+
+    def _descriptor(self, dsir_descriptor: str, **_: object) -> None:
+        self.server.state.dsir_ready = self.session.similarity.ready(dsir_descriptor)
+        if not self.server.state.dsir_ready and not self.jobs.running and self.server.running:
+            self.compute()
+
+    def _redraw(self) -> None:
+        for side in self.session.sides.values():
+            side.redraw()
+
+    def _show_progress(self, stage: str, fraction: float) -> None:
+        with self.server.state as state:
+            state.dsir_busy, state.dsir_stage, state.dsir_percent = bool(stage), stage, round(100 * fraction)
+
+    def _say(self, sentence: str) -> None:
+        with self.server.state as state:
+            state.dsir_words = sentence
+
+
+def serve(viewer: Viewer, *, port: int = 0, browser: bool = True) -> None:
+    """Show the page to this machine until Ctrl-C: loopback alone, a free port, and a token that changes each time."""
+    token = secrets.token_urlsafe(24)
+    sys.argv = sys.argv[:1]  # trame reads the command line too, and knows other words
+    server = viewer.server
+    server.cli.set_defaults(authKey=token)
+
+    def ended(*_: object) -> None:
+        viewer.jobs.end()
+        viewer.session.close()
+        os._exit(0)  # open pages and their views would hold an orderly end back for half a minute
+
+    def ready(**_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, ended)
+        address = f"http://{LOOPBACK}:{server.port}/index.html?secret={token}"
+        print(f"The viewer is at {address}\nCtrl-C ends it.", flush=True)
+        if browser:
+            webbrowser.open(address)
+
+    server.controller.on_server_ready.add(ready)
+    server.start(port=port, host=LOOPBACK, open_browser=False, show_connection_info=False, disable_logging=True)
+    viewer.session.close()

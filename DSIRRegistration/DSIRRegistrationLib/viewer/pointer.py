@@ -1,0 +1,51 @@
+"""The left mouse button in a slice view sets, and drags, the point that is asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from trame_slicer.views import SliceView
+
+from ..querypoint import PAUSE
+
+Set = Callable[[np.ndarray], None]
+"""Called with a world RAS point."""
+
+
+class Pointer:
+    """Turns a view's mouse events into world points.
+
+    Args:
+        pressed: told of the point at press, at most every :data:`PAUSE` seconds while dragged, and at release.
+        hovering: whether moving without a button counts too.
+    """
+
+    def __init__(self, view: SliceView, pressed: Set, hovering: Callable[[], bool]) -> None:
+        self.view, self.pressed, self.hovering = view, pressed, hovering
+        self._down = False
+        self._last = 0.0
+        interactor = view.interactor()
+        events = ("LeftButtonPressEvent", "MouseMoveEvent", "LeftButtonReleaseEvent")
+        self._tags = {event: interactor.AddObserver(event, self._happened, 10.0) for event in events}
+
+    def place(self) -> np.ndarray:
+        """World RAS under the mouse."""
+        x, y = self.view.interactor().GetEventPosition()
+        return np.array(self.view.get_view_node().GetXYToRAS().MultiplyPoint((x, y, 0.0, 1.0))[:3])
+
+    def _happened(self, interactor, event: str) -> None:
+        if interactor.GetShiftKey() or interactor.GetControlKey():
+            return  # Slicer's own: crosshair, pan
+        if event == "LeftButtonPressEvent":
+            self._down = True
+        elif event == "LeftButtonReleaseEvent":
+            if not self._down:
+                return
+            self._down = False
+        elif not (self._down or self.hovering()) or time.monotonic() - self._last < PAUSE:
+            return
+        interactor.GetCommand(self._tags[event]).SetAbortFlag(1)
+        self.pressed(self.place())
+        self._last = time.monotonic()

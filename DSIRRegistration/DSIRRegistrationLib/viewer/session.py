@@ -1,0 +1,168 @@
+"""What the page can do: click, register, accept, blend, save. Knows MRML and the engine, no widget."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import slicer
+from dsir.errors import DsirError
+from dsir.progress import Progress
+from dsir.similarity.landmarks import write_landmarks
+from trame_slicer.core import SlicerApp
+
+from .. import worker
+from ..nodes.transforms import load_transform
+from ..nodes.volumes import write_volume
+from ..similarity import FIXED, MOVING, OTHER, Pairs, Shown, Similarity
+from .side import ASKED, EXPECTED, FOUND, Side, load_volume
+
+SIMILARITY, BEFORE, AFTER = "similarity", "before", "after"
+
+
+class Session:
+    """A fixed and a moving image, side by side.
+
+    Args:
+        transform: a start (fixed to moving) to show and to register from.
+        launch: starts the engine.
+    """
+
+    def __init__(
+        self,
+        app: SlicerApp,
+        fixed: Path,
+        moving: Path,
+        *,
+        transform: Path | None = None,
+        launch: worker.Launcher = worker.PythonProcess,
+    ) -> None:
+        self.app, self.launch = app, launch
+        slicer.mrmlScene = app.scene
+        volumes = [load_volume(app, path, path.name.split(".")[0]) for path in (fixed, moving)]
+        self.sides = {name: Side(app, name, volume) for name, volume in zip((FIXED, MOVING), volumes, strict=True)}
+        self.similarity = Similarity(*volumes, launch=launch)
+        self.pairs = Pairs(*volumes)
+        for side in (FIXED, MOVING):
+            display = self.pairs.nodes[side].GetDisplayNode()
+            display.SetViewNodeIDs([view.get_view_node_id() for view in self.sides[side].views])
+            display.SetTextScale(3.0)
+        self.warped: slicer.vtkMRMLScalarVolumeNode | None = None
+        self.last: Shown | None = None
+        self.overlay, self.opacity = SIMILARITY, 0.6
+        self._folder = tempfile.TemporaryDirectory(prefix="dsir-view-", ignore_cleanup_errors=True)
+        self._result: Path | None = None
+        if transform is not None:
+            self.similarity.transform = load_transform(transform, app.scene, name="start")
+
+    def click(self, side: str, point: np.ndarray, descriptor: str, *, radius: float | None, follow: bool) -> Shown:
+        """Ask for a world point of one side; draws everything that is drawn.
+
+        Raises:
+            DsirError: outside, in the air, or no features yet.
+        """
+        here, there = self.sides[side], self.sides[OTHER[side]]
+        here.mark(ASKED, point)
+        shown = self.similarity.ask(side, point, descriptor, radius=radius)
+        self.last = shown
+        for what in (FOUND, EXPECTED):
+            here.mark(what, None)
+        there.mark(ASKED, None)
+        there.mark(FOUND, shown.match)
+        there.mark(EXPECTED, shown.expected)
+        here.jump(point)
+        if follow:
+            there.jump(shown.match)
+        self.lay()
+        return shown
+
+    def lay(self) -> None:
+        """Show the heat map over the searched image, and before or after over the fixed one where that is wished."""
+        heat = self.similarity.heat.volume if self.last is not None else None
+        searched = OTHER[self.last.side] if self.last is not None else MOVING
+        for name, side in self.sides.items():
+            side.overlay(heat if name == searched else None, self.opacity if name == searched else 0.0)
+        if self.overlay == BEFORE:
+            self.sides[FIXED].overlay(self.sides[MOVING].volume, self.opacity)
+        elif self.overlay == AFTER and self.warped is not None:
+            self.sides[FIXED].overlay(self.warped, self.opacity)
+
+    def accept(self) -> int:
+        """Keep the last match as a pair; returns how many there are.
+
+        Raises:
+            DsirError: nothing was asked yet.
+        """
+        if self.last is None:
+            raise DsirError("There is no match to accept yet; click into one of the images first.")
+        self.pairs.accept(self.last)
+        self.last = None
+        for side in self.sides.values():
+            for what in (ASKED, FOUND, EXPECTED):
+                side.mark(what, None)
+        self.lay()
+        return len(self.pairs.pairs())
+
+    def register(self, descriptor: str, preset: str, *, progress: Progress) -> Generator[None, None, dict[str, Any]]:
+        """Register, from the accepted pairs where there are any; returns the report."""
+        folder = Path(tempfile.mkdtemp(dir=self._folder.name))
+        for side in (FIXED, MOVING):
+            write_volume(folder / f"{side}.nii", self.sides[side].volume)
+        out = folder / "result"
+        words = ["register", "--fixed", str(folder / "fixed.nii"), "--moving", str(folder / "moving.nii")]
+        words += ["--out", str(out), "--preset", preset, "--descriptor", descriptor]
+        pairs = self.pairs.pairs()
+        if len(pairs):
+            from dsir.files.transforms import write_transform
+            from dsir.transform import Transform
+
+            write_transform(folder / "start.h5", Transform((pairs.rigid(),)))
+            words += ["--initial", str(folder / "start.h5")]
+        names = {str(folder / f"{side}.nii"): self.sides[side].volume.GetName() for side in (FIXED, MOVING)}
+        said = yield from worker.run(words, folder, launch=self.launch, progress=progress, inputs=names)
+        self._result = out
+        self._take_over(out)
+        return dict(said.get("report") or {})
+
+    def _take_over(self, out: Path) -> None:
+        scene = self.app.scene
+        former = self.similarity.transform
+        self.similarity.transform = load_transform(out / "transform.h5", scene, name="DSIR transform")
+        if former is not None:
+            scene.RemoveNode(former)
+        warped = load_volume(self.app, out / "warped.nii.gz", f"{self.sides[MOVING].volume.GetName()} warped")
+        shown = self.sides[MOVING].volume.GetDisplayNode()
+        warped.GetDisplayNode().SetWindowLevel(shown.GetWindow(), shown.GetLevel())
+        if self.warped is not None:
+            scene.RemoveNode(self.warped)
+        self.warped = warped
+        self.overlay = AFTER
+        self.lay()
+
+    def save(self, target: Path) -> list[str]:
+        """Write pairs and the last result into a folder; returns the names of the files.
+
+        Raises:
+            DsirError: there is nothing to save, or the folder cannot be written.
+        """
+        pairs = self.pairs.pairs()
+        if not len(pairs) and self._result is None:
+            raise DsirError("There is nothing to save yet: no accepted pair, no registration.")
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            if self._result is not None:
+                shutil.copytree(self._result, target, dirs_exist_ok=True)
+        except OSError as error:
+            raise DsirError(f"{target} cannot be written: {error.strerror}.") from None
+        if len(pairs):
+            write_landmarks(target / "landmarks.csv", pairs)
+        return sorted(file.name for file in target.iterdir() if not file.name.startswith("."))
+
+    def close(self) -> None:
+        """Delete what lies in temporary folders."""
+        self.similarity.remove()
+        self._folder.cleanup()

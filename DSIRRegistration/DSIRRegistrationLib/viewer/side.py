@@ -1,0 +1,109 @@
+"""One image of the pair: its volume, its three slice views, and the cursors drawn in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+from dsir.files.images import read_image
+from trame_slicer.core import SlicerApp
+from trame_slicer.views import SliceView, ViewLayoutDefinition
+
+PLANES = ("Axial", "Coronal", "Sagittal")
+ASKED, FOUND, EXPECTED = "point asked for", "best match", "where the transform puts it"
+LOOKS = {
+    ASKED: ("ThickCross2D", (1.0, 0.81, 0.2), 3.4),
+    FOUND: ("ThickCross2D", (0.2, 1.0, 0.9), 3.4),
+    EXPECTED: ("Diamond2D", (1.0, 1.0, 1.0), 2.0),
+}
+
+
+def load_volume(app: SlicerApp, path: Path, name: str) -> slicer.vtkMRMLScalarVolumeNode:
+    """Read an image by the engine's own door (NIfTI, NRRD, MHA, DICOM folder).
+
+    Raises:
+        dsir.errors.DsirError: one sentence that says what is wrong with the file.
+    """
+    image = read_image(path)
+    node = app.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(image.data.numpy().transpose(2, 1, 0)))
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(image.lattice.affine.ravel())
+    node.SetIJKToRASMatrix(matrix)
+    node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    low, high = np.percentile(image.data.numpy()[::3, ::3, ::3], (1, 99.5))
+    display.AutoWindowLevelOff()
+    display.SetWindowLevelMinMax(float(low), float(max(high, low + 1)))
+    return node
+
+
+class Side:
+    """Attributes: name (``"fixed"`` or ``"moving"``), volume, views by plane, in the order of :data:`PLANES`."""
+
+    def __init__(self, app: SlicerApp, name: str, volume: slicer.vtkMRMLScalarVolumeNode) -> None:
+        self.name, self.volume = name, volume
+        self.views: list[SliceView] = [app.view_manager.create_view(d) for d in definitions(name)]
+        for view in self.views:
+            view.set_background_volume_id(volume.GetID())
+            view.fit_view_to_content()
+        self._cursors = {what: self._cursor(app.scene, what) for what in LOOKS}
+
+    def _cursor(self, scene: slicer.vtkMRMLScene, what: str) -> slicer.vtkMRMLMarkupsFiducialNode:
+        glyph, colour, size = LOOKS[what]
+        node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", f"{what} ({self.name})")
+        node.SetSaveWithScene(False)
+        node.SetLocked(True)
+        node.CreateDefaultDisplayNodes()
+        display = node.GetDisplayNode()
+        display.SetSelectedColor(*colour)
+        display.SetColor(*colour)
+        display.SetGlyphTypeFromString(glyph)
+        display.SetGlyphScale(size)
+        display.SetPointLabelsVisibility(False)
+        display.SetViewNodeIDs([view.get_view_node_id() for view in self.views])
+        return node
+
+    def mark(self, what: str, point: np.ndarray | None) -> None:
+        """Draw a cursor at a world point, or none."""
+        node = self._cursors[what]
+        if point is None:
+            node.RemoveAllControlPoints()
+        elif node.GetNumberOfControlPoints():
+            node.SetNthControlPointPositionWorld(0, *map(float, point))
+        else:
+            node.AddControlPointWorld(vtk.vtkVector3d(*map(float, point)))
+
+    def jump(self, point: np.ndarray) -> None:
+        """Bring all three planes through a world point."""
+        for view in self.views:
+            with view.trigger_modified_once():
+                view.get_view_node().JumpSliceByOffsetting(*map(float, point))
+
+    def overlay(self, volume: slicer.vtkMRMLScalarVolumeNode | None, opacity: float) -> None:
+        """Lay another volume over the image."""
+        identity = volume.GetID() if volume is not None else None
+        for view in self.views:
+            if view.get_foreground_volume_id() != identity:
+                view.set_foreground_volume_id(identity)
+            view.set_foreground_opacity(opacity)
+
+    def fit(self) -> None:
+        """Show the whole image in every view, however large the views have become."""
+        for view in self.views:
+            view.fit_view_to_content()
+
+    def redraw(self) -> None:
+        """Ask for new pictures."""
+        for view in self.views:
+            view.schedule_render()
+
+
+def definitions(side: str) -> list[ViewLayoutDefinition]:
+    """The three views of a side, in order."""
+    return [
+        getattr(ViewLayoutDefinition, f"{plane.lower()}_view")(label=f"{side.capitalize()}{plane}") for plane in PLANES
+    ]

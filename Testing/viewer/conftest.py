@@ -1,0 +1,13 @@
+"""The viewer's tests: real MRML and real slice views, and a real browser where there is one."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "slicer"), str(HERE.parents[1] / "DSIRRegistration")]
+
+if find_spec("trame_slicer") is None:
+    collect_ignore = [str(file) for file in HERE.glob("test_*.py") if file.name != "test_viewer_environment.py"]

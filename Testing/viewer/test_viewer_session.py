@@ -1,0 +1,156 @@
+"""The page's logic without a page: jobs, steering, overlays, saving."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+import slicer
+from dsir.errors import Cancelled, DsirError
+from DSIRRegistrationLib.similarity import FIXED, MOVING
+from DSIRRegistrationLib.viewer.jobs import Jobs
+from DSIRRegistrationLib.viewer.pointer import Pointer
+from DSIRRegistrationLib.viewer.session import AFTER, Session
+from mrml_scene import FakeEngine
+from scans import write_pair
+from trame_slicer.core import SlicerApp
+from trame_slicer.views import DirectViewFactory
+
+
+@pytest.fixture(scope="module")
+def app() -> SlicerApp:
+    made = SlicerApp()
+    made.view_manager.register_factory(DirectViewFactory(do_render_offscreen=True))
+    return made
+
+
+@pytest.fixture
+def session(app: SlicerApp, tmp_path: Path):
+    made = Session(app, *write_pair(tmp_path), launch=FakeEngine(polls=1))
+    for view in (view for side in made.sides.values() for view in side.views):
+        view.set_render_blocked(True)
+        view.render_window().SetSize(300, 300)
+        view.fit_view_to_content()
+    for _ in made.similarity.compute("mind"):
+        pass
+    yield made
+    made.close()
+    app.scene.Clear(False)
+
+
+def test_a_mouse_press_on_a_real_slice_view_asks_for_the_point_under_it(session: Session) -> None:
+    told: list[np.ndarray] = []
+    view = session.sides[FIXED].views[0]
+    Pointer(view, told.append, lambda: False)
+    interactor = view.interactor()
+    interactor.SetEventInformation(150, 150, 0, 0)
+    interactor.MouseMoveEvent()
+    assert not told  # no button, no hovering
+    interactor.LeftButtonPressEvent()
+    assert np.linalg.norm(told[0][:2] - [0, 0]) < 3.0  # the middle of the view is the middle of the volume
+    interactor.SetEventInformation(180, 150, 0, 0)
+    interactor.LeftButtonReleaseEvent()
+    assert abs(told[-1][0] - told[0][0]) > 5
+
+
+def test_hovering_asks_without_a_button(session: Session) -> None:
+    told: list[np.ndarray] = []
+    view = session.sides[MOVING].views[1]
+    Pointer(view, told.append, lambda: True)
+    view.interactor().SetEventInformation(140, 160, 0, 0)
+    view.interactor().MouseMoveEvent()
+    assert len(told) == 1
+
+
+def test_a_click_lays_the_heat_map_over_the_other_image_and_jumps_there(session: Session) -> None:
+    shown = session.click(FIXED, np.array([7.0, -9.0, 11.0]), "mind", radius=None, follow=True)
+    heat = session.similarity.heat.volume.GetID()
+    assert [view.get_foreground_volume_id() for view in session.sides[MOVING].views] == [heat] * 3
+    assert all(view.get_foreground_volume_id() is None for view in session.sides[FIXED].views)
+    axial = session.sides[MOVING].views[0].get_view_node()
+    assert axial.GetSliceOffset() == pytest.approx(shown.match[2], abs=1.1)
+
+
+def test_register_cancel_leaves_everything_as_it_was(session: Session) -> None:
+    session.launch.polls = 10_000
+    said: list[str] = []
+    jobs = Jobs(lambda *_: None, said.append)
+
+    async def run() -> None:
+        work = asyncio.ensure_future(jobs.run(session.register("mind", "fast", progress=jobs.progress)))
+        await asyncio.sleep(0.01)
+        jobs.cancel()
+        assert await work is None
+
+    asyncio.run(run())
+    assert said == ["Stopped; nothing was changed."]
+    assert session.warped is None and session.similarity.transform is None
+    assert not jobs.running
+
+
+def test_registration_begins_from_accepted_pairs_and_shows_the_warped_image(session: Session, tmp_path: Path) -> None:
+    session.click(FIXED, np.array([7.0, -9.0, 11.0]), "mind", radius=None, follow=True)
+    assert session.accept() == 1
+    work = session.register("mind", "fast", progress=lambda *_: None)
+    for _ in work:
+        pass
+    words = session.launch.started[-1]
+    assert "--initial" in words
+    assert session.overlay == AFTER
+    assert session.sides[FIXED].views[0].get_foreground_volume_id() == session.warped.GetID()
+    again = session.click(FIXED, np.array([7.0, -9.0, 11.0]), "mind", radius=None, follow=True)
+    assert again.apart is not None  # the second cursor: where the transform puts it
+    files = session.save(tmp_path / "saved")
+    assert {"landmarks.csv", "transform.h5", "warped.nii.gz"} <= set(files)
+
+
+def test_nothing_to_accept_and_nothing_to_save_are_said_politely(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(DsirError, match="no match to accept"):
+        session.accept()
+    with pytest.raises(DsirError, match="nothing to save"):
+        session.save(tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
+
+
+def test_a_bad_file_is_one_sentence(app: SlicerApp, tmp_path: Path) -> None:
+    (tmp_path / "bad.nii.gz").write_bytes(b"no image")
+    with pytest.raises(DsirError, match=r"bad\.nii\.gz"):
+        Session(app, tmp_path / "bad.nii.gz", tmp_path / "bad.nii.gz")
+
+
+def test_jobs_run_one_at_a_time_and_tell_what_went_wrong() -> None:
+    said: list[str] = []
+    jobs = Jobs(lambda *_: None, said.append)
+
+    def slow():
+        yield
+        yield
+        return 7
+
+    def broken():
+        yield
+        raise DsirError("The disk is full.")
+
+    async def run() -> None:
+        first = asyncio.ensure_future(jobs.run(slow()))
+        await asyncio.sleep(0)
+        assert await jobs.run(slow()) is None
+        assert await first == 7
+        assert await jobs.run(broken()) is None
+
+    asyncio.run(run())
+    assert said == ["Something is being computed already; wait for it, or cancel it.", "The disk is full."]
+    with pytest.raises(Cancelled):
+        jobs._stop = True
+        jobs.progress("x", 0.5, "")
+
+
+def test_the_scene_stays_clean_when_the_session_ends(app: SlicerApp, tmp_path: Path) -> None:
+    session = Session(app, *write_pair(tmp_path), launch=FakeEngine())
+    folder = Path(session._folder.name)
+    session.close()
+    assert not folder.exists()
+    assert app.scene.GetFirstNodeByName("Similarity") is None
+    assert isinstance(session.pairs.nodes[FIXED], slicer.vtkMRMLMarkupsFiducialNode)
