@@ -7,14 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from dsir.cli.main import main
 from dsir.errors import DsirError
 from dsir.features.mind import Mind
 from dsir.field import DisplacementField
+from dsir.files.images import read_image, write_image, write_labels
+from dsir.files.transforms import write_transform
 from dsir.image import Image
 from dsir.lattice import Lattice
 from dsir.similarity.confidence import Reliability, reliability_of
 from dsir.similarity.landmarks import LandmarkPairs, read_landmarks, write_landmarks
-from dsir.transform import Transform
+from dsir.transform import Linear, Transform
 from grids import lattice, rotation
 
 GRID = lattice((44, 40, 36), degrees=15, left_handed=True)
@@ -107,3 +110,19 @@ def test_three_pairs_give_back_a_rigid_motion_and_one_a_shift() -> None:
     shift = LandmarkPairs(fixed[:1], moving[:1], ones[:1], ones[:1]).rigid().matrix
     assert np.allclose(shift[:3, :3], np.eye(3))
     assert np.allclose(shift[:3, 3], moving[0] - fixed[0])
+
+
+def test_the_command_writes_the_map_and_a_line_for_each_structure(
+    scan: Image, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_image(tmp_path / "scan.nii.gz", scan)
+    write_transform(tmp_path / "t.tfm", Transform((Linear(np.eye(4)),)))
+    write_labels(tmp_path / "labels.nii.gz", torch.ones(GRID.shape, dtype=torch.int32), GRID)
+    (tmp_path / "names.csv").write_text("value,name\n1,everything\n")
+    words = ["confidence", "--fixed", str(tmp_path / "scan.nii.gz"), "--moving", str(tmp_path / "scan.nii.gz")]
+    words += ["-t", str(tmp_path / "t.tfm"), "--labels", str(tmp_path / "labels.nii.gz")]
+    words += ["--names", str(tmp_path / "names.csv"), "--descriptor", "mind", "-o", str(tmp_path / "c.nii.gz")]
+    assert main(words) == 0
+    assert "everything  certainty 0.9" in capsys.readouterr().out
+    certainty = read_image(tmp_path / "c.nii.gz").data
+    assert 0.8 < float(certainty[certainty > 0].mean()) <= 1.0

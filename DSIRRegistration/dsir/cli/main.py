@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import Cancelled, DsirError
-from . import apply, demo, describe, evaluate, features, figure, propagate, query, register, train, view
+from . import apply, confidence, demo, describe, evaluate, features, figure, propagate, query, register, train, view
 from .command import Command
 from .screen import screen
 from .signals import stoppable
@@ -27,6 +27,7 @@ COMMANDS: tuple[Command, ...] = (
     features.COMMAND,
     describe.COMMAND,
     query.COMMAND,
+    confidence.COMMAND,
     figure.COMMAND,
     view.COMMAND,
     evaluate.COMMAND,

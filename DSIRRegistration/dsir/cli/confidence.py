@@ -1,0 +1,106 @@
+"""``dsir confidence``: where not to trust a registration."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..progress import Progress, within
+from .command import Command, Outcome
+from .options import (
+    IMAGE_KINDS,
+    TRANSFORM_KINDS,
+    add_machine,
+    add_overwrite,
+    check_output_file,
+    use_threads,
+)
+
+KINDS = (".nii", ".nii.gz", ".nrrd", ".mha")
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fixed", required=True, type=Path, metavar="IMAGE", help=f"the fixed scan ({IMAGE_KINDS})")
+    parser.add_argument("--moving", required=True, type=Path, metavar="IMAGE", help="the moving scan (same kinds)")
+    parser.add_argument(
+        "--transform", "-t", required=True, type=Path, metavar="FILE", help=f"fixed to moving ({TRANSFORM_KINDS})"
+    )
+    parser.add_argument("--mask", type=Path, metavar="MASK", help="where to look in fixed; found by itself otherwise")
+    parser.add_argument("--labels", type=Path, metavar="LABELS", help="structures on the fixed scan, judged one by one")
+    parser.add_argument("--names", type=Path, metavar="FILE.csv", help="names of the labels, columns value,name")
+    parser.add_argument(
+        "--descriptor", metavar="NAME", help="dsir, mind or weights (default: that of dsir register)"
+    )  # fmt: skip
+    parser.add_argument("--out", "-o", required=True, type=Path, metavar="FILE", help="the map, 0 to 1, about 4 mm")
+    add_overwrite(parser)
+    add_machine(parser)
+
+
+def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
+    check_output_file(arguments.out, KINDS, overwrite=arguments.overwrite)
+    progress("reading", 0.0, "loading the engine")
+    use_threads(arguments.threads)
+    from ..features.descriptor import load_descriptor
+    from ..files.images import read_image, read_labels, read_mask, write_image
+    from ..files.transforms import read_transform
+    from ..registration.settings import RegistrationSettings
+    from ..similarity.confidence import reliability_of
+
+    descriptor = load_descriptor(arguments.descriptor or RegistrationSettings().descriptor)
+    fixed, moving = read_image(arguments.fixed), read_image(arguments.moving)
+    mask = read_mask(arguments.mask, fixed.lattice) if arguments.mask else None
+    labels = read_labels(arguments.labels) if arguments.labels else None
+    transform = read_transform(arguments.transform)
+    trust = reliability_of(fixed, moving, transform, descriptor, mask=mask, progress=within(progress, 0.1, 0.95))
+    write_image(arguments.out, trust.image())
+    inside = trust.certainty[trust.body]
+    doubtful = float((inside < 0.5).float().mean()) if len(inside) else 1.0
+    lines = [f"The map is {arguments.out}; {100 * doubtful:.0f} % of the body is doubtful (below 0.5)."]
+    if not trust.calibrated:
+        lines.append("It orders places by trust; this descriptor has no calibrated probabilities.")
+    rows = trust.structures(*labels, _names(arguments.names)) if labels else []
+    for row in sorted(rows, key=lambda row: row.certainty):
+        lines.append(
+            f"{row.name:>24}  certainty {row.certainty:.2f}, {100 * row.doubtful:3.0f} % doubtful, "
+            f"best match {row.distance:.1f} mm away"
+        )
+    values = {
+        "doubtful": round(doubtful, 4),
+        "calibrated": trust.calibrated,
+        "structures": {
+            row.name: {
+                "certainty": round(row.certainty, 4),
+                "doubtful": round(row.doubtful, 4),
+                "distance_mm": round(row.distance, 2),
+            }
+            for row in rows
+        },
+    }
+    return Outcome(arguments.out.resolve(), tuple(lines), values)
+
+
+def _names(path: Path | None) -> dict[int, str]:
+    from ..errors import DsirError
+
+    if path is None:
+        return {}
+    import csv
+
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return {int(row["value"]): row["name"] for row in csv.DictReader(file)}
+    except (OSError, KeyError, ValueError, TypeError):
+        raise DsirError(f"{path} is no table of names with the columns value,name.") from None
+
+
+COMMAND = Command(
+    name="confidence",
+    summary="map where not to trust a registration, and say it for each structure",
+    description="""\
+Judge a transform by the images alone: around each fixed voxel the best match in the moving scan is looked for, and the
+way back from it. Where that ends elsewhere, or much else looks alike, the transform is not to be trusted.""",
+    usage="--fixed IMAGE --moving IMAGE --transform FILE --out FILE",
+    example="dsir confidence --fixed ct.nii.gz --moving mr.nii.gz -t result/transform.h5 -o certainty.nii.gz",
+    arguments=_arguments,
+    run=_run,
+)
