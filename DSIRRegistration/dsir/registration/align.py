@@ -15,6 +15,7 @@ from ..transform import Transform
 from .frame import Described, describe, working_lattice
 from .linear import LinearSettings, refine
 from .search import about, centre_of_mass, search
+from .steering import Pairs, fitted
 
 STARTS = ("auto", "identity", "centre", "axes")
 MODELS = ("none", "rigid", "affine")
@@ -50,9 +51,14 @@ def align(
     settings: LinearSettings,
     *,
     initial: Transform | None = None,
+    landmarks: Pairs | None = None,
     tell: Callable[[float, str], None] = lambda fraction, message: None,
 ) -> Alignment:
     """Find the linear part.
+
+    Args:
+        initial: a start of the user's; it is built upon, not searched for.
+        landmarks: pairs of points; without ``initial`` their best fit is the start, whatever the images seem to say.
 
     Raises:
         DsirError: a setting that does not exist.
@@ -79,14 +85,19 @@ def align(
             rounds=rounds,
         )
 
-    best, name = np.eye(4), "none"
-    turning, before, best_score = improve(best, _rigid_if(settings), settings.search)
-    if best_score > before:
-        best, name = turning, "identity"
-    best_score = max(before, best_score)
-    candidates = (
-        [] if initial else _candidates(target, fixed, moving, fixed_mask, moving_mask, descriptor, settings, tell)
-    )
+    candidates: list[tuple[str, np.ndarray]] = []
+    if landmarks is not None and len(landmarks) > 0 and initial is None:
+        best, name = fitted(landmarks), "landmarks"
+        _, _, before = improve(np.eye(4), "none", settings.search)
+        best_score = 0.0
+    else:
+        best, name = np.eye(4), "none"
+        turned, before, after = improve(best, _rigid_if(settings), settings.search)
+        if after > before:
+            best, name = turned, "identity"
+        best_score = max(before, after)
+        if initial is None:
+            candidates = _candidates(target, fixed, moving, fixed_mask, moving_mask, descriptor, settings, tell)
     for n, (label, matrix) in enumerate(candidates):
         tell(0.5 + 0.2 * n / len(candidates), f"refining the start '{label}'")
         refined, raw, after = improve(matrix, _rigid_if(settings), settings.search)

@@ -17,6 +17,7 @@ from .frame import Described
 from .normal import normal_equations
 from .regularity import composed, mended, safe_step
 from .solver import Stiffness, step
+from .steering import Springs
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def descend(
     u: torch.Tensor,
     level: Level,
     tell: Callable[[int, float], None] = lambda n, cost: None,
+    springs: Springs | None = None,
 ) -> tuple[torch.Tensor, list[float]]:
     """Improve a displacement on one level.
 
@@ -51,6 +53,7 @@ def descend(
         fixed, moving: described on lattices of the level's scale with the same directions.
         u: (3, I, J, K) voxels, on the fixed lattice.
         tell: called with the number of the step and the cost before it.
+        springs: pairs of points that pull on the field.
 
     Returns:
         the displacement without folds, and the cost before each step (2 - 2 cos, mean over the mask).
@@ -63,6 +66,8 @@ def descend(
         )
         costs.append(equations.cost)
         tell(n, equations.cost)
+        if springs is not None:
+            equations = springs.pulling(equations, u, fixed.lattice, fixed.mask)
         d = safe_step(step(equations, u, fixed.mask, level.stiffness))
         u = composed(u, d)
         if float(d.square().sum(0).sqrt().mean()) * fixed.lattice.spacing[0] < level.stop:

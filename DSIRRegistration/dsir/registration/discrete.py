@@ -39,13 +39,16 @@ class DiscreteSettings:
     memory: int = 400
 
 
-def discrete_search(fixed: Described, moving: Described, settings: DiscreteSettings) -> DisplacementField:
+def discrete_search(
+    fixed: Described, moving: Described, settings: DiscreteSettings, start: DisplacementField | None = None
+) -> DisplacementField:
     """The displacement on the finest control grid, in fixed space, without folds.
 
     Args:
         fixed, moving: described in one frame (the moving image pulled through the linear transform).
+        start: a field to search around; none by default.
     """
-    found: DisplacementField | None = None
+    found = start
     for wanted, capture in zip(settings.grids, settings.captures, strict=True):
         spacing = affordable_grid(fixed, wanted, capture, settings.memory)
         radius = max(1, round(capture / spacing))

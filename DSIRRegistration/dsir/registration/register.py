@@ -27,6 +27,7 @@ from .discrete import discrete_search
 from .frame import Described, describe, reach_in_fixed, widened, working_lattice
 from .paper import descend_as_paper
 from .settings import RegistrationSettings
+from .steering import REACH, Pairs, Springs
 from .taper import tapered
 
 
@@ -59,6 +60,7 @@ def register(
     fixed_mask: torch.Tensor | None = None,
     moving_mask: torch.Tensor | None = None,
     initial: Transform | None = None,
+    landmarks: Pairs | None = None,
     progress: Progress = silent,
 ) -> RegistrationResult:
     """Find where each fixed point lies in the moving image.
@@ -66,6 +68,8 @@ def register(
     Args:
         fixed_mask, moving_mask: bool tensors on their images' lattices; the body is found when they are not given.
         initial: a start, fixed to moving; it stays a part of the result.
+        landmarks: pairs of points (:class:`dsir.similarity.landmarks.LandmarkPairs`) as soft constraints, within their
+            tolerance; without ``initial`` they are the linear start too.
         progress: told of each step; raises :class:`dsir.errors.Cancelled` to stop.
 
     Raises:
@@ -73,10 +77,19 @@ def register(
     """
     settings = settings or RegistrationSettings()
     with _repeatable(settings), torch.inference_mode():
-        return _register(fixed, moving, settings, fixed_mask, moving_mask, initial, progress)
+        return _register(fixed, moving, settings, fixed_mask, moving_mask, initial, landmarks, progress)
 
 
-def _register(fixed, moving, settings, fixed_mask, moving_mask, initial, progress) -> RegistrationResult:
+def _register(
+    fixed: Image,
+    moving: Image,
+    settings: RegistrationSettings,
+    fixed_mask: torch.Tensor | None,
+    moving_mask: torch.Tensor | None,
+    initial: Transform | None,
+    landmarks: Pairs | None,
+    progress: Progress,
+) -> RegistrationResult:
     seconds: dict[str, float] = {}
     warnings: list[str] = []
     clock = time.perf_counter()
@@ -99,6 +112,7 @@ def _register(fixed, moving, settings, fixed_mask, moving_mask, initial, progres
         descriptor,
         settings.linear,
         initial=initial,
+        landmarks=landmarks,
         tell=lambda fraction, message: progress("linear", 0.03 + 0.27 * fraction, message),
     )
     linear = Linear(alignment.matrix)
@@ -119,13 +133,15 @@ def _register(fixed, moving, settings, fixed_mask, moving_mask, initial, progres
         )
     lap("features")
 
-    field = DisplacementField.identity(lattice)
+    springs = Springs.behind(landmarks, pose)
+    led = springs.smooth_field(lattice.with_spacing(2 * REACH)) if springs else None
+    field = led or DisplacementField.identity(lattice)
     if settings.discrete.enabled:
         progress("discrete", 0.45, f"searching displacements up to {max(settings.discrete.captures):g} mm")
-        field = discrete_search(target, source, settings.discrete)
+        field = discrete_search(target, source, settings.discrete, led)
         lap("discrete")
 
-    field = _descend(target, source, field, settings, progress)
+    field = _descend(target, source, field, settings, springs, progress)
     lap("descent")
 
     progress("finish", 0.95, "checking the field for folds")
@@ -133,7 +149,7 @@ def _register(fixed, moving, settings, fixed_mask, moving_mask, initial, progres
     # Undoing the linear part is a mapping too, so the start is measured on the very same descriptors.
     undone = DisplacementField.from_affine(np.linalg.inv(alignment.matrix), lattice)
     start, before, after = (_similarity(target, source, f) for f in (undone, None, residual))
-    if after < before:
+    if after < before and springs is None:
         # The search found nothing better than the linear alignment: that is then the honest answer.
         warnings.append("The deformable stages did not raise the similarity; only the linear alignment is kept.")
         residual, after = DisplacementField.identity(residual.lattice), before
@@ -153,6 +169,7 @@ def _register(fixed, moving, settings, fixed_mask, moving_mask, initial, progres
     report = {
         "seconds": seconds,
         "similarity": {"start": start, "linear": before, "end": after},
+        "landmarks": None if springs is None else landmark_errors(landmarks, residual, pose),
         "linear": {"start": alignment.start, "matrix": alignment.matrix.tolist()},
         "folds": folds.folds,
         "smallest_determinant": folds.smallest,
@@ -167,12 +184,24 @@ def _register(fixed, moving, settings, fixed_mask, moving_mask, initial, progres
     return RegistrationResult(Transform((*parts, *(initial.parts if initial else ()))), settings, report)
 
 
+def landmark_errors(pairs: Pairs, residual: DisplacementField, pose: Transform) -> dict[str, float]:
+    """Mean and largest distance in mm between where the pairs' fixed points go and where their partners are."""
+    found = Transform((residual, *pose.parts)).transform_points(pairs.fixed)
+    distance = np.linalg.norm(found - pairs.moving, axis=1)
+    return {"mean_mm": float(distance.mean()), "largest_mm": float(distance.max())}
+
+
 LOW_SIMILARITY = 0.15
 """Mean cosine below which nothing was matched (unrelated scans reach about 0.1, our measurement)."""
 
 
 def _descend(
-    target: Described, source: Described, field: DisplacementField, settings: RegistrationSettings, progress: Progress
+    target: Described,
+    source: Described,
+    field: DisplacementField,
+    settings: RegistrationSettings,
+    springs: Springs | None,
+    progress: Progress,
 ) -> DisplacementField:
     if settings.descent.method == "paper":
         return descend_as_paper(
@@ -193,7 +222,7 @@ def _descend(
             message = f"{spacing:.3g} mm, step {n + 1} of {level.iterations}, similarity {1 - cost / 2:.3f}"
             progress("descent", 0.55 + 0.4 * (done + n) / total, message)
 
-        u, _ = descend(fine, other, field.on(fine.lattice).to_index(), level, tell)
+        u, _ = descend(fine, other, field.on(fine.lattice).to_index(), level, tell, springs)
         field = DisplacementField.from_index(u, fine.lattice)
         done += level.iterations
     return field
