@@ -165,3 +165,22 @@ def test_a_segmentation_keeps_names_colours_roles_and_layers(tmp_path):
     assert image.GetMetaData("Segment1_Layer") == "1"
     assert ((layers[..., 0] > 0) == big.numpy()).all() and ((layers[..., 1] > 0) == small.numpy()).all()
     assert np.allclose(image.GetOrigin(), grid.origin * [-1, -1, 1])
+
+
+def test_a_label_map_on_another_grid_is_placed_by_its_millimetres_and_one_elsewhere_is_refused(case, tmp_path, capfd):
+    coarse = MOVING.with_spacing(2.0)
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in coarse.shape), indexing="ij"), -1)
+    mask = torch.from_numpy((np.linalg.norm(coarse.to_world(index) - MOVING.centre, axis=-1) < 12).astype(np.int32))
+    write_labels(tmp_path / "coarse.nii.gz", mask, coarse)
+    write_labels(tmp_path / "elsewhere.nii.gz", mask, coarse.window(np.array([400, 0, 0]), coarse.shape))
+    scans = ["--transform", case / "t.h5", "--moving-series", case / "mr", "--fixed-series", case / "ct"]
+
+    def run(name: str) -> int:
+        arguments = ["propagate", *scans, "--labels", tmp_path / name, "--out", tmp_path / f"{name}.out.nii.gz"]
+        return main([*map(str, arguments)])
+
+    assert run("coarse.nii.gz") == 0 and "green" in capfd.readouterr().out
+    labels, grid = read_labels(tmp_path / "coarse.nii.gz.out.nii.gz")
+    inside = grid.to_world(labels.nonzero().double().numpy())
+    assert np.abs(inside.mean(0) - (MOVING.centre - SHIFT)).max() < 0.5
+    assert run("elsewhere.nii.gz") == 2 and "wholly outside the moving scan" in capfd.readouterr().err

@@ -145,6 +145,7 @@ def _check(arguments: argparse.Namespace) -> None:
 def _read(arguments: argparse.Namespace) -> tuple[StructureSet, StructureSet | None, _Scan, _Scan]:
     """Source, reference, fixed and moving scan."""
     from ..propagation.doors import read_structures
+    from ..propagation.grids import overlap
     from ..propagation.rt.reading import read_rtstruct, referenced_series
     from ..propagation.segmentations import read_names
 
@@ -156,6 +157,10 @@ def _read(arguments: argparse.Namespace) -> tuple[StructureSet, StructureSet | N
         source = read_rtstruct(arguments.rtstruct, moving.series)
     else:
         source = read_structures(arguments.segmentation or arguments.labels, names=names)
+        if moving.image is not None and not overlap(source.scan, moving.image.lattice):
+            raise DsirError(
+                "What was drawn lies wholly outside the moving scan; are they of the same patient and frame?"
+            )
     reference = None
     if arguments.reference:
         reference = read_structures(arguments.reference, series=fixed.series, names=names)

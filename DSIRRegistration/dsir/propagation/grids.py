@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from ..lattice import Lattice
 
@@ -20,3 +21,18 @@ def divided(lattice: Lattice, times: np.ndarray) -> Lattice:
     affine[:3, :3] /= times
     affine[:3, 3] = lattice.to_world(-(times - 1) / 2 / times)
     return Lattice(tuple(int(n) for n in np.array(lattice.shape) * times), affine)
+
+
+def extent(inside: torch.Tensor) -> tuple[np.ndarray, np.ndarray] | None:
+    """First and last voxel (3,) along each axis of a mask (I, J, K) bool; None where it is empty."""
+    along = [inside.flatten(1).any(1), inside.any(2).any(0), inside.flatten(0, 1).any(0)]
+    found = [axis.nonzero()[:, 0] for axis in along]
+    if not len(found[0]):
+        return None
+    return np.array([int(n[0]) for n in found]), np.array([int(n[-1]) for n in found])
+
+
+def overlap(a: Lattice, b: Lattice) -> bool:
+    """Whether any part of two scans lies at the same place (RAS mm); their grids may differ."""
+    steps = np.stack(np.meshgrid(*(np.linspace(0, n - 1, 12) for n in a.shape), indexing="ij"), -1)
+    return bool(b.contains(a.to_world(steps)).any()) or bool(a.contains(b.corners()).any() or a.contains(b.centre))

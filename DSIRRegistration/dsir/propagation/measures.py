@@ -15,7 +15,7 @@ from ..jacobian import determinant, fold_report
 from ..lattice import Lattice
 from ..sampling import sample
 from ..transform import Transform
-from .grids import LARGEST
+from .grids import LARGEST, extent
 from .pullback import Carried, inner_points, read_shape
 from .structure import Structure
 
@@ -146,8 +146,8 @@ def compare(carried: Structure, reference: Structure, tolerance_mm: float = 2.0)
 
     Both are read on one even grid: on 3 mm slices the flat steps between slices would count as surfaces that agree.
     """
-    extent = covering([carried, reference], carried.lattice).extent
-    step = max(float(np.clip(extent.min() / 40, *COMPARED)), float(np.cbrt(extent.prod() / LARGEST)))
+    size = covering([carried, reference], carried.lattice).extent
+    step = max(float(np.clip(size.min() / 40, *COMPARED)), float(np.cbrt(size.prod() / LARGEST)))
     box = covering([carried, reference], carried.lattice.with_spacing(step))
     a = sample_on(carried, box) > 0
     b = sample_on(reference, box) > 0
@@ -158,9 +158,9 @@ def covering(structures: Sequence[Structure], like: Lattice) -> Lattice:
     """The lattice with the voxels of ``like`` that covers what is inside the structures."""
     corners = []
     for structure in structures:
-        voxels = (structure.distance > 0).nonzero().numpy()
-        if len(voxels):
-            ends = np.stack(np.meshgrid(*zip(voxels.min(0) - 1, voxels.max(0) + 1, strict=True)), -1).reshape(-1, 3)
+        box = extent(structure.distance > 0)
+        if box is not None:
+            ends = np.stack(np.meshgrid(*zip(box[0] - 1, box[1] + 1, strict=True)), -1).reshape(-1, 3)
             corners.append(like.to_index(structure.lattice.to_world(ends)))
     index = np.concatenate(corners) if corners else np.zeros((1, 3))
     low, high = np.floor(index.min(0)).astype(int), np.ceil(index.max(0)).astype(int) + 1
@@ -212,7 +212,7 @@ def _volume(structure: Structure) -> tuple[float, np.ndarray]:
     most = torch.nn.functional.max_pool3d(padded, 3, stride=1)[0, 0]
     least = -torch.nn.functional.max_pool3d(-padded, 3, stride=1)[0, 0]
     whole = least > 0
-    total, moment = float(whole.sum()), whole.nonzero().double().sum(0).numpy()
+    total, moment = float(whole.sum()), _index_sum(whole)
     mixed = ((most > 0) & ~whole).nonzero().numpy()
     offsets = np.stack(np.meshgrid(OFFSETS, OFFSETS, OFFSETS, indexing="ij"), -1).reshape(-1, 3)
     for start in range(0, len(mixed), 20_000):
@@ -223,6 +223,12 @@ def _volume(structure: Structure) -> tuple[float, np.ndarray]:
         moment += index[inside].sum(0) / len(offsets)
     voxel = float(np.prod(structure.lattice.spacing)) / 1000
     return total * voxel, structure.lattice.to_world(moment / total) if total else np.full(3, np.nan)
+
+
+def _index_sum(mask: torch.Tensor) -> np.ndarray:
+    """(3,) sum of the voxel indices in a mask, without listing them."""
+    along = [mask.sum((1, 2)), mask.sum((0, 2)), mask.sum((0, 1))]
+    return np.array([float((counts.double() * torch.arange(len(counts))).sum()) for counts in along])
 
 
 def _jacobian(transform: Transform, fixed: Lattice, points: np.ndarray) -> tuple[np.ndarray, int]:

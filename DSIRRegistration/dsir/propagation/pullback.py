@@ -16,7 +16,7 @@ from ..lattice import Lattice
 from ..progress import Progress, silent
 from ..sampling import index_grid, index_map, sample
 from ..transform import Transform
-from .grids import FINE, LARGEST, divided
+from .grids import FINE, LARGEST, divided, extent
 from .images import moved_slabs, within
 from .points import moving_to_fixed
 from .structure import Structure
@@ -95,8 +95,9 @@ def read_shape(
 
 def inner_points(structure: Structure, count: int = PROBES) -> np.ndarray:
     """(N, 3) RAS mm: voxel centres inside the structure, evenly thinned to about ``count``."""
-    voxels = np.argwhere((structure.distance > 0).numpy())
-    return structure.lattice.to_world(voxels[:: max(1, len(voxels) // count)])
+    flat = (structure.distance.flatten() > 0).nonzero()[:, 0]
+    chosen = flat[:: max(1, len(flat) // count)].numpy()
+    return structure.lattice.to_world(np.stack(np.unravel_index(chosen, structure.distance.shape), -1))
 
 
 def _carry(
@@ -160,8 +161,9 @@ def _between_slices(structure: Structure, transform: Transform, moving: Lattice,
 
 def _touches(structure: Structure, moving: Lattice) -> bool:
     """Whether the structure reaches the first or last voxel of the scan along any axis."""
-    voxels = np.argwhere((structure.distance > 0).numpy())
-    if not len(voxels):
+    box = extent(structure.distance > 0)
+    if box is None:
         return False
-    places = moving.to_index(structure.lattice.to_world(voxels[[*voxels.argmin(0), *voxels.argmax(0)]]))
+    steps = np.stack(np.meshgrid(*zip(*box, strict=True), indexing="ij"), -1).reshape(-1, 3)
+    places = moving.to_index(structure.lattice.to_world(steps))
     return bool((places.min(0) < 0.5).any() or (places.max(0) > np.array(moving.shape) - 1.5).any())

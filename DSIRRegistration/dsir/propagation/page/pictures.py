@@ -16,6 +16,7 @@ from ...image import Image
 from ...lattice import Lattice
 from ...sampling import sample
 from ...transform import Transform
+from ..grids import extent
 from ..measures import sample_on
 from ..structure import Structure
 from ..verdict import Verdict
@@ -25,6 +26,9 @@ MARGIN = 25.0
 
 PIXEL = 0.7
 """mm of a pixel of the picture."""
+
+APART = 8.0
+"""mm between two slices that are both worth a picture."""
 
 HEAD = 0.3
 """Inches above the panels for their titles."""
@@ -59,7 +63,7 @@ def draw(
     structure = verdict.carried.structure
     if structure.empty:
         return []
-    chosen = _worst(verdict, transform, reference)[:count]
+    chosen = _apart(_worst(verdict, transform, reference), APART / float(structure.lattice.spacing[2]))[:count]
     scans = [_Scan("fixed scan", fixed, Transform())]
     if moving is not None:
         scans.append(_Scan("moving scan, warped", moving, transform))
@@ -78,6 +82,15 @@ class _Scan:
         index = torch.from_numpy(np.moveaxis(self.image.lattice.to_index(moved), -1, 0)).float()
         values = sample(self.image.data[None].float(), index, padding="border")[0].numpy()
         return np.where(self.image.lattice.contains(moved), values, float(self.image.data.min()))
+
+
+def _apart(slices: list[tuple[int, str]], least: float) -> list[tuple[int, str]]:
+    """Those that are not nearly the same as one before them."""
+    kept: list[tuple[int, str]] = []
+    for k, why in slices:
+        if all(abs(k - other) >= least for other, _ in kept):
+            kept.append((k, why))
+    return kept
 
 
 def _worst(verdict: Verdict, transform: Transform, reference: Structure | None) -> list[tuple[int, str]]:
@@ -127,7 +140,7 @@ def _slice(
         axis.imshow(scan.look(points).T, cmap="gray", vmin=low, vmax=high, interpolation="bilinear")
         _outline(axis, scan.title, shape, drawn, tuple(c / 255 for c in structure.colour), "white")
     axes[-1].imshow(change.T, cmap="PuOr_r", vmin=-1, vmax=1, interpolation="bilinear")
-    _outline(axes[-1], "volume change: blue-violet 1/2, orange 2", shape, drawn, "#222222", "#222222")
+    _outline(axes[-1], "volume change: violet halves, orange doubles", shape, drawn, "#222222", "#222222")
     stream = BytesIO()
     figure.savefig(stream, format="png")
     position = structure.lattice.to_world(np.array([0, 0, k]))[2]
@@ -150,16 +163,16 @@ def _outline(
 
 def _plane(structure: Structure, k: int) -> Lattice:
     """A square of one slice around the structure, as the slice is seen from the feet: right of the patient at left."""
-    voxels = (structure.distance > 0).nonzero().numpy()
-    low, high = structure.lattice.to_world(voxels.min(0)), structure.lattice.to_world(voxels.max(0))
-    low, high = np.minimum(low, high), np.maximum(low, high)
-    centre_index = (voxels.min(0) + voxels.max(0)) / 2
+    first, last = extent(structure.distance > 0)
+    centre_index = (first + last) / 2
     centre_index[2] = k
     centre = structure.lattice.to_world(centre_index)
-    size = np.maximum((high - low)[:2] + 2 * MARGIN, SMALLEST)
+    across, down = _in_plane(structure.lattice)
+    span = structure.lattice.directions * structure.lattice.spacing * (last - first)
+    size = [np.abs(way @ span[:, :2]).max() + 2 * MARGIN for way in (across, down)]
+    size = np.maximum(size, SMALLEST)
     side = max(size[0], size[1] / 0.9), max(size[1], size[0] * 0.75)
     shape = tuple(int(np.ceil(s / PIXEL)) for s in side)
-    across, down = _in_plane(structure.lattice)
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1] = across * PIXEL, down * PIXEL
     affine[:3, 2] = np.cross(across, down)

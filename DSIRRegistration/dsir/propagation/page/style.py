@@ -38,5 +38,6 @@ figcaption { color: var(--soft); font-size: 12.5px; margin-top: 3px; }
 .foot p { color: var(--soft); font-size: 12.5px; }
 @page { size: A4; margin: 14mm 12mm; }
 @media print { body { background: #fff; font-size: 11px; } main { padding: 0; max-width: none; }
-  table { font-size: 9.5px; } th { font-size: 9px; } td, th { padding: 3px 4px; } td.name { min-width: 70px; } }
+  table { font-size: 9.5px; } th { font-size: 9px; } td, th { padding: 3px 4px; } td.name { min-width: 92px; }
+  .structure { margin-top: 14px; } .structure h2 { margin: 10px 0 4px; font-size: 15px; } img { width: 76%; } }
 """
