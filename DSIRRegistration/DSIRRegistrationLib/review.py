@@ -60,6 +60,7 @@ class Review:
         """Bring the section up to date with the nodes."""
         transform, warped = self._result()
         report, evaluation = self._read(transform, REPORT), self._read(transform, EVALUATION)
+        self.ui.qualitySection.text = _("Quality") + (f": {transform.GetName()}" if transform is not None else "")
         self._fill([*rows(report), *evaluation_rows(evaluation)])
         warnings = "".join(
             f"<li style='color:{COLOURS['look']}'>{html.escape(w)}</li>" for w in report.get("warnings", ())
@@ -177,7 +178,8 @@ class Review:
         table.setRowCount(len(found))
         for number, row in enumerate(found):
             what, value = qt.QTableWidgetItem(row.what), qt.QTableWidgetItem(row.value)
-            value.setForeground(qt.QBrush(qt.QColor(COLOURS[row.verdict])))
+            if row.verdict in COLOURS:
+                value.setForeground(qt.QBrush(qt.QColor(COLOURS[row.verdict])))
             for column, item in enumerate((what, value)):
                 item.setToolTip(row.meaning)
                 table.setItem(number, column, item)
