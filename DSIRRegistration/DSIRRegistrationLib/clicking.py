@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from dsir.errors import DsirError
 from slicer.i18n import tr as _
 
-from . import views, worker
+from . import dependencies, views, worker
 from .logic import RegistrationLogic
 from .parameters import AS_PRESET, Parameters
 from .querypoint import Hover, QueryPoint
 from .run import Run
-from .similarity import FIXED, MOVING, Pairs, Shown, Similarity
+
+if TYPE_CHECKING:
+    from .similarity import Shown, Similarity
+
+FIXED, MOVING = "fixed", "moving"
 
 MODELS = worker.MODULE_FOLDER / "Resources" / "Models" / "models.json"
 
@@ -61,6 +65,7 @@ class Clicking:
         """Bring the section up to date with the nodes."""
         p = self.parameters
         both = p is not None and p.fixed is not None and p.moving is not None and p.fixed is not p.moving
+        both = both and not dependencies.missing()
         if self.session is not None and (not both or set(self.session.volumes.values()) != {p.fixed, p.moving}):
             self.stop()
         for button in (self.ui.placeButton, self.ui.hoverButton):
@@ -83,6 +88,8 @@ class Clicking:
 
     def accept(self) -> None:
         """Keep the point and its match; they become the landmarks that Evaluate compares."""
+        from .similarity import Pairs
+
         pairs = Pairs(self.parameters.fixed, self.parameters.moving)
         pairs.accept(self.shown)
         self.parameters.fixedLandmarks, self.parameters.movingLandmarks = pairs.nodes[FIXED], pairs.nodes[MOVING]
@@ -101,6 +108,8 @@ class Clicking:
 
     def _ready(self, then: Callable[[], None]) -> None:
         """Describe both scans where that has not been done, then go on."""
+        from .similarity import Similarity  # needs packages that a Slicer may lack when the panel opens
+
         p = self.parameters
         if self.session is None:
             self.session = Similarity(p.fixed, p.moving, launch=self.logic.launch)

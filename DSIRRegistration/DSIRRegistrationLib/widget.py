@@ -107,7 +107,7 @@ class Panel(VTKObservationMixin):
             self.enter()
 
     def _visible(self) -> bool:
-        return bool(self.ui.applyButton.isVisible())
+        return bool(self.ui.applyButton.visible)
 
     # -- state ---------------------------------------------------------------------------------------------------------
 
