@@ -6,6 +6,7 @@ from dsir.errors import DsirError
 from dsir.features.descriptor import Descriptor, load_descriptor
 from dsir.features.dsir import Dsir
 from dsir.features.masrnet import BlurPool, MasrNet, MasrNetSettings, local_contrast
+from dsir.features.mirrored import Mirrored
 
 SMALL = MasrNetSettings(widths=(4, 8, 8), depth=(0, 0, 1), local_contrast=(2,), features=4, channels=6)
 
@@ -75,3 +76,15 @@ def test_untrained_network_is_the_same_every_time():
 def test_unknown_descriptor_is_named_in_the_error():
     with pytest.raises(DsirError, match="no descriptor named 'sift'"):
         load_descriptor("sift")
+
+
+def test_mirrors_are_asked_and_turned_back():
+    network = Dsir.untrained(SMALL)
+    network.half = False
+    volume = noise(24, 24, 24)
+    mirrored = Mirrored(network, axes=(1,))
+    vectors = mirrored(volume)
+    assert isinstance(mirrored, Descriptor) and vectors.shape == (2 * SMALL.channels, 24, 24, 24)
+    assert torch.allclose(vectors.norm(dim=0), torch.ones(24, 24, 24), atol=1e-4)
+    turned = mirrored(volume.flip(1)).flip(2)
+    assert torch.allclose(vectors[: SMALL.channels], turned[SMALL.channels :], atol=1e-5)

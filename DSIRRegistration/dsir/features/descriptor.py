@@ -11,6 +11,7 @@ from ..errors import DsirError
 from .dsir import Dsir
 from .masrnet import MasrNetSettings
 from .mind import Mind
+from .mirrored import Mirrored
 from .weights import manifest, read_weights, shipped
 
 
@@ -47,13 +48,15 @@ def load_descriptor(name: str, device: str | torch.device = "cpu") -> Descriptor
 
     Args:
         name: ``"mind"``; a shipped model such as ``"dsir"``; ``"cnn"``: the same network untrained; or the path of a
-            ``.safetensors`` file that training wrote.
+            ``.safetensors`` file that training wrote. A model's name followed by ``-mirrored`` asks it three times.
 
     Raises:
         DsirError: no descriptor has this name, or its weights are damaged.
     """
     if name == "mind":
         return Mind()
+    if name.endswith("-mirrored"):
+        return Mirrored(load_descriptor(name.removesuffix("-mirrored"), device))
     if name == "cnn":
         return Dsir.untrained(MasrNetSettings())
     if name in (models := manifest()):

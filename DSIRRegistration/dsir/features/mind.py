@@ -21,7 +21,7 @@ class MindSettings:
             common part, every cosine is near 1 and flat regions match everything.
     """
 
-    dns: DnsSettings = field(default_factory=lambda: DnsSettings(radii=(2,), patch=1, subtract_minimum=True))
+    dns: DnsSettings = field(default_factory=lambda: DnsSettings(radii=(1,), patch=1, subtract_minimum=True))
     centred: bool = True
 
 
