@@ -15,7 +15,6 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
-from slicer.util import VTKObservationMixin
 
 HELP = """
 <p>Finds where each point of a <b>fixed</b> scan lies in a <b>moving</b> scan, whatever their modalities (CT, MR, ...),
@@ -46,13 +45,10 @@ class DSIRRegistration(ScriptedLoadableModule):
         slicer.app.connect("startupCompleted()", register_sample_data)
 
 
-class DSIRRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+class DSIRRegistrationWidget(ScriptedLoadableModuleWidget):
     """Loads the panel and passes Slicer's calls on to it."""
 
-    def __init__(self, parent=None) -> None:
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        VTKObservationMixin.__init__(self)
-        self.panel = None
+    panel = None  # the base class may call setup before an __init__ here would be done
 
     def setup(self) -> None:
         """Build the panel from the file of Qt Designer."""

@@ -27,8 +27,6 @@ def widget(scene, engine):
     from DSIRRegistration import DSIRRegistrationWidget
 
     widget = DSIRRegistrationWidget()
-    if not hasattr(widget, "ui"):
-        widget.setup()
     widget.parent.show()
     widget.enter()
     widget.panel.logic.launch = engine
@@ -366,7 +364,6 @@ def test_the_panel_opens_on_a_slicer_that_lacks_every_package_it_could_lack() ->
         dependencies.missing = lambda: ("torch",)
         from DSIRRegistration import DSIRRegistrationWidget
         widget = DSIRRegistrationWidget()
-        hasattr(widget, "ui") or widget.setup()
         print(widget.ui.applyButton.toolTip)
     """
     lines = [line.removeprefix("        ") for line in program.splitlines()]

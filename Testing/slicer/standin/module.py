@@ -24,10 +24,13 @@ class ScriptedLoadableModuleWidget:
     """A parent with a layout; loads files from ``Resources``."""
 
     def __init__(self, parent: Any = None) -> None:
-        if parent is None:
+        alone = parent is None
+        if alone:
             parent = qMRMLWidget()
             QtWidgets.QVBoxLayout(parent)
         self.parent, self.layout = parent, parent.layout()
+        if alone:
+            self.setup()
 
     def setup(self) -> None:
         """The real one adds the developer's section."""

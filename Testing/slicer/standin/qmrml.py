@@ -59,6 +59,8 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
         return node.GetClassName() in self._types
 
     def _fill(self) -> None:
+        if "_none" not in vars(self):
+            return  # the interpreter ends, and the scene outlives the selector
         self._filling = True
         self.clear()
         if self._none:

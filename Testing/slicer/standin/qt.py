@@ -13,6 +13,9 @@ from PySide6.QtWidgets import QApplication, QTableWidgetItem
 __all__ = ["QApplication", "QBrush", "QColor", "QFile", "QFont", "QIcon", "QPixmap", "QSettings", "QTableWidgetItem"]
 __all__ += ["QTimer", "QUrl", "Qt", "Signal"]
 
+ALIVE: list[QtWidgets.QWidget] = []
+"""What was loaded stays: a scene may call a selector that Python would already have collected."""
+
 WIDGETS: dict[str, type] = {}
 """Class name to class, for the loader of .ui files."""
 
@@ -107,6 +110,7 @@ class QUiLoader(QtUiTools.QUiLoader):
         content = QtCore.QBuffer()
         content.setData(ElementTree.tostring(tree))
         root = super().load(content, parent)
+        ALIVE.append(root)
         for connection in found if found is not None else ():
             sender, receiver = (self._named(root, connection.findtext(end)) for end in ("sender", "receiver"))
             slot = connection.findtext("slot").split("(")[0]
