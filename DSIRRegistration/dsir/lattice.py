@@ -43,8 +43,8 @@ class Lattice:
         cosines = (columns / lengths).T @ (columns / lengths) - np.eye(3)
         if np.abs(cosines).max() > ORTHOGONALITY_TOLERANCE:
             raise DsirError(
-                f"The image's affine is sheared (cosine {np.abs(cosines).max():.4f} between two axes); resample the image "
-                "to a grid with right angles first."
+                f"The image's affine is sheared (cosine {np.abs(cosines).max():.4f} between two axes); resample the "
+                "image to a grid with right angles first."
             )
         affine.setflags(write=False)
         object.__setattr__(self, "shape", shape)

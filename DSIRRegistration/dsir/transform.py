@@ -72,10 +72,7 @@ class Transform:
         """The whole mapping as one field u(x) at the voxels of ``lattice``, RAS mm."""
         total = DisplacementField.identity(lattice)
         for part in self.parts:
-            if isinstance(part, Linear):
-                total = _then_linear(total, part)
-            else:
-                total = part.after(total)
+            total = _then_linear(total, part) if isinstance(part, Linear) else part.after(total)
         return total
 
     def inverse(self, lattice: Lattice) -> Transform:

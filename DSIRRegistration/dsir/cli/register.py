@@ -33,6 +33,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--initial", type=Path, metavar="TRANSFORM", help=f"a start, fixed to moving ({TRANSFORM_KINDS})"
     )
     images.add_argument(
+        "--landmarks",
+        type=Path,
+        metavar="CSV",
+        help="pairs that belong together (columns fx,fy,fz,mx,my,mz in RAS mm; optional tolerance, confidence)",
+    )
+    images.add_argument(
         "--moving-labels", type=Path, metavar="LABELS", help="label map on the moving scan, to be carried onto fixed"
     )
     output = parser.add_argument_group("output")
@@ -51,12 +57,14 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..files.images import read_image, read_labels, read_mask
     from ..files.transforms import read_transform
     from ..registration.register import register
+    from ..similarity.landmarks import read_landmarks
 
     progress("reading", 0.01, "reading the images")
     fixed, moving = read_image(arguments.fixed), read_image(arguments.moving)
     fixed_mask = read_mask(arguments.fixed_mask, fixed.lattice) if arguments.fixed_mask else None
     moving_mask = read_mask(arguments.moving_mask, moving.lattice) if arguments.moving_mask else None
     initial = read_transform(arguments.initial) if arguments.initial else None
+    landmarks = read_landmarks(arguments.landmarks) if arguments.landmarks else None
     labels = read_labels(arguments.moving_labels) if arguments.moving_labels else None
     result = register(
         fixed,
@@ -65,11 +73,12 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         fixed_mask=fixed_mask,
         moving_mask=moving_mask,
         initial=initial,
+        landmarks=landmarks,
         progress=within(progress, 0.03, 0.85),
     )
     inputs = {
         role: getattr(arguments, role)
-        for role in ("fixed", "moving", "fixed_mask", "moving_mask", "initial", "moving_labels")
+        for role in ("fixed", "moving", "fixed_mask", "moving_mask", "initial", "landmarks", "moving_labels")
     }
     from ..result import write_result
 

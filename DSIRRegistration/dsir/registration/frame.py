@@ -13,11 +13,16 @@ import numpy as np
 import torch
 
 from ..features.descriptor import Descriptor
+from ..features.extraction import as_ras
+from ..features.extraction import describe as describe_volume
 from ..field import DisplacementField, moved_index
 from ..image import Image
 from ..lattice import Lattice
 from ..sampling import resample, sample
 from ..transform import Linear, Transform
+
+PIECE = 5_000_000
+"""Voxels described in one go: what keeps a 160^3 volume within 3 GB (Testing/benchmarks/size.py)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +30,8 @@ class Described:
     """An image as descriptors.
 
     Attributes:
-        features: (C, I, J, K) unit vectors, zero outside ``mask``.
+        features: (C, I, J, K) unit vectors, zero outside ``mask`` and a rim; float16 on the working lattice, since they
+            are the largest thing in memory (rounding: 5e-4), float32 once averaged.
         mask: (I, J, K) float in 0..1: the body (or the region asked for), within the field of view.
         reach: (I, J, K) float in 0..1: the field of view.
         lattice: isotropic.
@@ -48,9 +54,9 @@ class Described:
         Args:
             through: a displacement (target space to this space) that is followed on the way.
         """
-        pooled, lattice = block_means(
-            torch.cat([self.features, self.mask[None], self.reach[None]]), self.lattice, target
-        )
+        pooled, lattice = block_means(self.features, self.lattice, target)
+        masks, _ = block_means(torch.stack([self.mask, self.reach]), self.lattice, target)
+        pooled = torch.cat([pooled, masks])
         if through is None and lattice.matches(target):
             values = pooled
         else:
@@ -63,10 +69,17 @@ def block_means(values: torch.Tensor, lattice: Lattice, target: Lattice) -> tupl
     """(C, I, J, K) averaged over blocks of as many voxels as fit into one of the target's; and where they lie."""
     block = max(1, int(target.spacing[0] / lattice.spacing[0] + 0.01))
     if block == 1:
-        return values, lattice
+        return values.float(), lattice
     pads = [(-n) % block for n in lattice.shape]
-    padded = torch.nn.functional.pad(values[None], (0, pads[2], 0, pads[1], 0, pads[0]))
-    pooled = torch.nn.functional.avg_pool3d(padded, block)[0]
+    # A few channels at a time: the float32 copy of all of them would be larger than all else.
+    pooled = torch.cat(
+        [
+            torch.nn.functional.avg_pool3d(
+                torch.nn.functional.pad(part.float(), (0, pads[2], 0, pads[1], 0, pads[0])), block
+            )
+            for part in values.split(4)
+        ]
+    )
     affine = lattice.affine.copy()
     affine[:3, 3] = lattice.to_world(np.full(3, (block - 1) / 2))
     affine[:3, :3] *= block
@@ -74,13 +87,16 @@ def block_means(values: torch.Tensor, lattice: Lattice, target: Lattice) -> tupl
 
 
 def working_lattice(image: Image, mask: torch.Tensor, *, spacing: float, margin: float) -> Lattice:
-    """The isotropic lattice along the image's axes that covers its mask, ``margin`` mm around it, within the image."""
+    """The isotropic lattice along the image's axes that covers its mask, ``margin`` mm around it, within the image.
+
+    Its axes run to the right, front and top as nearly as the image's own allow: a trained network knows up from down.
+    """
     occupied = torch.nonzero(mask)
     low = occupied.amin(0).numpy() - margin / image.lattice.spacing
     high = occupied.amax(0).numpy() + margin / image.lattice.spacing
     start = np.clip(np.floor(low), 0, None).astype(int)
     stop = np.minimum(np.ceil(high).astype(int) + 1, image.lattice.shape)
-    return image.lattice.window(start, tuple(int(n) for n in stop - start)).with_spacing(spacing)
+    return as_ras(image.lattice.window(start, tuple(int(n) for n in stop - start))).with_spacing(spacing)
 
 
 def widened(lattice: Lattice, mm: float, bounds: np.ndarray | None = None) -> Lattice:
@@ -142,8 +158,9 @@ def describe(
     values = pull(image.data, image.lattice, lattice, transform, padding="border")
     reach = pull(torch.ones_like(image.data), image.lattice, lattice, transform, padding="zeros")
     inside = pull(mask.float(), image.lattice, lattice, transform, padding="border") * (reach > 0.5)
-    features = descriptor(values, inside > 0.5)
-    features = features * grown(inside)
+    features = describe_volume(descriptor, descriptor.normalise(values, inside > 0.5), whole=PIECE)
+    rim = grown(inside)
+    features = torch.cat([(part * rim).half() for part in features.split(4)])
     return Described(features, inside, (reach > 0.5).float(), lattice)
 
 

@@ -94,8 +94,8 @@ def refine(
 def mean_cosine(fixed: Described, moving: Described, step: np.ndarray) -> float:
     """Mean cosine over the fixed body when the moving descriptors are read through ``step`` (4, 4) in fixed RAS."""
     index = affine_grid(fixed.lattice, moving.lattice, step)
-    warped = sample(moving.features, index)
-    cosine = torch.nn.functional.cosine_similarity(fixed.features, warped, dim=0)
+    warped = sample(moving.features.float(), index)
+    cosine = torch.nn.functional.cosine_similarity(fixed.features.float(), warped, dim=0)
     return float((cosine * fixed.mask).sum() / fixed.mask.sum().clamp(min=1))
 
 

@@ -57,9 +57,9 @@ def normal_equations(
         chunk: channels at a time, which bounds the memory.
     """
     inside = sample(reach[None], index)[0] * weight
-    matrix = fixed.new_zeros(6, *fixed.shape[1:], dtype=torch.float32)
-    right = fixed.new_zeros(3, *fixed.shape[1:], dtype=torch.float32)
-    error = fixed.new_zeros(fixed.shape[1:], dtype=torch.float32)
+    matrix = weight.new_zeros(6, *fixed.shape[1:])
+    right = weight.new_zeros(3, *fixed.shape[1:])
+    error = torch.zeros_like(weight)
     for start in range(0, fixed.shape[0], chunk):
         target = fixed[start : start + chunk].float()
         warped = sample(moving[start : start + chunk].float(), index, padding="border")

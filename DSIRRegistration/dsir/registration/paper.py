@@ -50,8 +50,8 @@ def descend_as_paper(
         optimiser = torch.optim.Adam([unit], lr=settings.rates[n])
         with torch.enable_grad():
             for iteration in range(settings.iterations[n]):
-                warped = sample(source.features, base + unit * half, padding="border")
-                cosine = torch.nn.functional.cosine_similarity(target.features, warped, dim=0)
+                warped = sample(source.features.float(), base + unit * half, padding="border")
+                cosine = torch.nn.functional.cosine_similarity(target.features.float(), warped, dim=0)
                 loss = 1 - (cosine * target.mask).sum() / target.mask.sum()
                 smooth = sum(torch.diff(unit * half, dim=d).square().mean() for d in (1, 2, 3))
                 optimiser.zero_grad()

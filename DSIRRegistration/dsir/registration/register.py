@@ -13,7 +13,9 @@ import torch
 
 from ..body import body_mask
 from ..errors import DsirError
-from ..features.descriptor import load_descriptor
+from ..features.blend import Blend
+from ..features.descriptor import Descriptor, load_descriptor
+from ..features.mind import Mind
 from ..field import DisplacementField
 from ..image import Image
 from ..jacobian import fold_report
@@ -100,7 +102,7 @@ def _register(
         clock = time.perf_counter()
 
     progress("prepare", 0.0, "finding the body in both images")
-    descriptor = load_descriptor(settings.descriptor, _device(settings.device))
+    descriptor = _descriptor(settings)
     fixed_mask, moving_mask = _mask(fixed, fixed_mask, "fixed"), _mask(moving, moving_mask, "moving")
     lap("prepare")
 
@@ -235,7 +237,7 @@ def _similarity(target: Described, source: Described, field: DisplacementField |
         index = index + field.on(target.lattice).to_index()
     total = torch.zeros(target.mask.shape)
     for a, b in zip(target.features, source.features, strict=True):
-        total.addcmul_(a, sample(b[None], index)[0])
+        total.addcmul_(a.float(), sample(b[None].float(), index)[0])
     return float((total * target.mask).sum() / target.mask.sum().clamp(min=1e-6))
 
 
@@ -263,6 +265,14 @@ def _mask(image: Image, mask: torch.Tensor | None, name: str) -> torch.Tensor:
     if not bool(mask.any()):
         raise DsirError(f"The {name} mask is empty.")
     return mask.bool()
+
+
+def _descriptor(settings: RegistrationSettings) -> Descriptor:
+    descriptor = load_descriptor(settings.descriptor, _device(settings.device))
+    if not 0 <= settings.detail < 1:
+        raise DsirError(f"The share of detail channels must lie between 0 and 1 (1 excluded), not {settings.detail:g}.")
+    learned = descriptor.spacing is not None
+    return Blend(descriptor, Mind(), settings.detail) if learned and settings.detail > 0 else descriptor
 
 
 def _device(name: str) -> str:

@@ -36,6 +36,7 @@ class RegistrationSettings:
     Attributes:
         preset: the name these settings began from.
         descriptor: ``"dsir"`` or ``"mind"``.
+        detail: share of MIND-SSC channels put beside a learned descriptor's, 0..1.
         spacing: mm of the finest lattice that descriptors are computed on; never finer than both images.
         voxels: the most that lattice may have; coarser spacing is used where it would have more.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
@@ -45,6 +46,7 @@ class RegistrationSettings:
 
     preset: str = "default"
     descriptor: str = "mind"
+    detail: float = 0.75
     spacing: float = 2.0
     voxels: int = 5_000_000
     device: str = "auto"
