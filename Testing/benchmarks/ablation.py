@@ -1,6 +1,6 @@
 """What each choice in MASR-Net's making is worth: short trainings that differ in one thing, measured by retrieval.
 
-    python Testing/benchmarks/ablation.py [--data ../shared/data] [--steps 120] [--rows default "no norm" ...]
+    python Testing/benchmarks/ablation.py [--data ../shared/data] [--steps 150] [--rows default "no norm" ...]
 
 Every row trains with the same seed, hence on the same examples in the same order, and is then measured on pairs none of
 whose people was trained on. ``Docs/ablation.md`` is made anew from all rows with figures in ``--out``; rows already
@@ -33,7 +33,10 @@ from retrieval import PAIRS, ROOT, volumes
 MEASURED = ("brain T1-T2", "head T1-T2", "head CT-T1")
 NETWORK = MasrNetSettings()
 BASE = TrainingSettings(
-    examples=ExampleSettings(views=ViewSettings(size=48)), loss=LossSettings(positions=1024), warmup=30
+    examples=ExampleSettings(views=ViewSettings(size=32)),
+    loss=LossSettings(positions=512),
+    warmup=30,
+    source_spacing=2.0,
 )
 
 
@@ -122,7 +125,7 @@ def write_table(out: Path, page: Path) -> None:
         "# What each choice is worth",
         "",
         "Made by `python Testing/benchmarks/ablation.py`. Short trainings on the same seed and examples, one change",
-        "each; views of 48 voxels, 1,024 positions. Figures: share of points found within 4 mm / mean mm of the best",
+        "each; views of 32 voxels, 512 positions. Figures: share of points found within 4 mm / mean mm of the best",
         "match within 6 mm, on people not trained on, the partner displaced by 16-30 mm and warped. So few steps tell",
         "which choice learns faster, not where it ends, and rows a few hundredths apart are not different.",
         "",
@@ -144,7 +147,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "ablation")
     parser.add_argument("--page", type=Path, default=ROOT / "Docs" / "ablation.md")
-    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS), metavar="ROW")
     options = parser.parse_args()
     if not (options.data / "train").is_dir():

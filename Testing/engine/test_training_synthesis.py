@@ -45,9 +45,10 @@ def test_two_looks_of_one_view_are_not_simply_related():
         generator = step_generator(seed, 0)
         view, _ = draw_views(source.body, source.spacing, ViewSettings(size=20), generator)
         first, second = (look(source, view, SynthesisSettings(), generator) for _ in range(2))
-        if first.std() > 0 and second.std() > 0:
-            relations.append(abs(np.corrcoef(first.flatten(), second.flatten())[0, 1]))
-    assert np.median(relations) < 0.6
+        seen = ((view.grid() >= 0) & (view.grid() <= 39)).all(0)  # what lies beyond the source is dark in all looks
+        if first[seen].std() > 0 and second[seen].std() > 0:
+            relations.append(abs(np.corrcoef(first[seen], second[seen])[0, 1]))
+    assert np.median(relations) < 0.4
 
 
 def test_left_and_right_look_alike_and_hidden_heads_are_brains():
