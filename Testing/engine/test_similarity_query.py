@@ -37,7 +37,7 @@ class Patch:
     """
 
     name, channels, spacing, margin = "patch", 125, 2.0, 4
-    identity: ClassVar = {"descriptor": "patch"}
+    identity: ClassVar = {"descriptor": "patch", "steps": (0, 2, 4)}
 
     def normalise(self, volume: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         return volume
@@ -183,6 +183,7 @@ def test_a_store_on_disk_answers_as_the_one_in_memory(tmp_path: Path) -> None:
     assert isinstance(mapped.data, np.memmap)
     assert mapped.image == store.image
     point = GRIDS["oblique"].centre
+    assert np.array_equal(query(mapped, point, store).similarity, query(store, point, store).similarity)
     assert np.array_equal(query(mapped, point, mapped).similarity, query(store, point, store).similarity)
 
 

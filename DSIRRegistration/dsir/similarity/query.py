@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 from ..errors import DsirError
 from ..lattice import Lattice
 from .peaks import Peak, highest
-from .store import SCALE, FeatureStore
+from .store import SCALE, FeatureStore, same_descriptor
 
 BLOCK = 4096
 """Voxels whose vectors are float32 at one time: with 24 channels 0.4 MB, well within a core's own cache."""
@@ -109,7 +109,7 @@ class _Box:
 
 def _comparable(store: FeatureStore, searched: FeatureStore) -> None:
     names = store.descriptor.get("descriptor"), searched.descriptor.get("descriptor")
-    if store.channels != searched.channels or store.descriptor != searched.descriptor:
+    if store.channels != searched.channels or not same_descriptor(store.descriptor, searched.descriptor):
         raise DsirError(
             f"The two images are described in different ways ({names[0]}, {names[1]}); describe both alike."
         )

@@ -80,7 +80,7 @@ class FeatureStore:
         """
         if image != self.image:
             raise DsirError("The image has changed since its features were computed; compute them again.")
-        if _plain(descriptor) != _plain(self.descriptor):
+        if not same_descriptor(descriptor, self.descriptor):
             raise DsirError(
                 f"The features are those of the descriptor '{self.descriptor.get('descriptor')}' in another version; "
                 "compute them again."
@@ -134,8 +134,10 @@ def read_store(path: str | Path) -> FeatureStore:
     return FeatureStore(data, lattice, facts["descriptor"], facts["image"])
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return json.loads(json.dumps(values, default=str))
+def same_descriptor(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two identities mean the same descriptor, also when one of them has been through a file."""
+    plain = [json.dumps(values, sort_keys=True, default=str) for values in (one, other)]
+    return plain[0] == plain[1]
 
 
 def _mm(point: np.ndarray) -> str:
