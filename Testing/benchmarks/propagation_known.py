@@ -11,9 +11,9 @@ import torch
 from dsir.evaluation.metrics import mask_score
 from dsir.field import DisplacementField
 from dsir.lattice import Lattice
+from dsir.propagation.compare import compare
 from dsir.propagation.contours import outlines
 from dsir.propagation.labels import warp_mask
-from dsir.propagation.measures import compare
 from dsir.propagation.pullback import pull_back
 from dsir.propagation.rt.reading import read_rtstruct
 from dsir.propagation.rt.series import read_series

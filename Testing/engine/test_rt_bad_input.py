@@ -12,7 +12,7 @@ from dsir.errors import DsirError
 from dsir.lattice import Lattice
 from dsir.propagation.doors import read_structures
 from dsir.propagation.dose import read_dose, view_dose
-from dsir.propagation.measures import _volume
+from dsir.propagation.measures import volume
 from dsir.propagation.pullback import pull_back
 from dsir.propagation.rt.reading import read_rtstruct
 from dsir.propagation.rt.series import read_series
@@ -94,7 +94,7 @@ def test_contours_missing_in_the_middle_are_filled_and_said(tmp_path, series):
 
     found = spoiled(tmp_path, series, {"a": GOOD}, spoil).structures[0]
     assert found.remarks == ("1 slice of a without a contour was filled from the neighbours.",)
-    assert _volume(found)[0] == pytest.approx(4 / 3 * np.pi * 1.2**3, rel=0.03)
+    assert volume(found)[0] == pytest.approx(4 / 3 * np.pi * 1.2**3, rel=0.03)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_contour_that_bounds_nothing_is_left_out_and_the_rest_stays(tmp_path, 
     found = spoiled(tmp_path, series, {"a": GOOD}, spoil).structures[0]
     assert "1 contour of a was left out" in found.remarks[0]
     assert words in found.remarks[0]
-    assert _volume(found)[0] == pytest.approx(4 / 3 * np.pi * 1.2**3, rel=0.03)
+    assert volume(found)[0] == pytest.approx(4 / 3 * np.pi * 1.2**3, rel=0.03)
 
 
 def test_sagittal_contours_and_contours_beyond_the_scan_are_named(tmp_path, series):
@@ -160,7 +160,7 @@ def test_duplicate_names_are_told_apart(tmp_path, series):
 def test_a_contour_of_ten_thousand_points_is_read_like_any_other(tmp_path, series):
     many = {k: [circle((24.0, 22.0), 11.0, GRID.spacing, 10_000)] for k in (6, 7)}
     found = spoiled(tmp_path, series, {"skin": many}, lambda dataset: None).structures[0]
-    assert _volume(found)[0] == pytest.approx(np.pi * 1.1**2 * 0.6, rel=0.01)
+    assert volume(found)[0] == pytest.approx(np.pi * 1.1**2 * 0.6, rel=0.01)
 
 
 def test_a_structure_without_a_name_gets_its_number(tmp_path, series):

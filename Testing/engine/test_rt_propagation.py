@@ -14,7 +14,8 @@ from dsir.field import DisplacementField
 from dsir.image import Image
 from dsir.jacobian import fold_report
 from dsir.lattice import Lattice
-from dsir.propagation.measures import Measures, measure, rigid_fit
+from dsir.propagation.kabsch import rigid_fit
+from dsir.propagation.measures import Measures, measure
 from dsir.propagation.propagate import propagate
 from dsir.propagation.pullback import pull_back
 from dsir.propagation.rigid import keep_rigid

@@ -10,8 +10,9 @@ import pytest
 from dicom_made import ball, circle, make_rtstruct, make_series
 from dsir.lattice import Lattice
 from dsir.propagation import polygons
+from dsir.propagation.compare import sample_on
 from dsir.propagation.contours import keyholes, outlines
-from dsir.propagation.measures import _volume, pieces, sample_on
+from dsir.propagation.measures import pieces, volume
 from dsir.propagation.pullback import pull_back
 from dsir.propagation.rt.reading import read_rtstruct
 from dsir.propagation.rt.series import read_series
@@ -98,8 +99,8 @@ def test_the_volume_of_a_ball_is_that_of_a_ball(tmp_path):
     source, back, _ = there_and_back(tmp_path, AXIAL, {"GTV": ball(AXIAL, AXIAL.centre, 18.0)})
     truth = 4 / 3 * np.pi * 1.8**3
     for structures in (source, back):
-        volume, centroid = _volume(structures.structures[0])
-        assert volume == pytest.approx(truth, rel=0.02)
+        millilitres, centroid = volume(structures.structures[0])
+        assert millilitres == pytest.approx(truth, rel=0.02)
         assert np.linalg.norm(centroid - AXIAL.centre) < 0.1
 
 
@@ -109,7 +110,7 @@ def test_a_hole_stays_a_hole_however_it_is_written(holes, tmp_path):
         k: [circle((32.0, 30.0), 18.0, AXIAL.spacing), circle((33.0, 29.0), 8.0, AXIAL.spacing)] for k in range(4, 15)
     }
     source, back, _ = there_and_back(tmp_path, AXIAL, {"bladder wall": ring}, holes=holes)
-    a, b = (_volume(s.structures[0])[0] for s in (source, back))
+    a, b = (volume(s.structures[0])[0] for s in (source, back))
     assert a == pytest.approx(np.pi * (1.8**2 - 0.8**2) * 3.3, rel=0.02) and b == pytest.approx(a, rel=0.01)
     items = pydicom.dcmread(tmp_path / "back.dcm").ROIContourSequence[0].ContourSequence
     assert len(items) == (11 if holes == "keyhole" else 22)
@@ -130,7 +131,7 @@ def test_several_parts_on_a_slice_and_an_island_in_a_hole_stay_apart(tmp_path):
 def test_structures_that_overlap_do_not_know_of_each_other(tmp_path):
     rois = {"GTV": ball(AXIAL, AXIAL.centre, 10.0), "PTV": ball(AXIAL, AXIAL.centre, 20.0)}
     _, back, _ = there_and_back(tmp_path, AXIAL, rois)
-    volumes = [_volume(s)[0] for s in back.structures]
+    volumes = [volume(s)[0] for s in back.structures]
     assert volumes == pytest.approx([4 / 3 * np.pi, 4 / 3 * np.pi * 8], rel=0.03)
 
 
@@ -149,9 +150,9 @@ def test_contours_on_every_second_slice_are_filled_and_a_real_gap_is_kept(tmp_pa
     apart = {k: [circle((32.0, 30.0), 9.0, AXIAL.spacing)] for k in (2, 3, 4, 13, 14, 15)}
     series, file = scene(tmp_path, AXIAL, {"sparse": every_second, "two": apart})
     sparse, two = read_rtstruct(file, series).structures
-    assert _volume(sparse)[0] == pytest.approx(4 / 3 * np.pi * 2.4**3, rel=0.04)
+    assert volume(sparse)[0] == pytest.approx(4 / 3 * np.pi * 2.4**3, rel=0.04)
     assert "filled from the neighbours" in sparse.remarks[0]
-    assert pieces(two) == 2 and _volume(two)[0] == pytest.approx(np.pi * 0.9**2 * 1.8, rel=0.02)
+    assert pieces(two) == 2 and volume(two)[0] == pytest.approx(np.pi * 0.9**2 * 1.8, rel=0.02)
 
 
 def test_names_colours_and_roles_are_kept_and_the_file_belongs_to_the_fixed_series(tmp_path):

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy import ndimage
 
-from ..evaluation.metrics import LabelScore, mask_score
 from ..image import Image
 from ..jacobian import determinant, fold_report
 from ..lattice import Lattice
 from ..sampling import sample
 from ..transform import Transform
-from .grids import LARGEST, extent
-from .pullback import Carried, inner_points, read_shape
+from .compare import compare
+from .kabsch import rigid_fit
+from .pullback import Carried, inner_points
 from .structure import Structure
 
 OFFSETS = (np.arange(4) + 0.5) / 4 - 0.5
 """Places along each axis of a voxel at which the shape is asked for its volume: 64 a voxel."""
 
 SAMPLES = 20_000
-
-COMPARED = (0.5, 1.0)
-"""mm: voxels on which two structures are compared; the smaller the structure, the finer."""
 
 MAPPED = (
     "centroid_shift_mm",
@@ -98,8 +94,8 @@ def measure(
         reference: the same structure as somebody drew it on the fixed scan.
     """
     before, after = carried.source, carried.structure
-    volume_before, centroid_before = _volume(before)
-    volume_after, centroid_after = _volume(after)
+    volume_before, centroid_before = volume(before)
+    volume_after, centroid_after = volume(after)
     inside = inner_points(after, SAMPLES)
     found: dict[str, float | None] = dict.fromkeys(MAPPED)
     folds = 0
@@ -141,69 +137,13 @@ def measure(
     )
 
 
-def compare(carried: Structure, reference: Structure, tolerance_mm: float = 2.0) -> LabelScore:
-    """Score a carried structure against a drawn one.
-
-    Both are read on one even grid: on 3 mm slices the flat steps between slices would count as surfaces that agree.
-    """
-    size = covering([carried, reference], carried.lattice).extent
-    step = max(float(np.clip(size.min() / 40, *COMPARED)), float(np.cbrt(size.prod() / LARGEST)))
-    box = covering([carried, reference], carried.lattice.with_spacing(step))
-    a = sample_on(carried, box) > 0
-    b = sample_on(reference, box) > 0
-    return mask_score(b.numpy(), a.numpy(), box.spacing, tolerance_mm=tolerance_mm)
-
-
-def covering(structures: Sequence[Structure], like: Lattice) -> Lattice:
-    """The lattice with the voxels of ``like`` that covers what is inside the structures."""
-    corners = []
-    for structure in structures:
-        box = extent(structure.distance > 0)
-        if box is not None:
-            ends = np.stack(np.meshgrid(*zip(box[0] - 1, box[1] + 1, strict=True)), -1).reshape(-1, 3)
-            corners.append(like.to_index(structure.lattice.to_world(ends)))
-    index = np.concatenate(corners) if corners else np.zeros((1, 3))
-    low, high = np.floor(index.min(0)).astype(int), np.ceil(index.max(0)).astype(int) + 1
-    return like.window(low, tuple(int(n) for n in high - low))
-
-
-def sample_on(structure: Structure, grid: Lattice) -> torch.Tensor:
-    """(I, J, K) the structure's distance at the voxels of any grid; negative beyond its box."""
-    return read_shape(structure, Transform(), grid)
-
-
 def pieces(structure: Structure) -> int:
     """Connected parts (by faces, edges and corners)."""
     _, count = ndimage.label((structure.distance > 0).numpy(), structure=np.ones((3, 3, 3)))
     return int(count)
 
 
-class RigidMotion:
-    """x -> R x + t, RAS mm.
-
-    Attributes:
-        matrix: (4, 4).
-    """
-
-    def __init__(self, rotation: np.ndarray, shift: np.ndarray) -> None:
-        self.matrix = np.eye(4)
-        self.matrix[:3, :3], self.matrix[:3, 3] = rotation, shift
-
-    def __call__(self, points: np.ndarray) -> np.ndarray:
-        """Points (N, 3)."""
-        return points @ self.matrix[:3, :3].T + self.matrix[:3, 3]
-
-
-def rigid_fit(start: np.ndarray, end: np.ndarray) -> RigidMotion:
-    """The rotation and shift that bring points (N, 3) nearest to their partners (Kabsch, 1976)."""
-    a, b = start.mean(0), end.mean(0)
-    u, _, v = np.linalg.svd((start - a).T @ (end - b))
-    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(v.T @ u.T)) or 1.0])
-    rotation = v.T @ flip @ u.T
-    return RigidMotion(rotation, b - rotation @ a)
-
-
-def _volume(structure: Structure) -> tuple[float, np.ndarray]:
+def volume(structure: Structure) -> tuple[float, np.ndarray]:
     """ml and centroid (RAS mm) of the continuous shape: voxels its surface passes are asked at 64 places each."""
     distance = structure.distance
     if structure.empty:

@@ -14,8 +14,8 @@ from ..field import DisplacementField
 from ..jacobian import fold_report
 from ..lattice import Lattice
 from ..transform import Linear, Transform
+from .kabsch import rigid_fit
 from .labels import signed_distance
-from .measures import rigid_fit
 from .points import moving_to_fixed
 from .pullback import inner_points, read_shape
 from .structure import Structure

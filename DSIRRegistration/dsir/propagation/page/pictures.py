@@ -16,8 +16,8 @@ from ...image import Image
 from ...lattice import Lattice
 from ...sampling import sample
 from ...transform import Transform
+from ..compare import sample_on
 from ..grids import extent
-from ..measures import sample_on
 from ..structure import Structure
 from ..verdict import Verdict
 
