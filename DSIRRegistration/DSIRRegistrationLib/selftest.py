@@ -18,7 +18,7 @@ PATIENCE = 600
 
 
 class TutorialTest:
-    """Two small scans of one shape, the second in another contrast and 6 mm aside."""
+    """Two small scans of one body, the second in the opposite contrast and 6 mm aside."""
 
     def test_a_pair_is_registered(self) -> None:
         """The logic finds the shift, in a real engine process."""
@@ -43,16 +43,14 @@ class TutorialTest:
         self.assertIsNotNone(panel.parameters.transform, panel.ui.messageLabel.text)
 
     def scans(self) -> tuple[slicer.vtkMRMLScalarVolumeNode, slicer.vtkMRMLScalarVolumeNode]:
-        """Fixed and moving."""
+        """Fixed and moving: a body full of structure, bright where the other is dark."""
         index = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij"), -1)
         nodes = []
-        for name, shift, contrast in (("fixed", 0.0, (100, 60, 200)), ("moving", 6.0, (80, 220, 30))):
-            place = (index - (np.array(SHAPE) - 1) / 2) * 4.0 - [shift, 0, 0]
-            values = np.zeros(SHAPE)
-            values[np.linalg.norm(place / [70, 60, 60], axis=-1) < 1] = contrast[0]
-            values[np.linalg.norm((place - [20, 10, 0]) / [20, 15, 25], axis=-1) < 1] = contrast[1]
-            values[np.linalg.norm((place - [-25, -5, -10]) / [15, 20, 15], axis=-1) < 1] = contrast[2]
-            values += np.random.default_rng(0).normal(0, 2, SHAPE)
+        for name, shift, contrast in (("fixed", 0.0, 40.0), ("moving", 6.0, -60.0)):
+            x, y, z = np.moveaxis((index - (np.array(SHAPE) - 1) / 2) * 4.0 - [shift, 0, 0], -1, 0)
+            body = (x / 75) ** 2 + (y / 65) ** 2 + (z / 60) ** 2 < 1
+            waves = np.sin(x / 9) + np.sin(y / 11) + np.sin(z / 8) + np.sin((x + 2 * y - z) / 17)
+            values = np.where(body, 400 + contrast * waves, 0) + np.random.default_rng(0).normal(0, 2, SHAPE)
             node = slicer.util.addVolumeFromArray(values.transpose(2, 1, 0).astype(np.float32), name=name)
             node.SetSpacing(4, 4, 4)
             node.SetOrigin(*(-(np.array(SHAPE) - 1) / 2 * 4.0))
