@@ -57,9 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             rows = by_structure(case, options, console)
             console.print(_table(case, rows, [START, *options.methods]))
-            if options.out:
-                options.out.mkdir(parents=True, exist_ok=True)
-                (options.out / f"{case}.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
     return 0
 
 
@@ -105,7 +102,12 @@ def by_structure(name: str, options: argparse.Namespace, console: Console) -> li
         if options.out and method == options.methods[0]:
             options.out.mkdir(parents=True, exist_ok=True)
             write_verdicts(options.out / f"{name}_{method}.html", result, fixed, moving, remarks=result.remarks)
-        console.print(f"{name} {method}: done", highlight=False)
+        if options.out:  # after each method, so that an early end loses little
+            options.out.mkdir(parents=True, exist_ok=True)
+            (options.out / f"{name}.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+        console.print(
+            f"{name} {method}: mean Dice {_figure(_mean([r['dice'] for r in rows if r['method'] == method]))}"
+        )
     return rows
 
 

@@ -12,7 +12,6 @@ from dsir.evaluation.metrics import mask_score
 from dsir.field import DisplacementField
 from dsir.lattice import Lattice
 from dsir.propagation.compare import compare
-from dsir.propagation.contours import outlines
 from dsir.propagation.labels import warp_mask
 from dsir.propagation.pullback import pull_back
 from dsir.propagation.rt.reading import read_rtstruct
@@ -170,18 +169,3 @@ def _organ(points: np.ndarray, centre: np.ndarray, seed: int) -> np.ndarray:
     x = points - centre - draw.uniform(-4, 4, 3)
     x = x + 3.0 * np.sin(x[..., [1, 2, 0]] / 9.0 + phase)
     return np.linalg.norm(x / axes, axis=-1) < 1.0
-
-
-def self_crossings(structure: Structure) -> int:
-    """Edges of the written outlines that cross another edge of the same outline."""
-    return sum(_crossings(line) for lines in outlines(structure.distance).values() for line in lines)
-
-
-def _crossings(line: np.ndarray) -> int:
-    a, b = line[:, None], np.roll(line, -1, axis=0)[:, None]
-    c, d = a.swapaxes(0, 1), b.swapaxes(0, 1)
-
-    def side(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
-        return np.sign((q - p)[..., 0] * (r - p)[..., 1] - (q - p)[..., 1] * (r - p)[..., 0])
-
-    return int(((side(a, b, c) * side(a, b, d) < 0) & (side(c, d, a) * side(c, d, b) < 0)).sum()) // 2

@@ -15,7 +15,7 @@ import torch
 
 from ..lattice import Lattice
 from .grids import FINE, LARGEST, divided
-from .polygons import coverage, signed_distance
+from .polygons import signed_distance
 
 SNAP = 0.05
 """Slices: an outline this near to a slice lies on it."""
@@ -32,13 +32,11 @@ class Stack:
         distance: (I, J, K) float32 mm, as :class:`.structure.Structure` has it.
         lattice: the box.
         filled: slices between drawn ones that got their shape by interpolation.
-        volume_mm3: area of the outlines times the distance between slices.
     """
 
     distance: torch.Tensor
     lattice: Lattice
     filled: int
-    volume_mm3: float
 
 
 def stack(outlines: Mapping[float, Sequence[np.ndarray]], scan: Lattice) -> Stack:
@@ -54,27 +52,24 @@ def stack(outlines: Mapping[float, Sequence[np.ndarray]], scan: Lattice) -> Stac
     drawn = {k: [_within(p, scan, fine) for p in polygons] for k, polygons in sorted(outlines.items())}
     start, shape = _box([p for polygons in drawn.values() for p in polygons], spacing, reach)
     planes: dict[float, np.ndarray] = {}
-    areas: dict[float, float] = {}
     for k, polygons in drawn.items():
         moved = [p - start for p in polygons]
         key = float(np.rint(k)) if abs(k - np.rint(k)) < SNAP else float(k)
         planes[key] = signed_distance(moved, shape, spacing[:2], reach)
-        areas[key] = float(coverage(moved, shape).sum() * spacing[0] * spacing[1])
     ks = np.array(sorted(planes))
     step = float(np.median(np.diff(ks))) if len(ks) > 1 else 1.0
     runs = _runs(ks, step, planes)
     first, last = int(np.floor(ks[0] - step)) - 1, int(np.ceil(ks[-1] + step)) + 1
     out = np.full((*shape, last - first + 1), -reach, dtype=np.float32)
-    filled, volume = 0, 0.0
+    filled = 0
     for run in runs:
         for n, k in enumerate(range(first, last + 1)):
             plane, drawn = _at(float(k), run, planes, step / 2)
             if plane is not None:
                 out[..., n] = np.maximum(out[..., n], plane)
                 filled += not drawn and run[0] < k < run[-1]
-        volume += _volume(run, areas, step) * spacing[2]
     lattice = fine.window(np.array([*start, first]), out.shape)
-    return Stack(torch.from_numpy(np.clip(out, -reach, reach)), lattice, filled, volume)
+    return Stack(torch.from_numpy(np.clip(out, -reach, reach)), lattice, filled)
 
 
 def _reach(scan: Lattice) -> float:
@@ -131,10 +126,3 @@ def _at(k: float, run: np.ndarray, planes: Mapping[float, np.ndarray], cap: floa
         return None, False
     plane = planes[end]
     return plane - np.abs(plane) * beyond / cap, False  # passes zero ``cap`` slices beyond the last outline
-
-
-def _volume(run: np.ndarray, areas: Mapping[float, float], step: float) -> float:
-    """mm2 times slices: trapezium between outlines, half a step at both ends."""
-    values = np.array([areas[k] for k in run])
-    between = float((np.diff(run) * (values[1:] + values[:-1]) / 2).sum())
-    return between + step / 2 * float(values[0] + values[-1])
