@@ -1,7 +1,7 @@
 """Contour propagation: what is lost on the way, and what each organ looks like after a real registration.
 
     python Testing/benchmarks/propagation.py known                       # RTSTRUCT there and back; thick slices
-    python Testing/benchmarks/propagation.py cases --methods ours-mind convexadam ants-syn --out runs/propagation
+    python Testing/benchmarks/propagation.py cases --methods ours-mind convexadam ants-synra --out runs/propagation
 
 ``known`` needs RTSTRUCTs (``--data/rt``) for its first part only. ``cases`` registers two planning scans of two persons
 and a CT to an MR of two persons, by each method, and carries the organs by the same pull-back, so that only the
@@ -39,6 +39,7 @@ from peer_methods import METHODS, run_method
 from propagation_known import round_trip, thick_slices
 
 PROJECT = Path(__file__).resolve().parents[2]
+DEFAULT = ["ours-mind", "convexadam", "ants-synra"]
 CASES = ("planning_ct_pair", "abdomen_ct_mr")
 START = "start"
 FIGURES = ("dice", "surface_dice", "hd95_mm", "surface_distance_mm")
@@ -172,7 +173,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=("known", "cases"))
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE")
-    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=["ours-mind", "convexadam", "ants-syn"])
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=DEFAULT, metavar="METHOD")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--data", type=Path, default=PROJECT.parent / "shared" / "data", help="folder of scans")
     parser.add_argument("--out", type=Path, help="folder for the figures and for one report of the first method")
