@@ -57,6 +57,6 @@ def descend_as_paper(
                 optimiser.zero_grad()
                 (loss + settings.diffusion[n] * smooth).backward()
                 optimiser.step()
-                tell((n + iteration / settings.iterations[n]) / len(settings.scales), float(loss))
+                tell((n + iteration / settings.iterations[n]) / len(settings.scales), float(loss.detach()))
         field = DisplacementField.from_index(mended((unit * half).detach())[0], target.lattice)
     return field

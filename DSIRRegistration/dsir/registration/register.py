@@ -78,7 +78,7 @@ def register(
         DsirError: the images share no space, hold nothing, or a setting is impossible.
     """
     settings = settings or RegistrationSettings()
-    with _repeatable(settings), torch.inference_mode():
+    with _repeatable(settings), torch.no_grad():  # not inference_mode: the paper's descent needs gradients within
         return _register(fixed, moving, settings, fixed_mask, moving_mask, initial, landmarks, progress)
 
 

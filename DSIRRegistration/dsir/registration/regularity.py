@@ -64,8 +64,10 @@ def mended(u: torch.Tensor, *, floor: float = FLOOR, rounds: int = 60) -> tuple[
     Returns:
         the field, and the number of cells that needed mending at first.
     """
-    if min(u.shape[1:]) < 2:
-        return u, 0
+    for axis, size in enumerate(u.shape[1:], start=1):
+        if size == 1:  # a single slice has no cells; two alike do, and stay alike under everything below
+            cured, count = mended(u.repeat_interleave(2, axis), floor=floor, rounds=rounds)
+            return cured.narrow(axis, 0, 1), count
     first = 0
     for n in range(rounds):
         bad = smallest_determinant(u, floor=floor) < floor
