@@ -267,12 +267,13 @@ class Panel(VTKObservationMixin):
 
     def install(self) -> None:
         """Install what is missing, after asking."""
-        try:
-            with slicer.util.tryWithErrorDisplay(_("Installing failed."), waitCursor=True):
+        with slicer.util.tryWithErrorDisplay(_("Installing failed."), waitCursor=True):
+            try:
                 if not dependencies.install():
                     self._message(_("Nothing was installed, or a restart of Slicer is needed."), "info")
-        finally:
-            self._refresh()
+            except DsirError as error:
+                self._message(str(error), "stop")
+        self._refresh()
 
     def _progress(self, stage: str, fraction: float, message: str) -> None:
         self.ui.progressBar.setValue(round(1000 * fraction))

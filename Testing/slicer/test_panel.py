@@ -296,6 +296,9 @@ def test_missing_packages_are_named_and_can_be_installed(chosen, monkeypatch) ->
     monkeypatch.setattr(dependencies, "missing", lambda: ("torch",))
     chosen._refresh()
     assert "missing: torch" in chosen.ui.applyButton.toolTip and chosen.ui.installButton.isVisible()
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
+    chosen.install()
+    assert "Extensions Manager" in words(chosen.ui.messageLabel)
 
 
 def test_the_views_show_what_the_buttons_say(widget, chosen) -> None:

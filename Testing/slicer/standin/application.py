@@ -28,6 +28,15 @@ class Application(QtCore.QObject):
 
     moduleAboutToBeUnloaded = QtCore.Signal(str)
 
+    def setOverrideCursor(self, cursor: Any) -> None:
+        QtWidgets.QApplication.setOverrideCursor(cursor)
+
+    def restoreOverrideCursor(self) -> None:
+        QtWidgets.QApplication.restoreOverrideCursor()
+
+    def testingEnabled(self) -> bool:
+        return True
+
     def processEvents(self) -> None:
         QtWidgets.QApplication.processEvents()
 
