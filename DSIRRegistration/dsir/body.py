@@ -33,7 +33,7 @@ def body_mask(image: Image, *, spacing: float = 4.0) -> torch.Tensor:
 
 def _foreground(values: np.ndarray) -> np.ndarray:
     low, high = np.percentile(values, (0.5, 99.5))
-    if high <= low:
+    if high - low <= 1e-5 * max(abs(low), abs(high)):  # constant, up to what float32 resampling leaves
         return np.ones_like(values, dtype=bool)
     mask = values > _threshold(values, float(low), float(high))
     mask = ndimage.binary_opening(mask, iterations=1)

@@ -81,6 +81,8 @@ class Transform:
         A field in the middle of a chain lives in a space of its own, so everything up to the last field is inverted as
         one field; linear parts after it stay matrices, which keeps the inverse exact outside the lattice too.
         """
+        if self.parts and isinstance(self.parts[0], Linear):  # exact, and the first field keeps its own lattice
+            return Transform((*Transform(self.parts[1:]).inverse(lattice).parts, self.parts[0].inverse()))
         last_field = max((n for n, part in enumerate(self.parts) if isinstance(part, DisplacementField)), default=-1)
         tail = self.parts[last_field + 1 :]
         back = [part.inverse() for part in reversed(tail)]
