@@ -33,7 +33,7 @@ class Level:
     """
 
     scale: float = 1.0
-    iterations: int = 6
+    iterations: int = 5
     stiffness: Stiffness = field(default_factory=Stiffness)
     robust: float = 1.0
     stop: float = 0.03

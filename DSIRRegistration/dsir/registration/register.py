@@ -106,12 +106,13 @@ def _register(
     fixed_mask, moving_mask = _mask(fixed, fixed_mask, "fixed"), _mask(moving, moving_mask, "moving")
     lap("prepare")
 
+    # Twelve numbers need no network: MIND-SSC finds them as well at a fraction of the cost (measured: Docs/solver.md).
     alignment = align(
         fixed,
         moving,
         fixed_mask,
         moving_mask,
-        descriptor,
+        Mind(),
         settings.linear,
         initial=initial,
         landmarks=landmarks,

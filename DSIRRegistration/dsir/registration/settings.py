@@ -25,7 +25,7 @@ class DescentSettings:
     """
 
     method: str = "compositive"
-    levels: tuple[Level, ...] = (Level(scale=2.0), Level(scale=1.0))
+    levels: tuple[Level, ...] = (Level(scale=2.0, stiffness=Stiffness(bending=10.0)), Level(scale=1.0))
     paper: PaperSettings = field(default_factory=PaperSettings)
 
 
@@ -45,10 +45,10 @@ class RegistrationSettings:
     """
 
     preset: str = "default"
-    descriptor: str = "mind"
+    descriptor: str = "dsir"
     detail: float = 0.75
     spacing: float = 2.0
-    voxels: int = 5_000_000
+    voxels: int = 2_500_000
     device: str = "auto"
     threads: int = 0
     seed: int = 0
@@ -111,7 +111,9 @@ PRESETS: dict[str, RegistrationSettings] = {
     "fast": RegistrationSettings(
         preset="fast",
         spacing=3.0,
-        descent=DescentSettings(levels=(Level(scale=2.0, iterations=5), Level(scale=1.0, iterations=4))),
+        descent=DescentSettings(
+            levels=(Level(scale=2.0, stiffness=Stiffness(bending=10.0)), Level(scale=1.0, iterations=4))
+        ),
     ),
     "default": RegistrationSettings(),
     "accurate": RegistrationSettings(
@@ -120,9 +122,9 @@ PRESETS: dict[str, RegistrationSettings] = {
         voxels=12_000_000,
         descent=DescentSettings(
             levels=(
-                Level(scale=2.67, iterations=10),
+                Level(scale=2.67, iterations=10, stiffness=Stiffness(bending=10.0)),
                 Level(scale=1.33, iterations=10),
-                Level(scale=1.0, iterations=8, stiffness=Stiffness(bending=4.0)),
+                Level(scale=1.0, iterations=8, stiffness=Stiffness(bending=8.0)),
             )
         ),
     ),
