@@ -1,6 +1,6 @@
 """Put trained weights where the extension ships them.
 
-    python -m dsir.training.ship runs/x/weights.safetensors dsir
+python -m dsir.training.ship runs/x/weights.safetensors dsir
 """
 
 from __future__ import annotations
