@@ -15,6 +15,7 @@ SYSTEM_PACKAGES ?= libgl1 libegl1 libx11-6 libxkbcommon0 libfontconfig1 libfreet
 
 DATA ?= ../shared/data
 THREADS ?= 2
+HOURS ?= 2
 
 .PHONY: help install demo test train peers clean distclean
 
@@ -43,8 +44,9 @@ test: install system $(VENV)/slicer  ## style and every test
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/python -m pytest
 
-train: install  ## train the network anew (hours); DATA=folder with volumes
-	$(DSIR) train $(DATA)/train --out runs/train --threads $(THREADS)
+train: install  ## train the network anew; HOURS=2, DATA=folder with train/ and labelmaps/
+	$(DSIR) train $(DATA)/train --labelmaps $(DATA)/labelmaps --out runs/train --hours $(HOURS) --threads $(THREADS)
+	@echo "Ship it: $(VENV)/bin/python -m dsir.training.ship runs/train/weights.safetensors dsir"
 
 peers: install  ## our figures beside those of other methods, in an environment of their own (an hour)
 	sh Testing/benchmarks/peers_environment.sh

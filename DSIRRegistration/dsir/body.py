@@ -68,7 +68,21 @@ def _threshold(values: np.ndarray, low: float, high: float) -> float:
     # Within the lower class, dim tissue sits between the air peak and Otsu's line: cut a quarter of the way up
     # from the air to the bright class, or at Otsu, whichever is lower.
     air = float(np.median(background)) if background.size else low
-    return min(float(otsu), air + 0.25 * (float(np.median(values[values > otsu])) - air))
+    bright = float(np.median(values[values > otsu]))
+    if not _is_background(air, bright, low):
+        return -np.inf  # a view cut inside the body: everything is tissue
+    return min(float(otsu), air + 0.25 * (bright - air))
+
+
+def _is_background(air: float, bright: float, low: float) -> bool:
+    """Whether the darker class can be air: in MR nearly no signal, in Hounsfield units far below fat.
+
+    Below zero and not in Hounsfield units (standardised intensities) nothing can be told, and air is assumed.
+    """
+    if low >= 0:
+        return air < 0.5 * bright
+    hounsfield = bright - low > 200
+    return not hounsfield or air < -250
 
 
 def _fill(mask: np.ndarray) -> np.ndarray:
