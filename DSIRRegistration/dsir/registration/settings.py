@@ -35,7 +35,8 @@ class RegistrationSettings:
 
     Attributes:
         preset: the name these settings began from.
-        descriptor: ``"dsir"`` or ``"mind"``.
+        descriptor: ``"mind"`` or ``"dsir"`` (with detail channels). On pairs with a known answer they measured alike in
+            the mean: DSIR better across modalities of the head, MIND in CT and in half the time (Docs/solver.md).
         detail: share of MIND-SSC channels put beside a learned descriptor's, 0..1.
         spacing: mm of the finest lattice that descriptors are computed on; never finer than both images.
         voxels: the most that lattice may have; coarser spacing is used where it would have more.
@@ -45,8 +46,8 @@ class RegistrationSettings:
     """
 
     preset: str = "default"
-    descriptor: str = "dsir"
-    detail: float = 0.75
+    descriptor: str = "mind"
+    detail: float = 0.9
     spacing: float = 2.0
     voxels: int = 2_500_000
     device: str = "auto"
