@@ -25,7 +25,11 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     paths = folder / "fixed.nii.gz", folder / "moving.nii.gz"
     for path, values in zip(paths, (smooth, np.roll(smooth, 2, axis=0)), strict=True):
         nib.save(nib.Nifti1Image(values, np.diag([3.0, 3.0, 3.0, 1.0])), path)
-    settings = {"spacing": 6.0, "linear": {"start": "identity", "model": "rigid"}, "discrete": {"grids": [12.0], "captures": [12.0]}}
+    settings = {
+        "spacing": 6.0,
+        "linear": {"start": "identity", "model": "rigid"},
+        "discrete": {"grids": [12.0], "captures": [12.0]},
+    }
     (folder / "settings.json").write_text(json.dumps(settings))
     return paths
 

@@ -91,7 +91,8 @@ def test_query_command_prints_json_and_writes_the_heat_map(files: Path, capsys: 
     heat = read_image(files / "heat.nii.gz")
     assert heat.lattice.matches(GRID)
     peak = GRID.to_world(np.array(np.unravel_index(int(heat.data.argmax()), GRID.shape)))
-    assert np.linalg.norm(peak - np.array(said["best"]["ras"])) < 4.0
+    # The heat map lies on the image's own coarse voxels, the match between them: no further than one voxel's diagonal.
+    assert np.linalg.norm(peak - np.array(said["best"]["ras"])) < np.linalg.norm(GRID.spacing)
 
 
 def test_a_query_outside_the_scan_is_one_sentence(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
