@@ -90,9 +90,10 @@ def test_query_command_prints_json_and_writes_the_heat_map(files: Path, capsys: 
     assert np.linalg.norm(np.array(said["best"]["ras"]) - point) < 3.0
     heat = read_image(files / "heat.nii.gz")
     assert heat.lattice.matches(GRID)
-    peak = GRID.to_world(np.array(np.unravel_index(int(heat.data.argmax()), GRID.shape)))
-    # The heat map lies on the image's own coarse voxels, the match between them: no further than one voxel's diagonal.
-    assert np.linalg.norm(peak - np.array(said["best"]["ras"])) < np.linalg.norm(GRID.spacing)
+    # The map lies on the image's own voxels and the match between them: near the match it is as hot as anywhere.
+    corner = np.floor(GRID.to_index(np.array(said["best"]["ras"]))).astype(int)
+    around = tuple(slice(n, n + 2) for n in corner)
+    assert heat.data[around].max() > heat.data.max() - 0.1
 
 
 def test_a_query_outside_the_scan_is_one_sentence(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
