@@ -43,7 +43,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     start = end_point_error(DisplacementField.identity(case.truth.lattice), case.truth, case.body)
     rows = [("", "mean mm", "worst 30 % mm", "largest mm", "folds", "seconds"), ("before", *_lengths(start), "", "")]
     errors: dict[str, ErrorScore] = {"before": start}
-    descriptors = list(dict.fromkeys(("mind", settings.descriptor)))  # the default last: its picture is the one shown
+    others = [name for name in ("dsir", "mind") if name != settings.descriptor]
+    descriptors = [*others, settings.descriptor]  # the default last: its picture is the one shown
     with OutputFolder(arguments.out, overwrite=arguments.overwrite) as folder:
         write_image(folder.path / "fixed.nii.gz", case.fixed)
         write_image(folder.path / "moving.nii.gz", case.moving)
