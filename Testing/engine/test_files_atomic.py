@@ -161,8 +161,10 @@ def test_a_missing_parent_of_a_file_is_one_sentence(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals differ there")
 def test_ctrl_c_in_a_real_process_leaves_nothing(tmp_path):
+    # A job in the background of a shell is born deaf to Ctrl-C; this one listens again.
     code = (
-        "import time\nfrom dsir.files.atomic import OutputFolder\n"
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from dsir.files.atomic import OutputFolder\n"
         f"with OutputFolder({str(tmp_path / 'r')!r}) as out:\n"
         "    (out.path / 'half').write_text('x')\n    print('ready', flush=True)\n    time.sleep(30)\n"
     )
