@@ -129,7 +129,8 @@ def _register(
     pose = Transform((linear, *(initial.parts if initial else ())))
     reach = widened(lattice, max(settings.discrete.captures) / 2, reach_in_fixed(moving.lattice, pose))
     source = describe(descriptor, moving, moving_mask, reach, pose)
-    if float((target.mask * _covered(target, source)).sum()) < 1:
+    covered = float((target.mask * _covered(target, source)).sum())
+    if covered < 1:
         raise DsirError(
             "The two images share no space: nothing of the fixed body lies within the moving image. "
             "Give an initial transform, or let the linear stage search (start 'auto')."
@@ -157,7 +158,7 @@ def _register(
         warnings.append("The deformable stages did not raise the similarity; only the linear alignment is kept.")
         residual, after = DisplacementField.identity(residual.lattice), before
     folds = fold_report(residual)
-    coverage = float((target.mask * _covered(target, source)).sum() / target.mask.sum())
+    coverage = covered / float(target.mask.sum())
     if coverage < 0.98:
         warnings.append(
             f"{100 * (1 - coverage):.0f} % of the fixed body lies outside the moving image's field of view; "
