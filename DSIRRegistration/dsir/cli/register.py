@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..progress import Progress, within
+from ..progress import Progress
 from .command import Command, Outcome
 from .options import (
     IMAGE_KINDS,
@@ -54,46 +54,15 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
     check_output_folder(arguments.out, overwrite=arguments.overwrite)
     progress("reading", 0.0, "loading the engine")
-    from ..files.images import read_image, read_labels, read_mask
-    from ..files.transforms import read_transform
-    from ..registration.register import register
-    from ..similarity.landmarks import read_landmarks
+    from ..pair import Pair, register_pair
 
-    progress("reading", 0.01, "reading the images")
-    fixed, moving = read_image(arguments.fixed), read_image(arguments.moving)
-    fixed_mask = read_mask(arguments.fixed_mask, fixed.lattice) if arguments.fixed_mask else None
-    moving_mask = read_mask(arguments.moving_mask, moving.lattice) if arguments.moving_mask else None
-    initial = read_transform(arguments.initial) if arguments.initial else None
-    landmarks = read_landmarks(arguments.landmarks) if arguments.landmarks else None
-    labels = read_labels(arguments.moving_labels) if arguments.moving_labels else None
-    result = register(
-        fixed,
-        moving,
-        settings,
-        fixed_mask=fixed_mask,
-        moving_mask=moving_mask,
-        initial=initial,
-        landmarks=landmarks,
-        progress=within(progress, 0.03, 0.85),
+    pair = Pair(
+        **{
+            role: getattr(arguments, role)
+            for role in ("fixed", "moving", "fixed_mask", "moving_mask", "initial", "landmarks", "moving_labels")
+        }
     )
-    inputs = {
-        role: getattr(arguments, role)
-        for role in ("fixed", "moving", "fixed_mask", "moving_mask", "initial", "landmarks", "moving_labels")
-    }
-    from ..result import write_result
-
-    report = write_result(
-        arguments.out,
-        fixed,
-        moving,
-        result,
-        initial=initial,
-        fixed_mask=fixed_mask,
-        moving_labels=labels,
-        inputs=inputs,
-        overwrite=arguments.overwrite,
-        progress=within(progress, 0.85, 1.0),
-    )
+    report = register_pair(pair, settings, arguments.out, overwrite=arguments.overwrite, progress=progress)
     return Outcome(arguments.out.resolve(), _summary(arguments.out, report), {"report": report})
 
 
