@@ -24,6 +24,7 @@ class Pair:
         fixed, moving: the scans; a folder holds one DICOM series.
         fixed_mask, moving_mask: where to look (above zero).
         initial: a start, fixed to moving.
+        refine: a transform to be improved, in the place of ``initial``; nothing is searched for then.
         landmarks: pairs that belong together, as soft constraints (columns fx,fy,fz,mx,my,mz in RAS mm).
         moving_labels: a label map to be carried onto fixed.
         fixed_labels: the same values on fixed: how well they meet is measured then.
@@ -34,6 +35,7 @@ class Pair:
     fixed_mask: Path | None = None
     moving_mask: Path | None = None
     initial: Path | None = None
+    refine: Path | None = None
     landmarks: Path | None = None
     moving_labels: Path | None = None
     fixed_labels: Path | None = None
@@ -45,7 +47,13 @@ class Pair:
 
 
 def register_pair(
-    pair: Pair, settings: RegistrationSettings, out: str | Path, *, overwrite: bool = False, progress: Progress = silent
+    pair: Pair,
+    settings: RegistrationSettings,
+    out: str | Path,
+    *,
+    brief: bool = False,
+    overwrite: bool = False,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Register and write the result folder of :func:`dsir.result.write_result`; all of it, or nothing.
 
@@ -61,6 +69,7 @@ def register_pair(
     fixed_mask = read_mask(pair.fixed_mask, fixed.lattice) if pair.fixed_mask else None
     moving_mask = read_mask(pair.moving_mask, moving.lattice) if pair.moving_mask else None
     initial = read_transform(pair.initial) if pair.initial else None
+    refine = read_transform(pair.refine) if pair.refine else None
     landmarks = read_landmarks(pair.landmarks) if pair.landmarks else None
     moving_labels = read_labels(pair.moving_labels) if pair.moving_labels else None
     fixed_labels = read_labels(pair.fixed_labels) if pair.fixed_labels else None
@@ -71,6 +80,7 @@ def register_pair(
         fixed_mask=fixed_mask,
         moving_mask=moving_mask,
         initial=initial,
+        refine=refine,
         landmarks=landmarks,
         progress=within(progress, 0.03, 0.85),
     )
@@ -82,10 +92,11 @@ def register_pair(
         fixed,
         moving,
         result,
-        initial=initial,
+        initial=initial or refine,
         fixed_mask=fixed_mask,
         moving_labels=moving_labels,
         inputs=pair.files,
+        brief=brief,
         overwrite=overwrite,
         progress=within(progress, 0.85, 1.0),
     )

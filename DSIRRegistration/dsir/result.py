@@ -21,7 +21,7 @@ from .files.transforms import write_displacement_nifti, write_transform
 from .image import Image
 from .jacobian import determinant, fold_report
 from .lattice import Lattice
-from .progress import Progress, silent
+from .progress import Progress, silent, within
 from .propagation.images import warp_image
 from .propagation.labels import WarpedLabels, warp_labels
 from .registration.register import RegistrationResult
@@ -48,6 +48,7 @@ def write_result(
     fixed_mask: torch.Tensor | None = None,
     moving_labels: tuple[torch.Tensor, Lattice] | None = None,
     inputs: Mapping[str, str | Path | None] | None = None,
+    brief: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> dict[str, Any]:
@@ -58,6 +59,7 @@ def write_result(
         initial: what the user gave as a start; the preview shows the moving image through it.
         moving_labels: (I, J, K) label map and its lattice.
         inputs: role to file, for the report.
+        brief: leave out the dense field, its Jacobian, the inverse and the picture: somebody waits for the rest.
 
     Returns:
         the report, as it was written.
@@ -68,27 +70,19 @@ def write_result(
     began = time.perf_counter()
     warnings = list(result.report.get("warnings", ()))
     with OutputFolder(out, overwrite=overwrite) as folder:
-        progress("writing", 0.0, "the displacement field")
-        displacement = result.displacement(fixed.lattice)
-        write_displacement_nifti(folder.path / "displacement.nii.gz", displacement)
-        write_image(folder.path / "jacobian.nii.gz", Image(determinant(displacement), fixed.lattice))
-        progress("writing", 0.25, "the transform and its inverse")
-        inverse, missed = accurate_inverse(result.transform, fixed.lattice, moving.lattice)
-        _reserve(folder.path, sum(_bytes_of(part) for part in (*result.transform.parts, *inverse.parts)))
-        write_transform(folder.path / "transform.h5", result.transform)
-        write_transform(folder.path / "inverse.h5", inverse)
-        progress("writing", 0.5, "the warped image")
+        progress("writing", 0.0, "the transform")
+        _write_transform(folder.path / "transform.h5", result.transform)
+        progress("writing", 0.1, "the warped image")
         write_image(folder.path / "warped.nii.gz", warp_image(moving, result.transform, fixed.lattice))
         if moving_labels is not None:
-            progress("writing", 0.65, "the warped labels")
+            progress("writing", 0.25, "the warped labels")
             carried = warp_labels(*moving_labels, result.transform, fixed.lattice)
             write_labels(folder.path / "warped_labels.nii.gz", carried.labels, fixed.lattice)
             warnings += label_warnings(carried)
-        progress("writing", 0.75, "the picture")
-        facts = dict(result.report) if "folds" in result.report else {**_regularity(displacement), **result.report}
-        facts["inverse_error"] = missed
-        figure = preview.draw(fixed, moving, displacement, start=initial, body=fixed_mask, facts=preview_facts(facts))
-        preview.write(figure, folder.path / "preview.png")
+        facts = dict(result.report)
+        if not brief:
+            rest = within(progress, 0.3, 0.95)
+            facts = _write_rest(folder.path, fixed, moving, result.transform, facts, initial, fixed_mask, rest)
         progress("writing", 0.95, "the report")
         seconds = dict(facts.get("seconds", {}))
         seconds["writing"] = time.perf_counter() - began
@@ -98,6 +92,36 @@ def write_result(
         write_report(folder.path / "report.json", report)
     progress("writing", 1.0, "done")
     return report
+
+
+def _write_rest(
+    folder: Path,
+    fixed: Image,
+    moving: Image,
+    transform: Transform,
+    facts: dict[str, Any],
+    initial: Transform | None,
+    body: torch.Tensor | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """What takes longer: the dense field, its Jacobian, the inverse, the picture; gives the facts and what it found."""
+    progress("writing", 0.0, "the displacement field")
+    displacement = transform.displacement(fixed.lattice)
+    write_displacement_nifti(folder / "displacement.nii.gz", displacement)
+    write_image(folder / "jacobian.nii.gz", Image(determinant(displacement), fixed.lattice))
+    progress("writing", 0.4, "the inverse")
+    inverse, missed = accurate_inverse(transform, fixed.lattice, moving.lattice)
+    _write_transform(folder / "inverse.h5", inverse)
+    facts = {**({} if "folds" in facts else _regularity(displacement)), **facts, "inverse_error": missed}
+    progress("writing", 0.7, "the picture")
+    figure = preview.draw(fixed, moving, displacement, start=initial, body=body, facts=preview_facts(facts))
+    preview.write(figure, folder / "preview.png")
+    return facts
+
+
+def _write_transform(path: Path, transform: Transform) -> None:
+    _reserve(path.parent, sum(map(_bytes_of, transform.parts)))
+    write_transform(path, transform)
 
 
 def _reserve(folder: Path, size: int) -> None:

@@ -33,6 +33,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--initial", type=Path, metavar="TRANSFORM", help=f"a start, fixed to moving ({TRANSFORM_KINDS})"
     )
     images.add_argument(
+        "--refine", type=Path, metavar="TRANSFORM", help="improve this transform, as after one more landmark: no search"
+    )
+    images.add_argument(
         "--landmarks",
         type=Path,
         metavar="CSV",
@@ -43,6 +46,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     output = parser.add_argument_group("output")
     output.add_argument("--out", "-o", required=True, type=Path, metavar="FOLDER", help="the folder to make")
+    output.add_argument(
+        "--brief", action="store_true", help="write transform.h5, warped images and report.json only, which is quicker"
+    )
     add_overwrite(output)
     add_settings(parser)
     add_machine(parser)
@@ -59,10 +65,21 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     pair = Pair(
         **{
             role: getattr(arguments, role)
-            for role in ("fixed", "moving", "fixed_mask", "moving_mask", "initial", "landmarks", "moving_labels")
+            for role in (
+                "fixed",
+                "moving",
+                "fixed_mask",
+                "moving_mask",
+                "initial",
+                "refine",
+                "landmarks",
+                "moving_labels",
+            )
         }
     )
-    report = register_pair(pair, settings, arguments.out, overwrite=arguments.overwrite, progress=progress)
+    report = register_pair(
+        pair, settings, arguments.out, brief=arguments.brief, overwrite=arguments.overwrite, progress=progress
+    )
     return Outcome(arguments.out.resolve(), _summary(arguments.out, report), {"report": report})
 
 
@@ -72,8 +89,12 @@ def _summary(out: Path, report: dict) -> tuple[str, ...]:
     lines = [f"Result in {out}"]
     if before is not None and after is not None:
         lines.append(f"similarity {before:.3f} -> {after:.3f}")
-    missed = report["inverse_error"]["p95"]
-    lines.append(f"folds {report['folds']}, SD log J {report['sd_log_j']:.3f}, inverse within {missed:.3f} mm")
+    pairs = report.get("landmarks")
+    if pairs:
+        apart = f"{pairs['before']['mean_mm']:.1f} -> {pairs['after']['mean_mm']:.1f} mm"
+        lines.append(f"landmarks ({pairs['count']}) {apart} in the mean")
+    inverse = f", inverse within {report['inverse_error']['p95']:.3f} mm" if "inverse_error" in report else ""
+    lines.append(f"folds {report['folds']}, SD log J {report['sd_log_j']:.3f}{inverse}")
     lines.append(f"{report['seconds']['total']:.1f} s")
     return tuple(lines) + tuple(f"Warning: {sentence}" for sentence in report.get("warnings", ()))
 

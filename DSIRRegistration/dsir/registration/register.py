@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,12 @@ from ..lattice import Lattice
 from ..progress import Progress, silent
 from ..sampling import affine_grid, sample
 from ..transform import Linear, Transform
-from .align import align
+from .align import Alignment, align
 from .descent import descend
 from .discrete import discrete_search
 from .frame import Described, describe, reach_in_fixed, widened, working_lattice
 from .paper import descend_as_paper
+from .refining import bend, distances, led_on, linear_part, lost, shortened
 from .settings import RegistrationSettings
 from .steering import REACH, Pairs, Springs
 from .taper import tapered
@@ -62,6 +63,7 @@ def register(
     fixed_mask: torch.Tensor | None = None,
     moving_mask: torch.Tensor | None = None,
     initial: Transform | None = None,
+    refine: Transform | None = None,
     landmarks: Pairs | None = None,
     progress: Progress = silent,
 ) -> RegistrationResult:
@@ -70,6 +72,8 @@ def register(
     Args:
         fixed_mask, moving_mask: bool tensors on their images' lattices; the body is found when they are not given.
         initial: a start, fixed to moving; it stays a part of the result.
+        refine: a transform to be improved, in the place of ``initial``: nothing is searched for, the descent begins
+            from it (:mod:`.refining`), unless ``landmarks`` say that it is lost.
         landmarks: pairs of points (:class:`dsir.similarity.landmarks.LandmarkPairs`) as soft constraints, within their
             tolerance; without ``initial`` they are the linear start too.
         progress: told of each step; raises :class:`dsir.errors.Cancelled` to stop.
@@ -79,7 +83,7 @@ def register(
     """
     settings = settings or RegistrationSettings()
     with _repeatable(settings), torch.no_grad():  # not inference_mode: the paper's descent needs gradients within
-        return _register(fixed, moving, settings, fixed_mask, moving_mask, initial, landmarks, progress)
+        return _register(fixed, moving, settings, fixed_mask, moving_mask, initial, refine, landmarks, progress)
 
 
 def _register(
@@ -89,6 +93,7 @@ def _register(
     fixed_mask: torch.Tensor | None,
     moving_mask: torch.Tensor | None,
     initial: Transform | None,
+    refine: Transform | None,
     landmarks: Pairs | None,
     progress: Progress,
 ) -> RegistrationResult:
@@ -106,18 +111,24 @@ def _register(
     fixed_mask, moving_mask = _mask(fixed, fixed_mask, "fixed"), _mask(moving, moving_mask, "moving")
     lap("prepare")
 
-    # Twelve numbers need no network: MIND-SSC finds them as well at a fraction of the cost (measured: Docs/solver.md).
-    alignment = align(
-        fixed,
-        moving,
-        fixed_mask,
-        moving_mask,
-        Mind(),
-        settings.linear,
-        initial=initial,
-        landmarks=landmarks,
-        tell=lambda fraction, message: progress("linear", 0.03 + 0.27 * fraction, message),
-    )
+    if initial is not None and refine is not None:
+        raise DsirError("An initial transform and one to refine cannot both be the start; give one of them.")
+    known = None if refine is None or lost(refine, landmarks) else refine
+    if known is not None:
+        alignment = Alignment(linear_part(known), "refined", 0.0, 0.0)
+    else:
+        # Twelve numbers need no network: MIND-SSC finds them at a fraction of the cost (measured: Docs/solver.md).
+        alignment = align(
+            fixed,
+            moving,
+            fixed_mask,
+            moving_mask,
+            Mind(),
+            settings.linear,
+            initial=initial,
+            landmarks=landmarks,
+            tell=lambda fraction, message: progress("linear", 0.03 + 0.27 * fraction, message),
+        )
     linear = Linear(alignment.matrix)
     lap("linear")
 
@@ -140,7 +151,11 @@ def _register(
     springs = Springs.behind(landmarks, pose)
     led = springs.smooth_field(lattice.with_spacing(2 * REACH)) if springs else None
     field = led or DisplacementField.identity(lattice)
-    if settings.discrete.enabled:
+    if known is not None:
+        field = led_on(bend(known, lattice), springs)
+        shorter = replace(settings.descent, levels=shortened(settings.descent.levels))
+        settings = replace(settings, descent=shorter)
+    elif settings.discrete.enabled:
         progress("discrete", 0.45, f"searching displacements up to {max(settings.discrete.captures):g} mm")
         field = discrete_search(target, source, settings.discrete, led)
         lap("discrete")
@@ -173,7 +188,9 @@ def _register(
     report = {
         "seconds": seconds,
         "similarity": {"start": start, "linear": before, "end": after},
-        "landmarks": None if springs is None else landmark_errors(landmarks, residual, pose),
+        "landmarks": None
+        if springs is None
+        else _pairs(landmarks, refine or initial, Transform((residual, *pose.parts))),
         "linear": {"start": alignment.start, "matrix": alignment.matrix.tolist()},
         "folds": folds.folds,
         "smallest_determinant": folds.smallest,
@@ -188,11 +205,13 @@ def _register(
     return RegistrationResult(Transform((*parts, *(initial.parts if initial else ()))), settings, report)
 
 
-def landmark_errors(pairs: Pairs, residual: DisplacementField, pose: Transform) -> dict[str, float]:
-    """Mean and largest distance in mm between where the pairs' fixed points go and where their partners are."""
-    found = Transform((residual, *pose.parts)).transform_points(pairs.fixed)
-    distance = np.linalg.norm(found - pairs.moving, axis=1)
-    return {"mean_mm": float(distance.mean()), "largest_mm": float(distance.max())}
+def _pairs(pairs: Pairs, start: Transform | None, end: Transform) -> dict[str, Any]:
+    """How far the pairs are apart in mm, before (as they lay, or by the user's start) and after."""
+    found: dict[str, Any] = {"count": len(pairs)}
+    for name, transform in (("before", start or Transform()), ("after", end)):
+        apart = distances(transform, pairs)
+        found[name] = {"mean_mm": float(apart.mean()), "largest_mm": float(apart.max())}
+    return found
 
 
 LOW_SIMILARITY = 0.15

@@ -1,0 +1,68 @@
+"""Improve a transform that is there already: nothing is searched for, the descent begins where it ended.
+
+After one more accepted pair this takes seconds, where the whole pipeline would do its linear search again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ..field import DisplacementField
+from ..lattice import Lattice
+from ..transform import Linear, Transform
+from .descent import Level
+from .regularity import composed, mended
+from .steering import REACH, Pairs, Springs
+
+LOST = 20.0
+"""mm; where the pairs (the middle one of them) lie further than this from where the transform puts them, it is
+forgotten and they are the start: a descent does not come back from there."""
+
+
+FEW = 2
+"""Steps on each level but the coarsest: what the pairs change is smooth, and the rest was found before."""
+
+
+def lost(transform: Transform, pairs: Pairs | None) -> bool:
+    """Whether the pairs say that the transform is not worth beginning from."""
+    if pairs is None or len(pairs) == 0:
+        return False
+    return float(np.median(distances(transform, pairs))) > LOST
+
+
+def distances(transform: Transform, pairs: Pairs) -> np.ndarray:
+    """(N,) mm between where the fixed points of the pairs go and where their partners are."""
+    return np.linalg.norm(transform.transform_points(pairs.fixed) - pairs.moving, axis=1)
+
+
+def linear_part(transform: Transform) -> np.ndarray:
+    """(4, 4) all linear parts of a transform, one after the other, as one."""
+    matrix = np.eye(4)
+    for part in transform.parts:
+        if isinstance(part, Linear):
+            matrix = part.matrix @ matrix
+    return matrix
+
+
+def bend(transform: Transform, lattice: Lattice) -> DisplacementField:
+    """What a transform does before its linear part: x + bend(x), then the linear part, is the transform."""
+    back = Linear(np.linalg.inv(linear_part(transform)))
+    return transform.then(back).displacement(lattice)
+
+
+def led_on(field: DisplacementField, springs: Springs | None) -> DisplacementField:
+    """The field, followed by the smoothest one that brings it to where the springs want it."""
+    if springs is None:
+        return field
+    wanted = replace(springs, target=springs.target - field.at(springs.fixed))
+    further = wanted.smooth_field(field.lattice.with_spacing(2 * REACH)).on(field.lattice)
+    u: torch.Tensor = composed(field.to_index(), further.to_index())
+    return DisplacementField.from_index(mended(u)[0], field.lattice)
+
+
+def shortened(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    """The levels of a descent that begins near its end."""
+    return (levels[0], *(replace(level, iterations=min(level.iterations, FEW)) for level in levels[1:]))
