@@ -8,36 +8,21 @@ import pytest
 import torch
 from dsir.errors import DsirError
 from dsir.features.dsir import Dsir
-from dsir.features.masrnet import MasrNetSettings
 from dsir.features.weights import read_weights
 from dsir.training.batches import ExampleSettings, Mixture
 from dsir.training.contrast import LossSettings
 from dsir.training.draws import step_generator
 from dsir.training.retrieval import RetrievalSettings, retrieval
 from dsir.training.tissue import random_table
-from dsir.training.train import TrainingSettings, train
+from dsir.training.train import train
 from dsir.training.views import ViewSettings
 from dsir.training.volumes import noise_labels
-
-SMALL = TrainingSettings(
-    network=MasrNetSettings(widths=(8, 16), depth=(0, 0), local_contrast=(3,), features=8, channels=8),
-    examples=ExampleSettings(views=ViewSettings(size=16), mixture=Mixture(shapes=0)),
-    loss=LossSettings(positions=96),
-    steps=6,
-    warmup=2,
-    report=3,
-    precision="32-true",
-    accelerator="cpu",
-)
+from small_training import SMALL, one_scan
 
 
 @pytest.fixture
 def scans(tmp_path):
-    folder = tmp_path / "scans"
-    folder.mkdir()
-    labels = noise_labels((36, 40, 32), 6, 8, step_generator(0, 0)).numpy().astype(np.int16)
-    nib.save(nib.Nifti1Image(labels * 150, np.diag([2.0, 2, 2, 1])), folder / "a_scan.nii.gz")
-    return folder
+    return one_scan(tmp_path / "scans")
 
 
 class Stopped(Exception):

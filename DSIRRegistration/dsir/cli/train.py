@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +24,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=count, metavar="N", help="optimiser steps in all")
     length.add_argument("--hours", type=float, metavar="H", help="time instead of steps; such a run is not repeatable")
+    parser.add_argument(
+        "--batch", type=count, metavar="N", help="examples of each step, over all processes (default: one for each)"
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="of weights and examples (default: 0)")
     add_machine(parser)
+    parser.set_defaults(quiet=os.environ.get("RANK", "0") != "0")  # under torchrun one process speaks
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
@@ -39,6 +44,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     chosen = {
         "steps": arguments.steps,
         "hours": arguments.hours,
+        "batch": arguments.batch,
         "seed": arguments.seed,
         "accelerator": arguments.device,
     }
@@ -62,7 +68,7 @@ COMMAND = Command(
 Learn the structural representation from single scans: no labels and no aligned pairs are needed.
 
 The folder gets weights.safetensors, checkpoints, settings.json, log.csv and a TensorBoard log. A run that was stopped
-goes on with --resume.""",
+goes on with --resume. Several devices or machines share the work under torchrun (Docs/model.md).""",
     usage="DATA --out FOLDER",
     example="dsir train scans/ --out runs/first --labelmaps labelmaps/ --hours 3",
     stopped="Stopped; go on from the last checkpoint with --resume.",

@@ -6,12 +6,19 @@ from dataclasses import dataclass, field
 
 import torch
 
+from ..errors import DsirError
 from .contrast import LossSettings
 from .draws import chance, step_generator, uniform
 from .synthesis import SynthesisSettings, look
 from .tissue import brain
-from .views import ViewSettings, corresponding, draw_views
+from .views import View, ViewSettings, corresponding, draw_views
 from .volumes import Source, clusters, shapes
+
+ENOUGH = 32
+"""Corresponding positions below which an example is not worth a step."""
+
+DRAWS = 50
+"""How often views are drawn for one example before we give up."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +42,13 @@ class ExampleSettings:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """Two views (n, n, n) and the voxels (3, N) in each that show the same points."""
+    """Two views (n, n, n) and the voxels (3, N) in each that show the same points.
 
-    kind: str
+    ``source`` and ``views`` say what of and how they were cut.
+    """
+
+    source: Source
+    views: tuple[View, View]
     first: torch.Tensor
     second: torch.Tensor
     a: torch.Tensor
@@ -45,7 +56,7 @@ class Example:
 
 
 class Examples:
-    """Draws examples; the example of a step depends on the seed and the step alone."""
+    """Draws examples; each depends on the seed and its number alone."""
 
     def __init__(self, sources: list[Source], settings: ExampleSettings, loss: LossSettings, seed: int) -> None:
         self.settings, self.loss, self.seed = settings, loss, seed
@@ -59,9 +70,20 @@ class Examples:
             "shapes": _groups([shapes(128, spacing, generator) for _ in range(12 if settings.mixture.shapes else 0)]),
         }
 
-    def draw(self, step: int) -> Example:
-        """The example of this step."""
-        generator = step_generator(self.seed, step)
+    def draw(self, number: int) -> Example:
+        """The example of this number; views that hardly overlap tell nothing and are drawn again.
+
+        Raises:
+            DsirError: no draw overlaps, as when the views are far larger than the volumes.
+        """
+        generator = step_generator(self.seed, number)
+        for _ in range(DRAWS):
+            example = self._draw(generator)
+            if example.a.shape[1] >= ENOUGH:
+                return example
+        raise DsirError(f"None of {DRAWS} pairs of views showed the same tissue; are the volumes nearly empty?")
+
+    def _draw(self, generator: torch.Generator) -> Example:
         kind, source = self._source(generator)
         first, second = draw_views(source.body, source.spacing, self.settings.views, generator)
         synthesis = self.settings.synthesis
@@ -71,7 +93,7 @@ class Examples:
         ]
         visible = brain(source) if any(hidden) else source.body
         a, b = corresponding(first, second, visible, self.loss.positions, generator, near=self.loss.near)
-        return Example(kind, looks[0], looks[1], a, b)
+        return Example(source, (first, second), looks[0], looks[1], a, b)
 
     def _source(self, generator: torch.Generator) -> tuple[str, Source]:
         weights = {kind: getattr(self.settings.mixture, kind) for kind, groups in self.kinds.items() if groups}

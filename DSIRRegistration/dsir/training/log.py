@@ -5,19 +5,22 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-COLUMNS = ("step", "seconds", "loss", "hits", "learning_rate", "steps_per_second")
-
 
 class TrainingLog:
-    """Appends to ``log.csv`` and, where TensorBoard is installed, to ``tensorboard/``."""
+    """Appends to ``log.csv`` and, where TensorBoard is installed, to ``tensorboard/``.
 
-    def __init__(self, folder: Path) -> None:
+    Attributes:
+        columns: of the CSV: step, seconds, loss, the ``facts`` of what is learned, learning rate and speed.
+    """
+
+    def __init__(self, folder: Path, facts: tuple[str, ...]) -> None:
+        self.columns = ("step", "seconds", "loss", *facts, "learning_rate", "steps_per_second")
         path = folder / "log.csv"
         fresh = not path.exists()
         self._file = path.open("a", newline="")
         self._csv = csv.writer(self._file)
         if fresh:
-            self._csv.writerow(COLUMNS)
+            self._csv.writerow(self.columns)
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:  # an extra of the project: the CSV holds the same numbers
@@ -26,11 +29,11 @@ class TrainingLog:
             self._board = SummaryWriter(str(folder / "tensorboard"))
 
     def write(self, **values: float) -> None:
-        """One line; ``values`` has all of :data:`COLUMNS`."""
-        self._csv.writerow([f"{values[name]:.6g}" for name in COLUMNS])
+        """One line; ``values`` has all of ``columns``."""
+        self._csv.writerow([f"{values[name]:.6g}" for name in self.columns])
         self._file.flush()
         if self._board:
-            for name in COLUMNS[2:]:
+            for name in self.columns[2:]:
                 self._board.add_scalar(name, values[name], int(values["step"]))
 
     def close(self) -> None:

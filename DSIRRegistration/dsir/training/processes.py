@@ -1,0 +1,36 @@
+"""How many processes learn together, and through what they speak: one by default, more under ``torchrun``."""
+
+from __future__ import annotations
+
+import os
+
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+
+from ..features.dsir import has_bfloat16
+
+
+def fabric(accelerator: str, precision: str) -> Fabric:
+    """Lightning Fabric on this process's device; gradients are averaged over all that ``torchrun`` started.
+
+    ``torchrun`` tells each process of the others by its environment. On CPUs they speak through gloo, on CUDA through
+    NCCL; one process gets no process group at all.
+    """
+    if precision == "auto":
+        precision = "bf16-mixed" if has_bfloat16(Fabric(accelerator=accelerator, devices=1).device) else "32-true"
+    everybody = int(os.environ.get("WORLD_SIZE", "1"))
+    if everybody == 1:
+        return Fabric(accelerator=accelerator, devices=1, precision=precision)
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", str(everybody)))
+    # The networks' buffers are constants, and one is read twice before each backward: they are not to be sent about.
+    together = DDPStrategy(broadcast_buffers=False)
+    made = Fabric(
+        accelerator=accelerator, devices=here, num_nodes=everybody // here, strategy=together, precision=precision
+    )
+    made.launch()
+    return made
+
+
+def leads() -> bool:
+    """Whether this process is the one that speaks and writes."""
+    return int(os.environ.get("RANK", "0")) == 0
