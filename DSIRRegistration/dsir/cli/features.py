@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..errors import DsirError
 from ..progress import Progress, within
 from .command import Command, Outcome
 from .options import (
@@ -13,36 +16,72 @@ from .options import (
     add_machine,
     add_overwrite,
     check_output_file,
+    count,
     device_from,
     millimetres,
     use_threads,
 )
 
+if TYPE_CHECKING:
+    import torch
+
 DEFAULT_SPACING = 2.0
 """mm, for descriptors that are at home at any spacing."""
 
+KINDS = (".nii", ".nii.gz", ".nrrd", ".mha")
+
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--input", required=True, type=Path, metavar="IMAGE", help=f"the scan ({IMAGE_KINDS})")
-    parser.add_argument("--mask", type=Path, metavar="MASK", help="the body (above zero); found by itself otherwise")
-    parser.add_argument("--out", "-o", required=True, type=Path, metavar="FILE.nii.gz", help="the file to write")
     parser.add_argument(
-        "--descriptor",
-        metavar="NAME",
-        help=f"{DESCRIPTOR_KINDS} (default: that of dsir register)",
+        "--input",
+        required=True,
+        type=Path,
+        nargs="+",
+        metavar="IMAGE",
+        help=f"the scan, or both of a pair ({IMAGE_KINDS})",
     )
+    parser.add_argument(
+        "--mask", type=Path, nargs="+", metavar="MASK", help="the body (above zero) of each; found by itself otherwise"
+    )
+    parser.add_argument(
+        "--out",
+        "-o",
+        required=True,
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help=f"the file to write, one for each scan ({' '.join(KINDS)})",
+    )
+    parser.add_argument("--descriptor", metavar="NAME", help=f"{DESCRIPTOR_KINDS} (default: that of dsir register)")
     parser.add_argument(
         "--spacing",
         type=millimetres,
         metavar="MM",
         help="voxel size of the result (default: what the descriptor is for)",
     )
+    form = parser.add_argument_group("form")
+    fewer = form.add_mutually_exclusive_group()
+    fewer.add_argument("--channels", type=count, nargs="+", metavar="N", help="only these channels, counted from 0")
+    fewer.add_argument(
+        "--components",
+        type=count,
+        metavar="N",
+        help="so many principal components instead of all channels; found over all scans given, the same for each",
+    )
+    form.add_argument(
+        "--masked", action="store_true", help="zero outside the body and a rim, so that air is not matched with air"
+    )
+    form.add_argument(
+        "--separate",
+        action="store_true",
+        help="one 3-D file a channel, FILE_00.nii.gz and so on, for programs that read scalar images only",
+    )
     add_overwrite(parser)
     add_machine(parser)
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
-    check_output_file(arguments.out, (".nii", ".nii.gz"), overwrite=arguments.overwrite)
+    _check(arguments)
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
     import torch
@@ -52,41 +91,88 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..features.extraction import extract
     from ..files.images import read_image, read_mask, write_features
     from ..image import Image
+    from ..registration.frame import grown
     from ..registration.settings import RegistrationSettings
 
-    descriptor = load_descriptor(
-        arguments.descriptor or RegistrationSettings().descriptor, device_from(arguments.device)
-    )
-    progress("reading", 0.1, "reading the image")
-    image = read_image(arguments.input)
-    body = read_mask(arguments.mask, image.lattice) if arguments.mask else body_mask(image)
+    name = arguments.descriptor or RegistrationSettings().descriptor
+    descriptor = load_descriptor(name, device_from(arguments.device))
     spacing = arguments.spacing or descriptor.spacing or DEFAULT_SPACING
-    with torch.inference_mode():
-        features, lattice = extract(
-            image,
-            descriptor,
-            spacing=spacing,
-            mask=Image(body.float(), image.lattice),
-            progress=within(progress, 0.2, 0.7),
-        )
-    progress("writing", 0.7, "writing the file")
-    write_features(arguments.out, features, lattice)
-    size = " x ".join(str(n) for n in lattice.shape)
+    features, bodies, lattices = [], [], []
+    for n, path in enumerate(arguments.input):
+        here = within(progress, 0.8 * n / len(arguments.input), 0.8 * (n + 1) / len(arguments.input))
+        here("reading", 0.1, f"reading {path.name}")
+        image = read_image(path)
+        inside = read_mask(arguments.mask[n], image.lattice) if arguments.mask else body_mask(image)
+        body = Image(inside.float(), image.lattice)
+        with torch.inference_mode():
+            values, lattice = extract(image, descriptor, spacing=spacing, mask=body, progress=within(here, 0.2, 1))
+        inside = body.on(lattice, padding="zeros").data
+        features.append(values * grown(inside) if arguments.masked else values)
+        bodies.append(inside > 0.5)
+        lattices.append(lattice)
+    features = _fewer(features, bodies, arguments)
+    progress("writing", 0.8, "writing the files")
+    lines = []
+    for path, values, lattice in zip(arguments.out, features, lattices, strict=True):
+        if arguments.separate:
+            for n, channel in enumerate(values):
+                write_features(_numbered(path, n), channel[None], lattice)
+        else:
+            write_features(path, values, lattice)
+        size = " x ".join(str(n) for n in lattice.shape)
+        lines.append(f"{path}: {descriptor.name}, {values.shape[0]} channels, {size} voxels of {spacing:g} mm")
     return Outcome(
-        arguments.out.resolve(),
-        (f"{arguments.out}: {descriptor.name}, {features.shape[0]} channels, {size} voxels of {spacing:g} mm",),
-        {"channels": features.shape[0], "shape": list(lattice.shape), "spacing": spacing},
+        arguments.out[0].resolve(),
+        tuple(lines),
+        {"channels": features[0].shape[0], "shape": list(lattices[0].shape), "spacing": spacing},
     )
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    for given in (arguments.out, arguments.mask):
+        if given is not None and len(given) != len(arguments.input):
+            raise DsirError(f"{len(arguments.input)} scans need as many masks and files to write, not {len(given)}.")
+    if len({path.resolve() for path in arguments.out}) < len(arguments.out):
+        raise DsirError("Each scan needs a file of its own to write.")
+    for path in arguments.out:
+        first = _numbered(path, 0) if arguments.separate else path
+        check_output_file(first, KINDS, overwrite=arguments.overwrite)
+
+
+def _fewer(
+    features: list[torch.Tensor], bodies: Sequence[torch.Tensor], arguments: argparse.Namespace
+) -> list[torch.Tensor]:
+    """The channels or components that were asked for."""
+    there = features[0].shape[0]
+    if arguments.channels and max(arguments.channels) >= there:
+        raise DsirError(f"There is no channel {max(arguments.channels)}; the last of {there} is {there - 1}.")
+    if arguments.channels:
+        return [values[arguments.channels] for values in features]
+    if arguments.components is None:
+        return features
+    if not 1 <= arguments.components <= there:
+        raise DsirError(f"There are 1 to {there} components, not {arguments.components}.")
+    from ..features.components import principal_components
+
+    return principal_components(features, bodies, arguments.components)
+
+
+def _numbered(path: Path, channel: int) -> Path:
+    kind = next((kind for kind in (".nii.gz", *KINDS) if path.name.lower().endswith(kind)), "")
+    stem = path.name[: len(path.name) - len(kind)]
+    return path.with_name(f"{stem}_{channel:02d}{path.name[len(stem) :]}")
 
 
 COMMAND = Command(
     name="features",
     summary="write the structural representation of a scan, for use in other programs",
     description="""\
-Write the structural representation of a scan as a 4-D NIfTI (X, Y, Z, C) on an isotropic grid with the scan's own
-directions. Each voxel's vector has length 1: the dot product of two vectors is their cosine similarity.""",
-    usage="--input IMAGE --out FILE.nii.gz",
-    example="dsir features --input ct.nii.gz -o features.nii.gz --spacing 2",
+Write the structural representation of a scan on an isotropic grid with the scan's own directions: 4-D NIfTI
+(X, Y, Z, C), or NRRD or MHA with C numbers a voxel. Each voxel's vector has length 1: the dot product of two vectors is
+their cosine similarity. Docs/recipes.md shows how ANTs, elastix and ConvexAdam register with it.""",
+    usage="--input IMAGE ... --out FILE ...",
+    example="dsir features --input ct.nii.gz mr.nii.gz -o ct_dsir.nii.gz mr_dsir.nii.gz --descriptor dsir "
+    "--components 4 --masked",
     arguments=_arguments,
     run=_run,
 )

@@ -104,12 +104,20 @@ def write_mask(path: str | Path, mask: torch.Tensor, lattice: Lattice) -> None:
 
 
 def write_features(path: str | Path, features: torch.Tensor, lattice: Lattice, *, dtype: type = np.float32) -> None:
-    """Write (C, I, J, K) as a 4-D NIfTI (I, J, K, C) with the affine of the lattice it lives on."""
-    if suffix(path) not in (".nii", ".nii.gz"):
-        raise DsirError(f"{path}: features are written as .nii or .nii.gz.")
+    """Write (C, I, J, K) with the affine of the lattice it lives on.
+
+    As a 4-D NIfTI (I, J, K, C), or as NRRD or MHA with C numbers a voxel; a single channel is a plain 3-D volume.
+    """
+    kind = suffix(path)
+    if kind not in (*NIFTI, ".nrrd", ".mha"):
+        raise DsirError(f"{path}: features are written as .nii, .nii.gz, .nrrd or .mha.")
     values = features.detach().cpu().movedim(0, -1).numpy().astype(dtype)
+    values = values[..., 0] if values.shape[-1] == 1 else values
     with complete_file(path) as temporary:
-        nifti.write(temporary, values, lattice.affine, description="DSIR features")
+        if kind in NIFTI:
+            nifti.write(temporary, values, lattice.affine, description="DSIR features")
+        else:
+            itk.write(temporary, values, lattice)
 
 
 def _write(path: str | Path, values: np.ndarray, lattice: Lattice) -> None:

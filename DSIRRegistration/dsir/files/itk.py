@@ -67,10 +67,10 @@ def read_series(folder: Path) -> tuple[np.ndarray, list[np.ndarray]]:
 
 
 def write(path: Path, values: np.ndarray, lattice: Lattice) -> None:
-    """Write (I, J, K) values, compressed."""
+    """Write (I, J, K) values, or (I, J, K, C) as C numbers a voxel, compressed."""
     try:
         with quiet():
-            sitk.WriteImage(to_sitk(values, lattice), str(path), useCompression=True)
+            sitk.WriteImage(to_sitk(values, lattice, vector=values.ndim == 4), str(path), useCompression=True)
     except RuntimeError:  # ITK gives no reason
         raise OSError(None, "the disk may be full") from None
 
