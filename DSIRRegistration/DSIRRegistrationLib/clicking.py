@@ -12,14 +12,15 @@ from slicer.i18n import tr as _
 
 from . import dependencies, views, worker
 from .logic import RegistrationLogic
+from .marks import EXPECTED, FOUND, Mark
 from .parameters import AS_PRESET, Parameters
 from .querypoint import Hover, QueryPoint
 from .run import Run
+from .sides import FIXED, MOVING, OTHER
+from .steering import Steering
 
 if TYPE_CHECKING:
     from .similarity import Shown, Similarity
-
-FIXED, MOVING = "fixed", "moving"
 
 MODELS = worker.MODULE_FOLDER / "Resources" / "Models" / "models.json"
 
@@ -29,15 +30,21 @@ class Clicking:
 
     Args:
         start: runs a piece of work in the panel's own way (progress, cancel, errors).
+        refine: registers again from the present result.
     """
 
-    def __init__(self, ui: Any, logic: RegistrationLogic, start: Callable[..., None]) -> None:
+    def __init__(
+        self, ui: Any, logic: RegistrationLogic, start: Callable[..., None], refine: Callable[[], None]
+    ) -> None:
         self.ui, self.logic, self._start = ui, logic, start
+        self.steering = Steering(ui, refine)
         self.parameters: Parameters | None = None
         self.session: Similarity | None = None
         self.point: QueryPoint | None = None
         self.shown: Shown | None = None
+        self._asked: np.ndarray | None = None
         self._hover: Hover | None = None
+        self._marks: dict[str, Mark] = {}
         self._then: Callable[[], None] = self._begin_placing
         ui.sideSelector.addItems([_("the fixed scan"), _("the moving scan")])
         ui.placeButton.clicked.connect(lambda *_args: self._ready(self._begin_placing))
@@ -60,6 +67,7 @@ class Clicking:
         if parameters is None:
             self.stop()
         self.parameters = parameters
+        self.steering.parameters = parameters
 
     def refresh(self, *, busy: bool = False) -> None:
         """Bring the section up to date with the nodes."""
@@ -70,11 +78,15 @@ class Clicking:
             self.stop()
         for button in (self.ui.placeButton, self.ui.hoverButton):
             button.setEnabled(both and not busy)
-        self.ui.acceptButton.setEnabled(self.shown is not None)
+        self.ui.acceptButton.setEnabled(self.shown is not None and not busy)
+        self.steering.refresh(busy=busy)
 
     def ask(self, point: np.ndarray) -> None:
         """Search for a world point, RAS mm, and show what was found."""
+        if self.session is None or self.parameters is None:
+            return  # the point outlives them for a moment while a scene is closed
         self.session.transform = self.parameters.transform
+        self._asked = point
         try:
             self.shown = self.session.ask(self.side, point, self.descriptor)
         except DsirError as error:
@@ -82,17 +94,32 @@ class Clicking:
             self.ui.similarityLabel.setText(str(error))
         else:
             self.ui.similarityLabel.setText(self.shown.sentence)
-            here, there = self.session.volumes[self.side], self.session.volumes[MOVING if self.side == FIXED else FIXED]
+            here, there = self.session.volumes[self.side], self.session.volumes[OTHER[self.side]]
             views.show_match(here, there, self.session.heat.volume, self.shown.match)
+        self._mark()
         self.ui.acceptButton.setEnabled(self.shown is not None)
 
-    def accept(self) -> None:
-        """Keep the point and its match; they become the landmarks that Evaluate compares."""
-        from .similarity import Pairs
+    def ask_again(self) -> bool:
+        """Search once more for the last point, after a registration; False where there was none."""
+        if self.session is None or self._asked is None:
+            return False
+        self.ask(self._asked)
+        return True
 
-        pairs = Pairs(self.parameters.fixed, self.parameters.moving)
-        pairs.accept(self.shown)
-        self.parameters.fixedLandmarks, self.parameters.movingLandmarks = pairs.nodes[FIXED], pairs.nodes[MOVING]
+    def accept(self) -> None:
+        """Keep the point and its match as a pair; once."""
+        if self.shown is None:
+            return
+        self.steering.accept(self.shown)
+        self.shown = None
+        self.ui.acceptButton.setEnabled(False)
+
+    def _mark(self) -> None:
+        """Best match and where the transform puts the point, in the view of the scan that is searched."""
+        for what, place in ((FOUND, self.shown and self.shown.match), (EXPECTED, self.shown and self.shown.expected)):
+            if what not in self._marks:
+                self._marks[what] = Mark(self.parameters.fixed.GetScene(), what, views=(views.SEARCHED,))
+            self._marks[what].place = place
 
     def stop(self) -> None:
         """Take everything temporary out of the scene."""
@@ -101,9 +128,11 @@ class Clicking:
         self.ui.hoverButton.setChecked(False)
         if self.point is not None:
             self.point.remove()
+        for mark in self._marks.values():
+            mark.remove()
         if self.session is not None:
             self.session.remove()
-        self.session, self.point, self.shown, self._hover = None, None, None, None
+        self.session, self.point, self.shown, self._hover, self._asked, self._marks = None, None, None, None, None, {}
         self.ui.similarityLabel.setText("")
 
     def _ready(self, then: Callable[[], None]) -> None:

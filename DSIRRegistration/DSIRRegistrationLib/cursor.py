@@ -12,7 +12,7 @@ NAME = "DSIR linked cursor"
 
 
 class LinkedCursor:
-    """Follows the crosshair of the slice views with a marker in moving space.
+    """Follows the crosshair of the slice views, and every change of the transform, with a marker in moving space.
 
     Args:
         transform: fixed to moving.
@@ -26,7 +26,9 @@ class LinkedCursor:
         self._marker.SetHideFromEditors(True)
         self._marker.CreateDefaultDisplayNodes()
         self._marker.SetLocked(True)
-        self._tag = self._crosshair.AddObserver(slicer.vtkMRMLCrosshairNode.CursorPositionModifiedEvent, self._follow)
+        crosshair = self._crosshair
+        watched = ((crosshair, crosshair.CursorPositionModifiedEvent), (transform, transform.TransformModifiedEvent))
+        self._tags = [(node, node.AddObserver(event, self._follow)) for node, event in watched]
 
     @property
     def place(self) -> np.ndarray | None:
@@ -37,7 +39,8 @@ class LinkedCursor:
 
     def close(self) -> None:
         """Take the marker away."""
-        self._crosshair.RemoveObserver(self._tag)
+        for node, tag in self._tags:
+            node.RemoveObserver(tag)
         if self._marker.GetScene() is not None:
             self._marker.GetScene().RemoveNode(self._marker)
 

@@ -53,6 +53,8 @@ class RegistrationLogic:
         fixedMask: slicer.vtkMRMLNode | tuple[slicer.vtkMRMLSegmentationNode, str] | None = None,
         movingMask: slicer.vtkMRMLNode | tuple[slicer.vtkMRMLSegmentationNode, str] | None = None,
         initialTransform: slicer.vtkMRMLTransformNode | None = None,
+        landmarks: tuple[slicer.vtkMRMLMarkupsNode, slicer.vtkMRMLMarkupsNode] | None = None,
+        refine: slicer.vtkMRMLTransformNode | None = None,
         structures: Sequence[slicer.vtkMRMLNode] = (),
         outputTransform: slicer.vtkMRMLTransformNode | None = None,
         outputVolume: slicer.vtkMRMLScalarVolumeNode | None = None,
@@ -66,6 +68,9 @@ class RegistrationLogic:
                 or a dictionary named as in ``report.json``: ``{"preset": "fast", "linear": {"model": "rigid"}}``.
             fixedMask, movingMask: where to look: a label map volume (above zero), or a segmentation and a segment's ID.
             initialTransform: a start, as one would apply it to the moving volume; linear or not.
+            landmarks: markups nodes of the fixed and of the moving scan, point by point: soft constraints, and the
+                start where no other is given.
+            refine: a result to improve: nothing is searched for, which with one more pair takes seconds.
             structures: segmentations, label maps, markups and models on the moving scan to be carried along, as clones.
             outputTransform, outputVolume: nodes to overwrite; new ones by default.
             jacobian: also make the map of Jacobian determinants (or overwrite this volume with it).
@@ -88,6 +93,8 @@ class RegistrationLogic:
             outputVolume,
             jacobian if isinstance(jacobian, slicer.vtkMRMLNode) else None,
             bool(jacobian),
+            landmarks,
+            refine,
         )
         return self.start(task, progress).wait()
 

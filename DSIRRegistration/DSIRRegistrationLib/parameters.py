@@ -32,6 +32,7 @@ class Parameters:
         spacing, capture: mm; 0 leaves them to the preset.
         threads: 0 leaves them to the engine.
         transform, warped, jacobian: where the results go; new nodes where empty.
+        fixedPairs, movingPairs: accepted (or placed) points that belong together; they steer every run.
     """
 
     fixed: slicer.vtkMRMLScalarVolumeNode
@@ -59,6 +60,8 @@ class Parameters:
     movingSegmentation: slicer.vtkMRMLSegmentationNode
     fixedLandmarks: slicer.vtkMRMLMarkupsFiducialNode
     movingLandmarks: slicer.vtkMRMLMarkupsFiducialNode
+    fixedPairs: slicer.vtkMRMLMarkupsFiducialNode
+    movingPairs: slicer.vtkMRMLMarkupsFiducialNode
 
 
 def structures(parameters: Parameters) -> tuple[slicer.vtkMRMLNode, ...]:
@@ -92,8 +95,14 @@ def settings(parameters: Parameters) -> dict[str, Any]:
     return changes | ({"linear": linear} if linear else {})
 
 
-def task(parameters: Parameters) -> Task:
-    """What Apply would do."""
+def pairs(parameters: Parameters) -> tuple[slicer.vtkMRMLMarkupsFiducialNode, ...] | None:
+    """Both nodes of pairs, where there is a point in one of them."""
+    nodes = (parameters.fixedPairs, parameters.movingPairs)
+    return nodes if all(nodes) and any(node.GetNumberOfControlPoints() for node in nodes) else None
+
+
+def task(parameters: Parameters, *, refine: bool = False) -> Task:
+    """What Apply would do, or Refine."""
     return Task(
         parameters.fixed,
         parameters.moving,
@@ -107,6 +116,8 @@ def task(parameters: Parameters) -> Task:
         parameters.warped,
         parameters.jacobian,
         parameters.withJacobian,
+        pairs(parameters),
+        parameters.transform if refine else None,
     )
 
 

@@ -51,7 +51,7 @@ def check(task: Task, missing: tuple[str, ...] = ()) -> list[Finding]:
             found.append(Finding("stop", f"Choose the {role} volume."))
             continue
         try:
-            lattices[role] = lattice_of(node)
+            lattices[role] = lattice_of(node, below=task.transform)
         except DsirError as error:
             found.append(Finding("stop", str(error)))
     if len(lattices) < 2:
@@ -84,6 +84,13 @@ def _inputs(task: Task) -> list[Finding]:
                 found.append(Finding("stop", f"{task.initial.GetName()} {sentence}"))
                 break
             parent = parent.GetParentTransformNode()
+    if task.pairs is not None:
+        counts = {node.GetNumberOfControlPoints() for node in task.pairs}
+        if len(counts) > 1:
+            names = " and ".join(f"{node.GetName()} ({node.GetNumberOfControlPoints()})" for node in task.pairs)
+            found.append(Finding("stop", f"Pairs need the same points in both: {names}."))
+        else:
+            found.append(Finding("info", f"Accepted pairs that steer the run: {counts.pop()}."))
     for node in task.structures:
         try:
             matrix_to_world(node)
@@ -96,7 +103,7 @@ def _overlap(task: Task, fixed: Lattice, moving: Lattice) -> list[Finding]:
     """How much of the fixed box the moving box covers, as the scans lie now."""
     steps = np.stack(np.meshgrid(*[np.linspace(0, 1, 9)] * 3, indexing="ij"), -1).reshape(-1, 3)
     share = float(moving.contains(fixed.to_world(steps * (np.array(fixed.shape) - 1))).mean())
-    if task.initial is not None:
+    if task.initial is not None or task.pairs is not None:
         return []
     if share == 0:
         if task.settings.get("linear", {}).get("start") == "identity":

@@ -48,6 +48,18 @@ def rows(report: Mapping[str, Any]) -> list[Row]:
                 verdict,
             )
         )
+    pairs = report.get("landmarks")
+    if pairs:
+        before, after = pairs["before"]["mean_mm"], pairs["after"]["mean_mm"]
+        found.append(
+            Row(
+                f"Accepted pairs ({pairs['count']})",
+                f"{before:.1f} → {after:.1f} mm",
+                f"Mean distance of the pairs that steered the run (largest {pairs['before']['largest_mm']:.1f} → "
+                f"{pairs['after']['largest_mm']:.1f} mm). They were used, so they prove nothing about other places.",
+                "plain" if after <= max(before, LANDMARKS) else "look",
+            )
+        )
     if report.get("folds") is not None:
         folds = int(report["folds"])
         smallest = report.get("smallest_determinant", report.get("smallest_jacobian"))

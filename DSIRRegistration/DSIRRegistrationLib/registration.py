@@ -14,13 +14,15 @@ import slicer
 from dsir.errors import Cancelled, DsirError
 from dsir.lattice import Lattice
 from dsir.progress import Progress, within
+from dsir.similarity.landmarks import write_landmarks
 
 from . import worker
 from .carry import Carried, carry, place_carried
 from .nodes.scene import all_or_nothing, is_in_scene, place_beside
 from .nodes.segments import segment_mask
 from .nodes.transforms import describe_transform, load_transform, write_transform
-from .nodes.volumes import copy_window, lattice_of, place_volume, read_array, write_array, write_volume
+from .nodes.volumes import copy_window, is_below, lattice_of, place_volume, read_array, write_array, write_volume
+from .pairs import landmarks
 from .quality import REPORT, summary
 
 SHARE = 0.9
@@ -49,6 +51,8 @@ class Task:
         structures: segmentations, label maps, markups and models on the moving scan that are to be carried.
         transform, warped, jacobian: nodes to overwrite; new ones where there are none.
         with_jacobian: whether to make the map of Jacobian determinants.
+        pairs: markups nodes of the fixed and the moving scan, point by point: soft constraints, and a start.
+        refine: a result to improve in the place of a search; ``initial`` is in it already and is passed over.
     """
 
     fixed: slicer.vtkMRMLScalarVolumeNode
@@ -63,6 +67,13 @@ class Task:
     warped: slicer.vtkMRMLScalarVolumeNode | None = None
     jacobian: slicer.vtkMRMLScalarVolumeNode | None = None
     with_jacobian: bool = False
+    pairs: tuple[slicer.vtkMRMLMarkupsNode, slicer.vtkMRMLMarkupsNode] | None = None
+    refine: slicer.vtkMRMLTransformNode | None = None
+
+    @property
+    def result_above(self) -> slicer.vtkMRMLTransformNode | None:
+        """The former result that this one replaces, where the moving scan hangs below it."""
+        return self.transform if is_below(self.moving, self.transform) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +103,7 @@ def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Gen
         Cancelled: a node was removed while the engine worked.
     """
     fixed = lattice_of(task.fixed)
-    lattice_of(task.moving)  # refuses what cannot be used before anything is written
+    lattice_of(task.moving, below=task.transform)  # refuses what cannot be used before anything is written
     if task.fixed is task.moving:
         raise DsirError("Fixed and moving are the same volume; choose two.")
     progress("reading", 0.0, "handing the scans over")
@@ -138,7 +149,7 @@ def _hand_over(task: Task, folder: Path, fixed: Lattice) -> Generator[None, None
     """Write the inputs; gives the command's arguments."""
     arguments = ["--preset", task.preset]
     for role, node in (("fixed", task.fixed), ("moving", task.moving)):
-        write_volume(folder / f"{role}.nii", node)
+        write_volume(folder / f"{role}.nii", node, below=task.result_above)
         arguments += [f"--{role}", str(folder / f"{role}.nii")]
         yield
     for role, mask, node in (
@@ -150,9 +161,17 @@ def _hand_over(task: Task, folder: Path, fixed: Lattice) -> Generator[None, None
             _write_mask(path, mask, node)
             arguments += [f"--{role}", str(path)]
             yield
-    if task.initial is not None:
+    if task.refine is not None:
+        write_transform(folder / "refine.h5", task.refine, fixed)
+        arguments += ["--refine", str(folder / "refine.h5")]
+        if not task.with_jacobian:
+            arguments.append("--brief")
+    elif task.initial is not None:
         write_transform(folder / "initial.h5", task.initial, fixed)
         arguments += ["--initial", str(folder / "initial.h5")]
+    if task.pairs is not None:
+        write_landmarks(folder / "pairs.csv", landmarks(*task.pairs, below=task.result_above))
+        arguments += ["--landmarks", str(folder / "pairs.csv")]
     if task.settings:
         (folder / "settings.json").write_text(json.dumps(task.settings), encoding="utf-8")
         arguments += ["--settings", str(folder / "settings.json")]
@@ -208,5 +227,7 @@ def _called(folder: Path) -> dict[str, str]:
         str(folder / "fixed.nii"): "The fixed volume",
         str(folder / "moving.nii"): "The moving volume",
         str(folder / "initial.h5"): "The initial transform",
+        str(folder / "refine.h5"): "The transform to refine",
+        str(folder / "pairs.csv"): "The list of pairs",
         str(folder / "settings.json"): "of the panel",
     }

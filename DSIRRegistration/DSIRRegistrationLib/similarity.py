@@ -1,4 +1,4 @@
-"""Two volumes whose voxels can be asked for each other: features, answers, matches and accepted pairs."""
+"""Two volumes whose voxels can be asked for each other: features, answers and matches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from dsir.errors import DsirError
 from dsir.lattice import Lattice
 from dsir.progress import Progress, silent, within
 from dsir.similarity.calibration import chance_within
-from dsir.similarity.landmarks import LandmarkPairs
 from dsir.similarity.query import Answer, query
 from dsir.similarity.store import FeatureStore, read_store
 
@@ -24,12 +23,10 @@ from . import worker
 from .heatmap import HeatMap
 from .nodes.transforms import map_points
 from .nodes.volumes import array_of, write_array
+from .sides import FIXED, MOVING, OTHER
 
 if TYPE_CHECKING:
     Volume = slicer.vtkMRMLScalarVolumeNode
-
-FIXED, MOVING = "fixed", "moving"
-OTHER = {FIXED: MOVING, MOVING: FIXED}
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,55 +159,6 @@ class Similarity:
         self.heat.remove()
         self._stores.clear()
         self._folder.cleanup()
-
-
-class Pairs:
-    """Accepted matches as two markups nodes, saved with the scene: point n of one belongs to point n of the other."""
-
-    def __init__(self, fixed: Volume, moving: Volume) -> None:
-        scene = fixed.GetScene()
-        self.volumes = {FIXED: fixed, MOVING: moving}
-        self.nodes = {}
-        for side, colour in ((FIXED, (1.0, 0.81, 0.2)), (MOVING, (0.37, 0.96, 0.89))):
-            node = scene.GetFirstNodeByName(f"DSIR pairs ({side})")
-            if node is None:
-                node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", f"DSIR pairs ({side})")
-                node.CreateDefaultDisplayNodes()
-                node.GetDisplayNode().SetSelectedColor(*colour)
-                node.GetDisplayNode().SetGlyphTypeFromString("CrossDot2D")
-                node.SetMarkupLabelFormat("%d")
-                node.SetLocked(True)
-            self.nodes[side] = node
-
-    def accept(self, shown: Shown) -> None:
-        """Add a click and its best match."""
-        sides = {shown.side: shown.point, OTHER[shown.side]: shown.match}
-        self.add(sides[FIXED], sides[MOVING], confidence=1.0 if shown.chance is None else shown.chance)
-
-    def add(self, fixed: np.ndarray, moving: np.ndarray, *, confidence: float = 1.0) -> None:
-        """Add a pair of world points."""
-        for side, point in ((FIXED, fixed), (MOVING, moving)):
-            node = self.nodes[side]
-            node.SetAndObserveTransformNodeID(self.volumes[side].GetTransformNodeID())
-            number = node.AddControlPointWorld(vtk.vtkVector3d(*map(float, point)))
-            node.SetNthControlPointLabel(number, str(number + 1))
-            node.SetNthControlPointDescription(number, f"confidence {confidence:.3f}")
-
-    def take_back(self) -> None:
-        """Remove the last pair."""
-        for node in self.nodes.values():
-            if node.GetNumberOfControlPoints():
-                node.RemoveNthControlPoint(node.GetNumberOfControlPoints() - 1)
-
-    def pairs(self) -> LandmarkPairs:
-        """As the engine takes them, in the volumes' own coordinates."""
-        fixed, moving = (slicer.util.arrayFromMarkupsControlPoints(self.nodes[side]) for side in (FIXED, MOVING))
-        found = LandmarkPairs.none()
-        for number in range(min(len(fixed), len(moving))):
-            words = self.nodes[FIXED].GetNthControlPointDescription(number).split()
-            confidence = float(words[1]) if words[:1] == ["confidence"] else 1.0
-            found = found.with_pair(fixed[number], moving[number], confidence=confidence)
-        return found
 
 
 def own_lattice(volume: Volume) -> Lattice:

@@ -6,6 +6,9 @@ import numpy as np
 import slicer
 import slicer.util
 
+SEARCHED = "vtkMRMLSliceNodeYellow"
+"""The view that shows the scan that is searched."""
+
 
 def show(
     background: slicer.vtkMRMLVolumeNode,

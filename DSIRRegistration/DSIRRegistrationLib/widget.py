@@ -18,6 +18,7 @@ from . import dependencies, parameters, preflight
 from .clicking import Clicking
 from .logic import RegistrationLogic
 from .nodes.transforms import make_linear
+from .nodes.volumes import is_below
 from .parameters import Parameters
 from .quality import REPORT
 from .registration import Registered
@@ -50,7 +51,7 @@ class Panel(VTKObservationMixin):
         self._timer.setInterval(TICK)
         self._timer.timeout.connect(self._tick)
         self.review = Review(ui, logic, self.start)
-        self.clicking = Clicking(ui, logic, self.start)
+        self.clicking = Clicking(ui, logic, self.start, self.refine)
         ui.applyButton.clicked.connect(lambda *_args: self.apply())
         ui.cancelButton.clicked.connect(lambda *_args: self.cancel())
         ui.installButton.clicked.connect(lambda *_args: self.install())
@@ -187,6 +188,11 @@ class Panel(VTKObservationMixin):
         task = parameters.task(self.parameters)
         self.start(lambda progress: self.logic.start(task, progress), self._registered)
 
+    def refine(self) -> None:
+        """Improve the present result, steered by the pairs; ends where the last click was, with its new answer."""
+        task = parameters.task(self.parameters, refine=True)
+        self.start(lambda progress: self.logic.start(task, progress), self._refined)
+
     def start(self, begin: Callable[[Callable[..., None]], Run], done: Callable[[Any], str] | str) -> None:
         """Begin a piece of work and step it from the timer.
 
@@ -238,7 +244,14 @@ class Panel(VTKObservationMixin):
         return run
 
     def _registered(self, made: Registered) -> str:
-        """Show the result, keep its nodes for the next run."""
+        """Show the result."""
+        self._keep(made)
+        self._shown(made)
+        carried = _(" Carried: {n}.").format(n=len(made.structures)) if made.structures else ""
+        return _("Done.") + carried
+
+    def _keep(self, made: Registered) -> None:
+        """Keep the nodes of a result for the next run."""
         p = self.parameters or Parameters(self._node())
         with slicer.util.NodeModify(p.parameterNode):
             p.transform, p.warped = made.transform, made.warped
@@ -246,17 +259,30 @@ class Panel(VTKObservationMixin):
                 p.jacobian = made.jacobian
         if p.applyToMoving:
             self._apply_to_moving(p.moving, made.transform)
+
+    def _shown(self, made: Registered) -> None:
         self.ui.qualitySection.collapsed = False
         if self.parameters is not None:
             self.review.show(0.5)
-        carried = _(" Carried: {n}.").format(n=len(made.structures)) if made.structures else ""
-        return _("Done.") + carried
+
+    def _refined(self, made: Registered) -> str:
+        """Show the result under the last click, or as after any run."""
+        self._keep(made)
+        if not self.clicking.ask_again():
+            self._shown(made)
+        found = made.report.get("landmarks")
+        if not found:
+            return _("Refined.")
+        before, after = found["before"]["mean_mm"], found["after"]["mean_mm"]
+        return _("Refined: pairs {before:.1f} → {after:.1f} mm.").format(before=before, after=after)
 
     @staticmethod
     def _apply_to_moving(moving: slicer.vtkMRMLScalarVolumeNode, transform: slicer.vtkMRMLTransformNode) -> None:
         """Put the volume under the transform, behind a copy of the linear transform it stood under."""
+        if is_below(moving, transform):
+            return  # from a former run
         parent = moving.GetParentTransformNode()
-        if parent is None or parent is transform:
+        if parent is None:
             moving.SetAndObserveTransformNodeID(transform.GetID())
             return
         between = moving.GetScene().AddNewNodeByClass("vtkMRMLTransformNode", f"{parent.GetName()} (DSIR)")

@@ -15,6 +15,7 @@ from dsir.files.images import read_image, write_image, write_labels
 from dsir.files.transforms import write_transform
 from dsir.image import Image
 from dsir.lattice import Lattice
+from dsir.registration.steering import fitted
 from dsir.similarity.confidence import Reliability, reliability_of
 from dsir.similarity.landmarks import LandmarkPairs, read_landmarks, write_landmarks
 from dsir.transform import Linear, Transform
@@ -106,10 +107,13 @@ def test_three_pairs_give_back_a_rigid_motion_and_one_a_shift() -> None:
     motion[:3, :3], motion[:3, 3] = rotation(25), [60.0, -5, 3]
     moving = fixed @ motion[:3, :3].T + motion[:3, 3]
     ones = np.ones(4)
-    assert np.allclose(LandmarkPairs(fixed, moving, ones, ones).rigid().matrix, motion, atol=1e-9)
-    shift = LandmarkPairs(fixed[:1], moving[:1], ones[:1], ones[:1]).rigid().matrix
+    assert np.allclose(fitted(LandmarkPairs(fixed, moving, ones, ones)), motion, atol=1e-9)
+    shift = fitted(LandmarkPairs(fixed[:1], moving[:1], ones[:1], ones[:1]))
     assert np.allclose(shift[:3, :3], np.eye(3))
     assert np.allclose(shift[:3, 3], moving[0] - fixed[0])
+    line = np.outer([0.0, 10, 30], [1, 2, 2])
+    on_a_line = fitted(LandmarkPairs(line, line + np.array([5.0, 0, 0]), *np.ones((2, 3))))
+    assert np.allclose(on_a_line[:3], np.c_[np.eye(3), [5, 0, 0]])
 
 
 def test_the_command_writes_the_map_and_a_line_for_each_structure(

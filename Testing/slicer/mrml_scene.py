@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -130,7 +131,7 @@ class FakeEngine:
 
     def register(self, arguments: Sequence[str]) -> int:
         """Write what ``dsir register`` writes."""
-        given = dict(zip(arguments[1::2], arguments[2::2], strict=False))
+        given = dict(pairwise(arguments))  # each word, and what follows it
         fixed, moving = read_image(given["--fixed"]), read_image(given["--moving"])
         lattice = fixed.lattice.with_spacing(4.0)
         found = self.transform(lattice) if callable(self.transform) else self.transform

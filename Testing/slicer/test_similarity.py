@@ -9,8 +9,10 @@ import slicer.util
 import vtk
 from dsir.errors import DsirError
 from DSIRRegistrationLib.heatmap import HeatMap
+from DSIRRegistrationLib.pairs import Pairs, apart, landmarks
 from DSIRRegistrationLib.querypoint import Hover, QueryPoint
-from DSIRRegistrationLib.similarity import FIXED, MOVING, Pairs, Similarity
+from DSIRRegistrationLib.sides import FIXED, MOVING
+from DSIRRegistrationLib.similarity import Similarity
 from mrml_scene import FakeEngine, add_volume, affine, node_ids
 
 SHIFT = np.array([6.0, -4.0, 8.0])
@@ -158,9 +160,33 @@ def test_accepted_matches_become_pairs_and_can_be_taken_back(similarity: Similar
     points = [np.array([5.0, -7.0, 3.0]), np.array([-7.0, 3.0, 5.0])]
     for point in points:
         pairs.accept(similarity.ask(FIXED, point, "mind"))
-    found = pairs.pairs()
+    found = landmarks(*pairs.nodes.values())
     assert np.allclose(found.fixed, points)
     assert np.abs(found.moving - found.fixed - SHIFT).max() < 2.0
+    assert np.allclose(apart(found, None), np.linalg.norm(found.moving - found.fixed, axis=1))
     pairs.take_back()
-    assert len(pairs.pairs()) == 1
-    assert len(Pairs(similarity.volumes[FIXED], similarity.volumes[MOVING]).pairs()) == 1  # found again in the scene
+    assert len(pairs) == 1
+    again = Pairs(similarity.volumes[FIXED], similarity.volumes[MOVING], tuple(pairs.nodes.values()))
+    assert len(again) == 1  # the same nodes, found again through the parameter node
+
+
+def test_pairs_mean_the_same_once_the_moving_scan_hangs_below_the_result(similarity: Similarity) -> None:
+    """The engine registers the scan as it was acquired, wherever the views show it by now."""
+    pairs = Pairs(similarity.volumes[FIXED], similarity.volumes[MOVING])
+    pairs.accept(similarity.ask(FIXED, np.array([5.0, -7.0, 3.0]), "mind"))
+    acquired = landmarks(*pairs.nodes.values())
+    result = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode", "result")
+    result.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(affine((1, 1, 1), (4, 3, -5), origin=-SHIFT)))
+    similarity.volumes[MOVING].SetAndObserveTransformNodeID(result.GetID())
+    pairs.accept(similarity.ask(FIXED, np.array([-7.0, 3.0, 5.0]), "mind"))
+    found = landmarks(*pairs.nodes.values(), below=result)
+    assert np.allclose(found.moving[0], acquired.moving[0], atol=1e-6)
+    assert np.abs(found.moving[1] - found.fixed[1] - SHIFT).max() < 2.0
+
+
+def test_pairs_that_are_no_pairs_are_refused_by_name(similarity: Similarity) -> None:
+    pairs = Pairs(similarity.volumes[FIXED], similarity.volumes[MOVING])
+    pairs.add(np.zeros(3), np.zeros(3))
+    pairs.nodes[FIXED].AddControlPoint(vtk.vtkVector3d(1, 2, 3))
+    with pytest.raises(DsirError, match=r"DSIR pairs \(fixed\) has 2 points and DSIR pairs \(moving\) has 1"):
+        landmarks(*pairs.nodes.values())

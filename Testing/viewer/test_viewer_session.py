@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import slicer
 from dsir.errors import Cancelled, DsirError
-from DSIRRegistrationLib.similarity import FIXED, MOVING
+from DSIRRegistrationLib.sides import FIXED, MOVING
 from DSIRRegistrationLib.viewer.jobs import Jobs
 from DSIRRegistrationLib.viewer.pointer import Pointer
 from DSIRRegistrationLib.viewer.session import AFTER, Session
@@ -90,20 +89,38 @@ def test_register_cancel_leaves_everything_as_it_was(session: Session) -> None:
     assert not jobs.running
 
 
-def test_registration_begins_from_accepted_pairs_and_shows_the_warped_image(session: Session, tmp_path: Path) -> None:
+def finish(work) -> dict:
+    """Step a generator to its end."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def test_accepted_pairs_go_with_a_registration_and_the_last_point_is_asked_again(session: Session, tmp_path) -> None:
     session.click(FIXED, np.array([7.0, -9.0, 11.0]), "mind", radius=None, follow=True)
-    assert session.accept() == 1
-    work = session.register("mind", "fast", progress=lambda *_: None)
-    for _ in work:
-        pass
+    assert session.accept() == 1 and session.missed is None  # nothing to miss yet
+    finish(session.register("mind", "fast", progress=lambda *_: None))
     words = session.launch.started[-1]
-    assert "--initial" in words
-    assert session.overlay == AFTER
+    assert "--landmarks" in words and "--refine" not in words
+    assert session.overlay == AFTER and session.missed > 0
     assert session.sides[FIXED].views[0].get_foreground_volume_id() == session.warped.GetID()
-    again = session.click(FIXED, np.array([7.0, -9.0, 11.0]), "mind", radius=None, follow=True)
+    again = session.click_again("mind", radius=None)
     assert again.apart is not None  # the second cursor: where the transform puts it
     files = session.save(tmp_path / "saved")
     assert {"landmarks.csv", "transform.h5", "warped.nii.gz"} <= set(files)
+
+
+def test_refining_begins_from_the_present_transform(session: Session) -> None:
+    finish(session.register("mind", "fast", progress=lambda *_: None))
+    former = session.similarity.transform
+    session.click(FIXED, np.array([7.0, -9.0, 11.0]), "mind", radius=None, follow=True)
+    session.accept()
+    finish(session.register("mind", "fast", refine=True, progress=lambda *_: None))
+    assert {"--refine", "--landmarks", "--brief"} <= set(session.launch.started[-1])
+    assert session.similarity.transform is not former and former.GetScene() is None
+    assert session.take_back() == 0
 
 
 def test_nothing_to_accept_and_nothing_to_save_are_said_politely(session: Session, tmp_path: Path) -> None:
@@ -153,4 +170,3 @@ def test_the_scene_stays_clean_when_the_session_ends(app: SlicerApp, tmp_path: P
     session.close()
     assert not folder.exists()
     assert app.scene.GetFirstNodeByName("Similarity") is None
-    assert isinstance(session.pairs.nodes[FIXED], slicer.vtkMRMLMarkupsFiducialNode)

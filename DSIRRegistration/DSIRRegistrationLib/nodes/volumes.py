@@ -19,27 +19,40 @@ STORABLE = (np.uint8, np.int8, np.int16, np.uint16, np.int32, np.float32, np.flo
 """Voxel types that NIfTI readers agree on; everything else becomes float32."""
 
 
-def matrix_to_world(node: slicer.vtkMRMLTransformableNode) -> np.ndarray:
+def is_below(node: slicer.vtkMRMLTransformableNode, transform: slicer.vtkMRMLTransformNode | None) -> bool:
+    """Whether the transform is among the node's parents."""
+    parent = node.GetParentTransformNode()
+    while parent is not None and parent is not transform:
+        parent = parent.GetParentTransformNode()
+    return parent is not None
+
+
+def matrix_to_world(
+    node: slicer.vtkMRMLTransformableNode, *, below: slicer.vtkMRMLTransformNode | None = None
+) -> np.ndarray:
     """(4, 4) from the node's own coordinates to the world, RAS mm; through all its parent transforms.
+
+    Args:
+        below: one that does not count, nor those above it, where it is among them: the result of a former run.
 
     Raises:
         DsirError: one of the parents is not linear.
     """
-    parent = node.GetParentTransformNode()
-    if parent is None:
+    parent, below = node.GetParentTransformNode(), below if is_below(node, below) else None
+    if parent is below:
         return np.eye(4)
-    if not parent.IsTransformToWorldLinear():
+    if not parent.IsTransformToNodeLinear(below):
         raise DsirError(
             f"{node.GetName()} is under the non-linear transform {parent.GetName()}; take it out of the transform, or "
             "harden a copy, and register that. (A non-linear start belongs into the field for the initial transform.)"
         )
     matrix = vtk.vtkMatrix4x4()
-    parent.GetMatrixTransformToWorld(matrix)
+    parent.GetMatrixTransformToNode(below, matrix)
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
-def lattice_of(node: slicer.vtkMRMLScalarVolumeNode) -> Lattice:
-    """Where the voxels lie in the world: (I, J, K) and the index-to-RAS affine.
+def lattice_of(node: slicer.vtkMRMLScalarVolumeNode, *, below: slicer.vtkMRMLTransformNode | None = None) -> Lattice:
+    """Where the voxels lie in the world: (I, J, K) and the index-to-RAS affine; ``below`` as in matrix_to_world.
 
     Raises:
         DsirError: no voxels, a single slice, a non-linear parent, or axes that are not at right angles.
@@ -54,7 +67,7 @@ def lattice_of(node: slicer.vtkMRMLScalarVolumeNode) -> Lattice:
     own = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(own)
     try:
-        return Lattice(data.GetDimensions(), matrix_to_world(node) @ slicer.util.arrayFromVTKMatrix(own))
+        return Lattice(data.GetDimensions(), matrix_to_world(node, below=below) @ slicer.util.arrayFromVTKMatrix(own))
     except DsirError as error:
         raise DsirError(f"{node.GetName()}: {error}") from None
 
@@ -72,9 +85,11 @@ def image_of(node: slicer.vtkMRMLScalarVolumeNode) -> Image:
     return Image(torch.from_numpy(np.ascontiguousarray(array_of(node), dtype=np.float32)), lattice_of(node))
 
 
-def write_volume(path: Path, node: slicer.vtkMRMLScalarVolumeNode) -> None:
+def write_volume(
+    path: Path, node: slicer.vtkMRMLScalarVolumeNode, *, below: slicer.vtkMRMLTransformNode | None = None
+) -> None:
     """Write the voxels with their world affine; uncompressed ``.nii`` takes a moment, ``.nii.gz`` seconds."""
-    write_array(path, array_of(node), lattice_of(node))
+    write_array(path, array_of(node), lattice_of(node, below=below))
 
 
 def write_array(path: Path, values: np.ndarray, lattice: Lattice) -> None:

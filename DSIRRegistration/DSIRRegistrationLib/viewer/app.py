@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import signal
 import sys
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from dsir.errors import DsirError
@@ -64,7 +66,8 @@ class Viewer:
             "descriptor": descriptor, "descriptors": list(dict.fromkeys((descriptor, *DESCRIPTORS))),
             "threshold": 0.3, "opacity": 0.6, "radius": 0, "follow": True, "hover": False, "pairs": 0, "asked": False,
             "preset": "default", "presets": list(PRESETS), "busy": False, "stage": "", "percent": 0, "ready": False,
-            "overlay": SIMILARITY, "registered": False, "words": "",
+            "overlay": SIMILARITY, "registered": False, "words": "", "missed": "",
+            "transform": transform is not None,
         }  # fmt: skip
         state.update({f"dsir_{name}": value for name, value in start.items()})
         self._pointers = [
@@ -89,21 +92,24 @@ class Viewer:
         """Keep the last match."""
         try:
             self.server.state.dsir_pairs = self.session.accept()
-            self._say("Accepted. Click the next point, or register: it begins from the accepted pairs.")
+            self._say("Accepted. Click the next point, or refine: the pairs pull.")
         except DsirError as error:
             self._say(str(error))
         self.server.state.dsir_asked = False
-        self._redraw()
+        self._pairs_changed()
 
     def take_back(self) -> None:
         """Remove the last pair."""
-        self.session.pairs.take_back()
-        self.server.state.dsir_pairs = len(self.session.pairs.pairs())
-        self._redraw()
+        self.server.state.dsir_pairs = self.session.take_back()
+        self._pairs_changed()
 
     def register(self) -> None:
         """Register in a process of its own."""
         create_task(self._register())
+
+    def refine(self) -> None:
+        """Improve the present transform, steered by the pairs."""
+        create_task(self._register(refine=True))
 
     def cancel(self) -> None:
         """End what runs."""
@@ -133,19 +139,26 @@ class Viewer:
             if state.dsir_ready and not state.dsir_asked:
                 state.dsir_words = "Click into one of the images."
 
-    async def _register(self) -> None:
+    async def _register(self, *, refine: bool = False) -> None:
         state = self.server.state
-        work = self.session.register(state.dsir_descriptor, state.dsir_preset, progress=self.jobs.progress)
+        work = self.session.register(
+            state.dsir_descriptor, state.dsir_preset, refine=refine, progress=self.jobs.progress
+        )
         report = await self.jobs.run(work)
         if report is None:
             return
+        if self.session.similarity.ready(state.dsir_descriptor):
+            with contextlib.suppress(DsirError):
+                self.session.click_again(state.dsir_descriptor, radius=state.dsir_radius or None)
         with state:
-            state.dsir_registered, state.dsir_overlay = True, self.session.overlay
-            similar = report.get("similarity") or {}
-            words = [f"Registered: {report.get('folds', 0)} folds"]
-            if {"start", "end"} <= set(similar):
-                words.append(f"similarity {similar['start']:.2f} before, {similar['end']:.2f} after")
-            state.dsir_words = ", ".join(words) + "."
+            state.dsir_registered, state.dsir_transform = True, True
+            state.dsir_overlay, state.dsir_asked = self.session.overlay, self.session.last is not None
+            state.dsir_words = _said(report, "Refined" if refine else "Registered")
+        self._pairs_changed()
+
+    def _pairs_changed(self) -> None:
+        missed = self.session.missed
+        self.server.state.dsir_missed = "" if missed is None else f", {missed:.1f} mm apart"
         self._redraw()
 
     def _asked(self, side: str, point: np.ndarray) -> None:
@@ -184,6 +197,17 @@ class Viewer:
     def _say(self, sentence: str) -> None:
         with self.server.state as state:
             state.dsir_words = sentence
+
+
+def _said(report: dict[str, Any], done: str) -> str:
+    """What came of a registration, in one line."""
+    words = [f"{done}: {report.get('folds', 0)} folds"]
+    similar, pairs = report.get("similarity") or {}, report.get("landmarks")
+    if {"start", "end"} <= set(similar):
+        words.append(f"similarity {similar['start']:.2f} before, {similar['end']:.2f} after")
+    if pairs:
+        words.append(f"pairs {pairs['before']['mean_mm']:.1f} → {pairs['after']['mean_mm']:.1f} mm")
+    return ", ".join(words) + "."
 
 
 def serve(viewer: Viewer, *, port: int = 0, browser: bool = True) -> None:

@@ -49,6 +49,7 @@ class Doings(Protocol):
     def accept(self) -> None: ...
     def take_back(self) -> None: ...
     def register(self) -> None: ...
+    def refine(self) -> None: ...
     def cancel(self) -> None: ...
     def save(self) -> None: ...
 
@@ -97,7 +98,7 @@ class Page:
         for colour, words in (("#ffcf33", "✚ asked"), ("#33ffe6", "✚ best match"), ("#ffffff", "◆ by the transform")):
             html.Div(words, classes="dsir-key", style=f"color: {colour};")
         VDivider(classes="my-2")
-        _label("steer: {{ dsir_pairs }} accepted")
+        _label("steer: {{ dsir_pairs }} accepted{{ dsir_missed }}")
         with html.Div(classes="d-flex", style="gap: 6px;"):
             _button("Accept", doings.accept, "dsir-accept", "mdi-check", off="!dsir_asked")
             _button("Undo", doings.take_back, "dsir-undo", "mdi-undo", off="!dsir_pairs")
@@ -106,7 +107,9 @@ class Page:
             v_model=("dsir_preset",), items=("dsir_presets",), density="compact", hide_details=True, variant="outlined",
             disabled=("dsir_busy",), id="dsir-preset",
         )  # fmt: skip
-        _button("Register", doings.register, "dsir-register", "mdi-play", off="dsir_busy", colour="primary")
+        with html.Div(classes="d-flex", style="gap: 6px;"):
+            _button("Register", doings.register, "dsir-register", "mdi-play", off="dsir_busy", colour="primary")
+            _button("Refine", doings.refine, "dsir-refine", "mdi-tune", off="dsir_busy || !dsir_transform")
         with html.Div(v_if=("dsir_busy",), classes="mt-2"):
             html.Div("{{ dsir_stage }}", style="font-size: 12px; opacity: .8; white-space: nowrap; overflow: hidden;")
             VProgressLinear(model_value=("dsir_percent",), height=6, rounded=True, color="primary", classes="my-1")

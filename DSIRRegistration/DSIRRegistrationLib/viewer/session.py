@@ -16,10 +16,13 @@ from dsir.similarity.landmarks import write_landmarks
 from trame_slicer.core import SlicerApp
 
 from .. import worker
-from ..nodes.transforms import load_transform
-from ..nodes.volumes import write_volume
-from ..similarity import FIXED, MOVING, OTHER, Pairs, Shown, Similarity
-from .side import ASKED, EXPECTED, FOUND, Side, load_volume
+from ..marks import ASKED, EXPECTED, FOUND
+from ..nodes.transforms import load_transform, write_transform
+from ..nodes.volumes import lattice_of, write_volume
+from ..pairs import Pairs, apart, landmarks
+from ..sides import FIXED, MOVING, OTHER
+from ..similarity import Shown, Similarity
+from .side import Side, load_volume
 
 SIMILARITY, BEFORE, AFTER = "similarity", "before", "after"
 
@@ -28,7 +31,7 @@ class Session:
     """A fixed and a moving image, side by side.
 
     Args:
-        transform: a start (fixed to moving) to show and to register from.
+        transform: fixed to moving, to show and to refine.
         launch: starts the engine.
     """
 
@@ -47,12 +50,9 @@ class Session:
         self.sides = {name: Side(app, name, volume) for name, volume in zip((FIXED, MOVING), volumes, strict=True)}
         self.similarity = Similarity(*volumes, launch=launch)
         self.pairs = Pairs(*volumes)
-        for side in (FIXED, MOVING):
-            display = self.pairs.nodes[side].GetDisplayNode()
-            display.SetViewNodeIDs([view.get_view_node_id() for view in self.sides[side].views])
-            display.SetTextScale(3.0)
         self.warped: slicer.vtkMRMLScalarVolumeNode | None = None
         self.last: Shown | None = None
+        self._asked: tuple[str, np.ndarray] | None = None
         self.overlay, self.opacity = SIMILARITY, 0.6
         self._folder = tempfile.TemporaryDirectory(prefix="dsir-view-", ignore_cleanup_errors=True)
         self._result: Path | None = None
@@ -68,7 +68,7 @@ class Session:
         here, there = self.sides[side], self.sides[OTHER[side]]
         here.mark(ASKED, point)
         shown = self.similarity.ask(side, point, descriptor, radius=radius)
-        self.last = shown
+        self.last, self._asked = shown, (side, point)
         for what in (FOUND, EXPECTED):
             here.mark(what, None)
         there.mark(ASKED, None)
@@ -79,6 +79,12 @@ class Session:
             there.jump(shown.match)
         self.lay()
         return shown
+
+    def click_again(self, descriptor: str, *, radius: float | None) -> Shown | None:
+        """Ask for the last point once more, after a registration; None where there was none."""
+        if self._asked is None:
+            return None
+        return self.click(*self._asked, descriptor, radius=radius, follow=True)
 
     def lay(self) -> None:
         """Show the heat map over the searched image, and before or after over the fixed one where that is wished."""
@@ -100,28 +106,51 @@ class Session:
         if self.last is None:
             raise DsirError("There is no match to accept yet; click into one of the images first.")
         self.pairs.accept(self.last)
+        self._show_pairs_on_their_side()
         self.last = None
         for side in self.sides.values():
             for what in (ASKED, FOUND, EXPECTED):
                 side.mark(what, None)
         self.lay()
-        return len(self.pairs.pairs())
+        return len(self.pairs)
 
-    def register(self, descriptor: str, preset: str, *, progress: Progress) -> Generator[None, None, dict[str, Any]]:
-        """Register, from the accepted pairs where there are any; returns the report."""
+    def take_back(self) -> int:
+        """Forget the last pair; returns how many are left."""
+        self.pairs.take_back()
+        return len(self.pairs)
+
+    @property
+    def missed(self) -> float | None:
+        """mm, mean, between the pairs and where the present transform puts them; None without one or the other."""
+        if not len(self.pairs) or self.similarity.transform is None:
+            return None
+        return float(apart(landmarks(*self.pairs.nodes.values()), self.similarity.transform).mean())
+
+    def _show_pairs_on_their_side(self) -> None:
+        for side, node in self.pairs.nodes.items():
+            node.GetDisplayNode().SetViewNodeIDs([view.get_view_node_id() for view in self.sides[side].views])
+            node.GetDisplayNode().SetTextScale(3.0)
+
+    def register(
+        self, descriptor: str, preset: str, *, refine: bool = False, progress: Progress
+    ) -> Generator[None, None, dict[str, Any]]:
+        """Register, steered by the accepted pairs where there are any; returns the report.
+
+        Args:
+            refine: improve the present transform, which takes seconds, in the place of searching.
+        """
         folder = Path(tempfile.mkdtemp(dir=self._folder.name))
         for side in (FIXED, MOVING):
             write_volume(folder / f"{side}.nii", self.sides[side].volume)
         out = folder / "result"
         words = ["register", "--fixed", str(folder / "fixed.nii"), "--moving", str(folder / "moving.nii")]
         words += ["--out", str(out), "--preset", preset, "--descriptor", descriptor]
-        pairs = self.pairs.pairs()
-        if len(pairs):
-            from dsir.files.transforms import write_transform
-            from dsir.transform import Transform
-
-            write_transform(folder / "start.h5", Transform((pairs.rigid(),)))
-            words += ["--initial", str(folder / "start.h5")]
+        if refine and self.similarity.transform is not None:
+            write_transform(folder / "refine.h5", self.similarity.transform, lattice_of(self.sides[FIXED].volume))
+            words += ["--refine", str(folder / "refine.h5"), "--brief"]
+        if len(self.pairs):
+            write_landmarks(folder / "pairs.csv", landmarks(*self.pairs.nodes.values()))
+            words += ["--landmarks", str(folder / "pairs.csv")]
         names = {str(folder / f"{side}.nii"): self.sides[side].volume.GetName() for side in (FIXED, MOVING)}
         said = yield from worker.run(words, folder, launch=self.launch, progress=progress, inputs=names)
         self._result = out
@@ -149,8 +178,7 @@ class Session:
         Raises:
             DsirError: there is nothing to save, or the folder cannot be written.
         """
-        pairs = self.pairs.pairs()
-        if not len(pairs) and self._result is None:
+        if not len(self.pairs) and self._result is None:
             raise DsirError("There is nothing to save yet: no accepted pair, no registration.")
         try:
             target.mkdir(parents=True, exist_ok=True)
@@ -158,8 +186,8 @@ class Session:
                 shutil.copytree(self._result, target, dirs_exist_ok=True)
         except OSError as error:
             raise DsirError(f"{target} cannot be written: {error.strerror}.") from None
-        if len(pairs):
-            write_landmarks(target / "landmarks.csv", pairs)
+        if len(self.pairs):
+            write_landmarks(target / "landmarks.csv", landmarks(*self.pairs.nodes.values()))
         return sorted(file.name for file in target.iterdir() if not file.name.startswith("."))
 
     def close(self) -> None:

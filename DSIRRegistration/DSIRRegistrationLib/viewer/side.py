@@ -1,4 +1,4 @@
-"""One image of the pair: its volume, its three slice views, and the cursors drawn in them."""
+"""One image of the pair: its volume, its three slice views, and the marks drawn in them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,9 @@ from dsir.files.images import read_image
 from trame_slicer.core import SlicerApp
 from trame_slicer.views import SliceView, ViewLayoutDefinition
 
+from ..marks import LOOKS, Mark
+
 PLANES = ("Axial", "Coronal", "Sagittal")
-ASKED, FOUND, EXPECTED = "point asked for", "best match", "where the transform puts it"
-LOOKS = {
-    ASKED: ("ThickCross2D", (1.0, 0.81, 0.2), 3.4),
-    FOUND: ("ThickCross2D", (0.2, 1.0, 0.9), 3.4),
-    EXPECTED: ("Diamond2D", (1.0, 1.0, 1.0), 2.0),
-}
 
 
 def load_volume(app: SlicerApp, path: Path, name: str) -> slicer.vtkMRMLScalarVolumeNode:
@@ -50,32 +46,12 @@ class Side:
         for view in self.views:
             view.set_background_volume_id(volume.GetID())
             view.fit_view_to_content()
-        self._cursors = {what: self._cursor(app.scene, what) for what in LOOKS}
-
-    def _cursor(self, scene: slicer.vtkMRMLScene, what: str) -> slicer.vtkMRMLMarkupsFiducialNode:
-        glyph, colour, size = LOOKS[what]
-        node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", f"{what} ({self.name})")
-        node.SetSaveWithScene(False)
-        node.SetLocked(True)
-        node.CreateDefaultDisplayNodes()
-        display = node.GetDisplayNode()
-        display.SetSelectedColor(*colour)
-        display.SetColor(*colour)
-        display.SetGlyphTypeFromString(glyph)
-        display.SetGlyphScale(size)
-        display.SetPointLabelsVisibility(False)
-        display.SetViewNodeIDs([view.get_view_node_id() for view in self.views])
-        return node
+        shown_in = [view.get_view_node_id() for view in self.views]
+        self._marks = {what: Mark(app.scene, what, name=f"{what} ({name})", views=shown_in) for what in LOOKS}
 
     def mark(self, what: str, point: np.ndarray | None) -> None:
-        """Draw a cursor at a world point, or none."""
-        node = self._cursors[what]
-        if point is None:
-            node.RemoveAllControlPoints()
-        elif node.GetNumberOfControlPoints():
-            node.SetNthControlPointPositionWorld(0, *map(float, point))
-        else:
-            node.AddControlPointWorld(vtk.vtkVector3d(*map(float, point)))
+        """Draw a mark at a world point, or none."""
+        self._marks[what].place = point
 
     def jump(self, point: np.ndarray) -> None:
         """Bring all three planes through a world point."""

@@ -113,12 +113,12 @@ def carried_back(pose: Transform, points: np.ndarray) -> np.ndarray:
 
 
 def fitted(pairs: Pairs) -> np.ndarray:
-    """(4, 4) the translation (one or two pairs) or rigid mapping (three or more) that fits best (Kabsch, 1976)."""
+    """(4, 4) the rigid mapping that fits best (Kabsch, 1976); a shift for less than three pairs off one line."""
     weights = np.maximum(pairs.confidence, 1e-6)[:, None] / np.maximum(pairs.confidence, 1e-6).sum()
     a, b = (weights * pairs.fixed).sum(0), (weights * pairs.moving).sum(0)
     matrix = np.eye(4)
-    if len(pairs) >= 3:
-        u, _, v = np.linalg.svd((weights * (pairs.moving - b)).T @ (pairs.fixed - a))
+    u, sizes, v = np.linalg.svd((weights * (pairs.moving - b)).T @ (pairs.fixed - a))
+    if len(pairs) >= 3 and sizes[1] > 1.0:  # mm2: the points span a plane
         matrix[:3, :3] = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
     matrix[:3, 3] = b - matrix[:3, :3] @ a
     return matrix

@@ -6,16 +6,11 @@ import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import DsirError
 from ..files.atomic import complete_file
-from .query import Answer
-
-if TYPE_CHECKING:
-    from ..transform import Linear
 
 TOLERANCE = 2.0
 """mm; how exactly a person clicks."""
@@ -76,35 +71,10 @@ class LandmarkPairs:
             np.append(self.confidence, confidence),
         )
 
-    def accepting(self, answer: Answer, *, chance: float | None = None) -> LandmarkPairs:
-        """These pairs and the best match of a query from the fixed image; ``chance`` is its calibrated probability."""
-        return self.with_pair(answer.point, answer.best.point, confidence=1.0 if chance is None else chance)
-
     def without(self, number: int) -> LandmarkPairs:
         """These pairs but one."""
         keep = np.arange(len(self)) != number
         return LandmarkPairs(self.fixed[keep], self.moving[keep], self.tolerance[keep], self.confidence[keep])
-
-    def rigid(self) -> Linear:
-        """The rigid motion that brings the pairs together best, weighted by their confidence (Kabsch 1976); a shift
-        alone for fewer than three pairs or points on a line.
-
-        Raises:
-            DsirError: there are no pairs.
-        """
-        from ..transform import Linear
-
-        if not len(self):
-            raise DsirError("There are no landmark pairs to begin from.")
-        weights = np.maximum(self.confidence, 1e-3)[:, None] / np.maximum(self.confidence, 1e-3).sum()
-        middle, target = (weights * self.fixed).sum(0), (weights * self.moving).sum(0)
-        left, sizes, right = np.linalg.svd((weights * (self.fixed - middle)).T @ (self.moving - target))
-        matrix = np.eye(4)
-        if len(self) >= 3 and sizes[1] > 1.0:  # mm2: the points span a plane
-            flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(right.T @ left.T))])
-            matrix[:3, :3] = right.T @ flip @ left.T
-        matrix[:3, 3] = target - matrix[:3, :3] @ middle
-        return Linear(matrix)
 
 
 def read_landmarks(path: str | Path) -> LandmarkPairs:
