@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dsir.errors import Cancelled, DsirError
+from dsir.parent import FOLDER
 from dsir.progress import Progress, silent
 
 MODULE_FOLDER = Path(__file__).resolve().parents[1]
@@ -59,7 +60,7 @@ class Launcher(Protocol):
 
 
 class PythonProcess:
-    """``python -m dsir ...`` as a child in a process group of its own."""
+    """``python -m dsir ...`` as a child in a process group of its own; it ends, and its folder goes, when we end."""
 
     def __init__(self, arguments: Sequence[str], *, output: Path, log: Path) -> None:
         folder = output.parent
@@ -70,6 +71,7 @@ class PythonProcess:
             "TMPDIR": str(folder),
             "TEMP": str(folder),
             "MPLBACKEND": "Agg",
+            FOLDER: str(folder),
         }
         options: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
@@ -77,7 +79,7 @@ class PythonProcess:
         with output.open("wb") as out, log.open("wb") as err:
             self._child = subprocess.Popen(
                 [python(), "-m", "dsir", *arguments],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # never written: its end is ours, see dsir.parent
                 stdout=out,
                 stderr=err,
                 cwd=folder,
@@ -91,8 +93,11 @@ class PythonProcess:
 
     def end(self) -> None:
         """Kill the group: everything the engine writes lies in the run's folder, which goes next."""
-        if self._child.poll() is not None:
-            return
+        if self._child.poll() is None:
+            self._kill()
+        self._child.stdin.close()
+
+    def _kill(self) -> None:
         if hasattr(os, "killpg"):
             try:
                 os.killpg(self._child.pid, signal.SIGKILL)

@@ -2,6 +2,11 @@
 
 import sys
 
-from .cli import main
+from .parent import end_with_parent
 
-sys.exit(main())
+if __name__ == "__main__":
+    end_with_parent()
+
+    from .cli import main
+
+    sys.exit(main())

@@ -1,6 +1,8 @@
 """Whatever becomes of the engine's process is told in one sentence, and nothing of it stays."""
 
+import os
 import signal
+import subprocess
 import sys
 import textwrap
 import time
@@ -141,6 +143,45 @@ def test_the_real_engine_says_what_is_wrong_through_it(tmp_path) -> None:
     arguments = ["register", "--fixed", "nowhere.nii", "--moving", "nowhere.nii", "--out", str(tmp_path / "out")]
     with pytest.raises(DsirError, match=r"nowhere\.nii does not exist"):
         Run(worker.run(arguments, tmp_path)).wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the process in /proc, and keeps it at a named pipe")
+def test_the_engine_ends_with_a_crashed_slicer_and_leaves_no_scan_behind(tmp_path) -> None:
+    folder = tmp_path / "dsir-run"
+    folder.mkdir()
+    os.mkfifo(folder / "scan.nii")  # whoever opens it waits for a writer that never comes
+    program = textwrap.dedent(f"""
+        import sys, time
+        from pathlib import Path
+        sys.path.insert(0, {str(worker.MODULE_FOLDER)!r})
+        from DSIRRegistrationLib.worker import PythonProcess
+        folder = Path({str(folder)!r})
+        words = ["describe", "--json-progress", "--input", str(folder / "scan.nii"), "--out", str(folder / "f.npy")]
+        engine = PythonProcess(words, output=folder / "progress.jsonl", log=folder / "log.txt")
+        print(engine._child.pid, flush=True)
+        time.sleep(600)
+    """)
+    slicer_itself = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    pid = int(slicer_itself.stdout.readline())
+    _until(lambda: "loading" in (folder / "progress.jsonl").read_text())
+    time.sleep(0.5)
+    assert _lives(pid)
+    slicer_itself.kill()
+    slicer_itself.wait()
+    _until(lambda: not _lives(pid))
+    assert not folder.exists()
+
+
+def _until(true, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def _lives(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
 
 
 def test_signals_have_the_numbers_we_think() -> None:

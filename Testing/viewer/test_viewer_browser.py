@@ -148,6 +148,24 @@ def test_an_accepted_match_is_counted_and_can_be_undone_and_saved(page) -> None:
     page.wait_for_selector("text=0 accepted", timeout=10_000)
 
 
+def test_click_accept_refine_is_a_loop(page) -> None:
+    """Register, accept a match, refine: each ends with the new result on the page and the last point asked again."""
+    assert page.locator("#dsir-refine").is_disabled()
+    page.click("#dsir-register")
+    page.wait_for_selector("#dsir-words:has-text('Registered')", timeout=180_000)
+    click(page, 0, 160, 170)
+    page.wait_for_selector("#dsir-words:has-text('from where the transform puts it')", timeout=10_000)
+    page.click("#dsir-accept")
+    page.wait_for_selector("text=/1 accepted, \\d+\\.\\d mm apart/i", timeout=10_000)
+    began = time.monotonic()
+    page.click("#dsir-refine")
+    page.wait_for_selector("#dsir-words:has-text('Refined')", timeout=180_000)
+    print(f"refined in {time.monotonic() - began:.1f} s")
+    assert re.search(r"pairs \d+\.\d → \d+\.\d mm", page.inner_text("#dsir-words"))
+    page.wait_for_timeout(1500)
+    assert cursor(page, 3) is not None  # the match of the last point, in the new picture
+
+
 def test_nothing_is_asked_of_the_network(page) -> None:
     assert page.asked_for
     foreign = [url for url in page.asked_for if not re.match(r"(http://127\.0\.0\.1:|data:|blob:)", url)]
