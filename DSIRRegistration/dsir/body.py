@@ -6,6 +6,8 @@ skull-stripped or cropped scans: what is brighter than the background belongs, t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from scipy import ndimage
@@ -44,7 +46,7 @@ def _foreground(values: np.ndarray) -> np.ndarray:
     sizes[0] = 0
     # Limbs and a lung cut by the border may be pieces of their own: everything of a tenth of the largest stays.
     mask = np.isin(labels, np.flatnonzero(sizes >= 0.1 * sizes.max()))
-    mask = _fill(ndimage.binary_closing(np.pad(mask, 3), iterations=2)[3:-3, 3:-3, 3:-3])
+    mask = filled_holes(ndimage.binary_closing(np.pad(mask, 3), iterations=2)[3:-3, 3:-3, 3:-3])
     if mask.mean() < SMALLEST_SHARE:
         return np.ones_like(values, dtype=bool)
     return mask
@@ -85,11 +87,21 @@ def _is_background(air: float, bright: float, low: float) -> bool:
     return not hounsfield or air < -250
 
 
-def _fill(mask: np.ndarray) -> np.ndarray:
+def filled_holes(mask: np.ndarray) -> np.ndarray:
     """Fill holes, slice by slice too: lungs and bowel open to the border of a cropped field of view."""
-    mask = ndimage.binary_fill_holes(mask)
+    mask = _without_holes(mask, ndimage.generate_binary_structure(3, 1), range(3))
     for axis in range(3):
-        moved = np.moveaxis(mask, axis, 0)
-        for plane in moved:
-            plane[:] = ndimage.binary_fill_holes(plane)
+        across = ndimage.generate_binary_structure(3, 1)  # neighbours within a slice only
+        across[tuple(1 if d != axis else [0, 2] for d in range(3))] = False
+        mask = _without_holes(mask, across, [d for d in range(3) if d != axis])
     return mask
+
+
+def _without_holes(mask: np.ndarray, structure: np.ndarray, axes: Iterable[int]) -> np.ndarray:
+    """The mask and every piece of its background (by ``structure``) that reaches no border across ``axes``."""
+    pieces, count = ndimage.label(~mask, structure)
+    open_ = np.zeros(count + 1, dtype=bool)
+    for axis in axes:
+        for end in (0, -1):
+            open_[np.unique(np.take(pieces, end, axis))] = True
+    return mask | ~open_[pieces]

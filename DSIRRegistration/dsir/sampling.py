@@ -6,6 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from .gathering import can_gather, gathered
 from .lattice import Lattice
 
 
@@ -23,6 +24,8 @@ def sample(
     Returns:
         (C, ...) in the volume's dtype.
     """
+    if mode == "bilinear" and can_gather(volume, index):
+        return gathered(volume, index, padding=padding)
     shape = torch.as_tensor(volume.shape[1:], dtype=index.dtype, device=index.device)
     scale = 2.0 / (shape - 1).clamp(min=1)
     unit = index * scale.view(3, *[1] * (index.ndim - 1)) - 1
@@ -113,8 +116,12 @@ def resample(
 def _blur_for(volume: torch.Tensor, source: Lattice, target: Lattice) -> torch.Tensor:
     axes = np.abs(source.directions.T @ target.directions)
     wanted = axes @ target.spacing / axes.sum(1)  # the target's spacing as seen along each source axis
-    sigmas = [0.4 * np.sqrt(max((w / s) ** 2 - 1, 0.0)) for w, s in zip(wanted, source.spacing, strict=True)]
-    return gaussian_blur(volume, sigmas)
+    return gaussian_blur(volume, antialiasing(source.spacing, wanted))
+
+
+def antialiasing(spacing: np.ndarray, wanted: np.ndarray) -> list[float]:
+    """Standard deviations in voxels along each axis of the blur from ``spacing`` to ``wanted`` mm."""
+    return [0.4 * np.sqrt(max((w / s) ** 2 - 1, 0.0)) for w, s in zip(wanted, spacing, strict=True)]
 
 
 def gaussian_blur(volume: torch.Tensor, sigmas: float | list[float]) -> torch.Tensor:

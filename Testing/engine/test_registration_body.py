@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from dsir.body import body_mask
+from dsir.body import body_mask, filled_holes
 from dsir.image import Image
 from dsir.lattice import Lattice
 from phantoms import RADII, inside, lattice_of, tissue
+from scipy import ndimage
 
 GRID = lattice_of((44, 50, 40), (3.0, 3.0, 3.0))
 INDEX = np.stack(np.meshgrid(*(np.arange(n) for n in GRID.shape), indexing="ij"), -1)
@@ -64,3 +65,15 @@ def test_the_mask_lies_where_the_image_lies() -> None:
     turned = Lattice(GRID.shape, np.array([[0, -3, 0, 5], [-3, 0, 0, 6], [0, 0, 3, 7], [0, 0, 0, 1.0]]))
     values = ct()
     assert torch.equal(found(values), found(values, turned))
+
+
+def test_holes_are_filled_as_scipy_fills_them() -> None:
+    draw = np.random.default_rng(3)
+    noisy = ndimage.binary_dilation(draw.random((14, 12, 16)) > 0.8)
+    expected = ndimage.binary_fill_holes(noisy)
+    for axis in range(3):
+        expected = np.moveaxis(
+            np.stack([ndimage.binary_fill_holes(plane) for plane in np.moveaxis(expected, axis, 0)]), 0, axis
+        )
+    filled = filled_holes(noisy)
+    assert filled.sum() > noisy.sum() and np.array_equal(filled, expected)

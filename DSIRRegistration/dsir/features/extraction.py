@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
+
 import numpy as np
 import torch
 
@@ -12,6 +15,14 @@ from .descriptor import Descriptor
 
 WHOLE = 9_000_000
 """Voxels up to which a volume is described in one piece; about 4 GB at most (160^3: see the model card)."""
+
+STRIDE = 16
+"""Voxels at multiples of which pieces start: a multiple of every network's own stride."""
+
+SMALLEST = 32
+"""Voxels along an edge below which a piece is cut no more: its margin would be all there is."""
+
+Box = tuple[slice, slice, slice]
 
 
 def working_lattice(lattice: Lattice, spacing: float) -> Lattice:
@@ -65,22 +76,49 @@ def extract(
 def describe(
     descriptor: Descriptor, normalised: torch.Tensor, *, whole: int = WHOLE, progress: Progress = silent
 ) -> torch.Tensor:
-    """``descriptor.describe`` of a volume of any size: cut along its longest axis where one piece would be too large.
+    """``descriptor.describe`` of a volume of any size, piece by piece where one would be too large."""
+    pieces = described_pieces(descriptor, normalised, whole=whole, progress=progress)
+    if normalised.numel() <= whole:
+        return next(pieces)[1]
+    out = torch.empty(descriptor.channels, *normalised.shape)
+    for box, piece in pieces:
+        out[(slice(None), *box)] = piece
+    return out
 
+
+def described_pieces(
+    descriptor: Descriptor, normalised: torch.Tensor, *, whole: int = WHOLE, progress: Progress = silent
+) -> Iterator[tuple[Box, torch.Tensor]]:
+    """Boxes that together are the volume, and the descriptors (C, ...) of each.
+
+    A volume of more than ``whole`` voxels is cut in two along its longest axis until every piece is small enough.
     Pieces carry the descriptor's margin and start at whole strides, so they equal the undivided volume within rounding.
     """
-    if normalised.numel() <= whole:
-        progress("features", 0.0, "describing the image")
-        return descriptor.describe(normalised)
-    axis = int(np.argmax(normalised.shape))
-    length, margin = normalised.shape[axis], descriptor.margin
-    plane = normalised.numel() // length
-    core = max(whole // plane - 2 * margin, 32) // 16 * 16
-    out = torch.empty(descriptor.channels, *normalised.shape)
-    for start in range(0, length, core):
-        stop = min(start + core, length)
-        low, high = max(start - margin, 0) // 16 * 16, min(stop + margin, length)
-        progress("features", start / length, "describing the image, piece by piece")
-        piece = describe(descriptor, normalised.narrow(axis, low, high - low), whole=max(whole, plane * (high - low)))
-        out.narrow(axis + 1, start, stop - start).copy_(piece.narrow(axis + 1, start - low, stop - start))
-    return out
+    boxes = _boxes(tuple(normalised.shape), whole, descriptor.margin)
+    for n, box in enumerate(boxes):
+        progress("features", n / len(boxes), "describing the image" + (", piece by piece" if n else ""))
+        around = tuple(
+            slice(max(s.start - descriptor.margin, 0) // STRIDE * STRIDE, min(s.stop + descriptor.margin, size))
+            for s, size in zip(box, normalised.shape, strict=True)
+        )
+        piece = descriptor.describe(normalised[around].contiguous())
+        inner = tuple(slice(s.start - a.start, s.stop - a.start) for s, a in zip(box, around, strict=True))
+        yield box, piece[(slice(None), *inner)]
+
+
+def _boxes(shape: tuple[int, int, int], whole: int, margin: int) -> list[Box]:
+    """Boxes that start at whole strides and have, margin included, at most ``whole`` voxels where that can be."""
+    cuts = [1, 1, 1]
+    while True:
+        sizes = [-(-n // c // STRIDE) * STRIDE if c > 1 else n for n, c in zip(shape, cuts, strict=True)]
+        sizes = [max(size, min(STRIDE, n)) for size, n in zip(sizes, shape, strict=True)]
+        wide = [min(size + 2 * margin, n) for size, n in zip(sizes, shape, strict=True)]
+        axis = int(np.argmax(sizes))
+        if np.prod(wide) <= whole or sizes[axis] <= SMALLEST:
+            break
+        cuts[axis] += 1
+    starts = [range(0, n, size) for n, size in zip(shape, sizes, strict=True)]
+    return [
+        tuple(slice(low, min(low + size, n)) for low, size, n in zip(corner, sizes, shape, strict=True))
+        for corner in product(*starts)
+    ]

@@ -11,9 +11,10 @@ import torch
 from ..errors import DsirError
 from ..features.descriptor import Descriptor
 from ..image import Image
-from ..transform import Transform
-from .frame import Described, describe, working_lattice
-from .linear import LinearSettings, refine
+from ..lattice import Lattice
+from ..transform import Linear, Transform
+from .frame import Described, View, describe, working_lattice
+from .linear import LinearSettings, Posed, refine
 from .search import about, centre_of_mass, search
 from .steering import Pairs, fitted
 
@@ -21,6 +22,9 @@ STARTS = ("auto", "identity", "centre", "axes")
 MODELS = ("none", "rigid", "affine")
 MARGIN = 0.003
 """A search must beat the images' own positions by this much mean cosine: a scanner's positions are evidence."""
+
+LIKELY = 0.8
+"""Share of the best start's mean cosine below which another one is not refined."""
 
 VOXELS = 250_000
 """Of the lattice on which the linear stage works, at most."""
@@ -71,36 +75,30 @@ def align(
     settings = _affordable(fixed, fixed_mask, settings)
     lattice = working_lattice(fixed, fixed_mask, spacing=settings.spacing, margin=2 * settings.spacing)
     target = describe(descriptor, fixed, fixed_mask, lattice)
-
-    def improve(matrix: np.ndarray, model: str, spacing: float, rounds: int = 1) -> tuple[np.ndarray, float, float]:
-        return refine(
-            target,
-            moving,
-            moving_mask,
-            descriptor,
-            matrix,
-            model=model,
-            behind=initial,
-            spacing=spacing,
-            rounds=rounds,
-        )
+    view = View.of(moving, moving_mask, settings.spacing)
+    posed = Posed(view, descriptor, lattice, initial)
+    coarse = target.on(settings.search)
 
     candidates: list[tuple[str, np.ndarray]] = []
     if landmarks is not None and len(landmarks) > 0 and initial is None:
         best, name = fitted(landmarks), "landmarks"
-        _, _, before = improve(np.eye(4), "none", settings.search)
+        _, _, before = refine(coarse, posed, np.eye(4), model="none", spacing=settings.search)
         best_score = 0.0
     else:
         best, name = np.eye(4), "none"
-        turned, before, after = improve(best, _rigid_if(settings), settings.search)
+        turned, before, after = refine(coarse, posed, best, model=_rigid_if(settings), spacing=settings.search)
         if after > before:
             best, name = turned, "identity"
         best_score = max(before, after)
         if initial is None:
-            candidates = _candidates(target, fixed, moving, fixed_mask, moving_mask, descriptor, settings, tell)
+            candidates = _candidates(target, view, fixed, moving, fixed_mask, moving_mask, descriptor, settings, tell)
+    seen = [np.eye(4), best]
     for n, (label, matrix) in enumerate(candidates):
+        if label.startswith("search") and any(_distance(matrix, m, lattice) < settings.search for m in seen):
+            continue  # the same hill
         tell(0.5 + 0.2 * n / len(candidates), f"refining the start '{label}'")
-        refined, raw, after = improve(matrix, _rigid_if(settings), settings.search)
+        refined, raw, after = refine(coarse, posed, matrix, model=_rigid_if(settings), spacing=settings.search)
+        seen += [matrix, refined]
         margin = MARGIN if label.startswith("search") and before > 0 else 0.0
         for option, value in ((matrix, raw), (refined, after)):
             if value - margin > best_score:
@@ -110,9 +108,20 @@ def align(
         if settings.model == "none" or (model == "affine" and settings.model != "affine"):
             continue
         tell(fraction, f"refining the {model} part")
-        refined, raw, after = improve(best, model, settings.spacing, 1 if model == "rigid" else 2)
-        best, score = (refined, after) if after > raw else (best, raw)
+        for _ in range(1 if model == "rigid" else 2):
+            refined, raw, after = refine(target, posed, best, model=model, spacing=settings.spacing)
+            best, score = (refined, after) if after > raw else (best, raw)
+            if after <= raw:
+                break
     return Alignment(best, name, before, score)
+
+
+def _distance(a: np.ndarray, b: np.ndarray, lattice: Lattice) -> float:
+    """mm between where two poses carry the corners of a lattice, at most."""
+    corners = lattice.corners()
+    return float(
+        np.linalg.norm(Linear(a).transform_points(corners) - Linear(b).transform_points(corners), axis=1).max()
+    )
 
 
 def _affordable(fixed: Image, mask: torch.Tensor, settings: LinearSettings) -> LinearSettings:
@@ -128,6 +137,7 @@ def _rigid_if(settings: LinearSettings) -> str:
 
 def _candidates(
     target: Described,
+    view: View,
     fixed: Image,
     moving: Image,
     fixed_mask: torch.Tensor,
@@ -148,14 +158,14 @@ def _candidates(
     if settings.start == "auto":
         found = search(
             target,
-            moving,
-            moving_mask,
+            view,
             descriptor,
             angles=settings.angles,
             spacing=settings.search,
             tell=lambda fraction: tell(0.5 * fraction, "searching translations and rotations"),
         )
-        starts += [(f"search {n + 1}", start.matrix) for n, start in enumerate(found[:3])]
+        likely = [start for start in found[:3] if start.similarity > LIKELY * found[0].similarity]
+        starts += [(f"search {n + 1}", start.matrix) for n, start in enumerate(likely)]
     return starts
 
 

@@ -84,18 +84,27 @@ def cost_volume(here: Described, there: Described, radius: int) -> torch.Tensor:
 
     Both lie on one lattice that is ``radius`` voxels wider than the control grid on each side. Beyond the other image's
     field of view a displacement costs as much as a structure that does not resemble (1 + 1 - 0).
+
+    The whole cost is one dot product, (-2 w f, w |f|^2, w) with (m, 1, |m|^2) within the field of view and (0, 1, 1)
+    beyond it, and those of a line of voxels with all of a line's displacements are one small matrix product.
     """
     inner = tuple(slice(radius, n - radius) for n in here.mask.shape)
-    target, weight = here.features[(slice(None), *inner)].contiguous(), here.mask[inner]
-    target_norm, other_norm = target.square().sum(0), there.features.square().sum(0)
-    shape = target.shape[1:]
-    cost = torch.empty(weight.numel(), (2 * radius + 1) ** 3, device=target.device)
-    for n, offset in enumerate(window(radius).int().tolist()):
-        at = tuple(slice(radius + o, radius + o + size) for o, size in zip(offset, shape, strict=True))
-        product = torch.linalg.vecdot(target, there.features[(slice(None), *at)], dim=0)
-        inside = there.reach[at]
-        cost[:, n] = ((target_norm + other_norm[at] * inside + (1 - inside) - 2 * product * inside) * weight).flatten()
-    return cost
+    target, weight = here.features[(slice(None), *inner)].float(), here.mask[inner]
+    other = there.features.float() * there.reach
+    one = torch.ones_like(there.reach)[None]
+    seen = torch.cat([other, one, other.square().sum(0, keepdim=True) + 1 - there.reach])
+    asked = torch.cat([-2 * target, target.square().sum(0, keepdim=True), one[(slice(None), *inner)]]) * weight
+    (rows, lines, count), wide, width = weight.shape, there.mask.shape[2], 2 * radius + 1
+    asked = asked.permute(1, 2, 3, 0).contiguous()  # (I, J, K, C): a line is a matrix
+    seen = seen.permute(1, 2, 0, 3).contiguous()  # (I, J, C, K')
+    cost = torch.empty(rows, lines, count, width, width, width, device=target.device)
+    for row in range(rows):
+        for a in range(width):
+            for b in range(width):
+                product = torch.bmm(asked[row], seen[row + a, b : b + lines])  # (J, K, K'): a band of it is wanted
+                band = product.as_strided((lines, count, width), (count * wide, wide + 1, 1))
+                cost[row, :, :, a, b] = band
+    return cost.view(weight.numel(), width**3)
 
 
 def coupled_convex(cost: torch.Tensor, offsets: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:
@@ -107,32 +116,53 @@ def coupled_convex(cost: torch.Tensor, offsets: torch.Tensor, shape: tuple[int, 
     """
     offsets = offsets.to(cost.device)
     # The first choice is made on costs summed with the neighbours', else noise decides it.
-    choice = torch.cat([neighbourly(cost, shape, slab) for slab in _blocks(shape[0], 4)])
+    choice = neighbourly(cost, shape)
     u = averaged(averaged(offsets[choice].T.reshape(3, *shape)))
-    lengths = offsets.square().sum(1)
+    lengths = offsets.square().sum(1, keepdim=True)
     for coupling in COUPLING:
-        flat = u.flatten(1).T
+        # |o - u|^2 less its part without o, as one product with (u, 1).
+        pull = coupling * torch.cat([-2 * offsets, lengths], 1).T
+        place = torch.cat([u.flatten(1), torch.ones_like(u[:1]).flatten(1)]).T
         choice = torch.cat(
-            [
-                torch.addmm(cost[block] + coupling * lengths, flat[block], offsets.T, alpha=-2 * coupling).argmin(1)
-                for block in _blocks(len(flat), 4096)
-            ]
+            [torch.addmm(cost[block], place[block], pull).argmin(1) for block in _blocks(len(cost), BLOCK)]
         )
         u = averaged(averaged(offsets[choice].T.reshape(3, *shape)))
     return u
 
 
-def neighbourly(cost: torch.Tensor, shape: tuple[int, int, int], slab: slice) -> torch.Tensor:
-    """The best displacement of each control point in a slab of the first axis, by costs averaged over 3 x 3 x 3."""
+BLOCK = 256
+"""Control points decided at a time: their costs stay in the processor's cache."""
+
+
+def neighbourly(cost: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:
+    """(N,) the best displacement of each control point by costs summed over 3 x 3 x 3; borders repeat."""
     volume = cost.view(*shape, -1)
-    low, high = max(slab.start - 1, 0), min(slab.stop + 1, shape[0])
-    part = volume[low:high]
-    for axis, size in enumerate(part.shape[:3]):
-        if size > 1:
-            edges = [part.narrow(axis, 0, 1), part, part.narrow(axis, size - 1, 1)]
-            wide = torch.cat(edges, axis)
-            part = wide.narrow(axis, 0, size) + wide.narrow(axis, 1, size) + wide.narrow(axis, 2, size)
-    return part[slab.start - low : slab.stop - low].argmin(-1).flatten()
+    sums = [_in_plane(volume[0])]
+    choice = []
+    for row in range(shape[0]):
+        if row + 1 < shape[0]:
+            sums.append(_in_plane(volume[row + 1]))
+        near = (sums[0] + sums[-1]).add_(sums[1] if 0 < row < shape[0] - 1 else sums[-1 if row else 0])
+        choice.append(near.argmin(-1).flatten())
+        if row:
+            del sums[0]
+    return torch.cat(choice)
+
+
+def _in_plane(plane: torch.Tensor) -> torch.Tensor:
+    """Costs (J, K, D) summed over 3 x 3; borders repeat."""
+    for axis in (0, 1):
+        size = plane.shape[axis]
+        total = plane * 2 if size == 1 else plane.clone()
+        if size == 1:
+            plane = total.add_(plane)
+            continue
+        total.narrow(axis, 1, size - 1).add_(plane.narrow(axis, 0, size - 1))
+        total.narrow(axis, 0, size - 1).add_(plane.narrow(axis, 1, size - 1))
+        for end in (0, size - 1):
+            total.narrow(axis, end, 1).add_(plane.narrow(axis, end, 1))
+        plane = total
+    return plane
 
 
 def consistent(forward: torch.Tensor, backward: torch.Tensor, iterations: int = 15) -> torch.Tensor:

@@ -13,16 +13,19 @@ import numpy as np
 import torch
 
 from ..features.descriptor import Descriptor
-from ..features.extraction import as_ras
-from ..features.extraction import describe as describe_volume
+from ..features.extraction import as_ras, described_pieces
 from ..field import DisplacementField, moved_index
+from ..gathering import side_by_side
 from ..image import Image
 from ..lattice import Lattice
-from ..sampling import resample, sample
+from ..sampling import affine_grid, antialiasing, gaussian_blur, sample
 from ..transform import Linear, Transform
 
 PIECE = 5_000_000
 """Voxels described in one go: what keeps a 160^3 volume within 3 GB (Testing/benchmarks/size.py)."""
+
+PLANES = 500_000
+"""Voxels resampled or averaged at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +33,9 @@ class Described:
     """An image as descriptors.
 
     Attributes:
-        features: (C, I, J, K) unit vectors, zero outside ``mask`` and a rim; float16 on the working lattice, since they
-            are the largest thing in memory (rounding: 5e-4), float32 once averaged.
+        features: (C, I, J, K) unit vectors, zero outside ``mask`` and a rim; float16 as described, since they are the
+            largest thing in memory (rounding: 5e-4). A moving image's channels lie side by side
+            (:mod:`dsir.gathering`), for it is read between its voxels; a fixed one's apart.
         mask: (I, J, K) float in 0..1: the body (or the region asked for), within the field of view.
         reach: (I, J, K) float in 0..1: the field of view.
         lattice: isotropic.
@@ -56,34 +60,37 @@ class Described:
         """
         pooled, lattice = block_means(self.features, self.lattice, target)
         masks, _ = block_means(torch.stack([self.mask, self.reach]), self.lattice, target)
-        pooled = torch.cat([pooled, masks])
-        if through is None and lattice.matches(target):
-            values = pooled
-        else:
+        if through is not None or not lattice.matches(target):
             through = through or DisplacementField.identity(target)
-            values = sample(pooled, moved_index(through.on(target), lattice))
-        return Described(values[:-2], values[-2], (values[-1] > 0.5).float(), target)
+            index = moved_index(through.on(target), lattice)
+            pooled, masks = sample(pooled, index), sample(masks, index)
+        return Described(pooled, masks[0], (masks[1] > 0.5).float(), target)
 
 
 def block_means(values: torch.Tensor, lattice: Lattice, target: Lattice) -> tuple[torch.Tensor, Lattice]:
-    """(C, I, J, K) averaged over blocks of as many voxels as fit into one of the target's; and where they lie."""
+    """(C, I, J, K) averaged over blocks of as many voxels as fit into one of the target's; and where they lie.
+
+    The result has the values' order in memory, and float32 where channels lie apart.
+    """
     block = max(1, int(target.spacing[0] / lattice.spacing[0] + 0.01))
     if block == 1:
-        return values.float(), lattice
+        return values, lattice
+    shape = tuple(-(-n // block) for n in lattice.shape)
+    if values.stride(0) == 1:
+        pooled = side_by_side(shape, values.shape[0], dtype=values.dtype)
+    else:
+        pooled = torch.empty(values.shape[0], *shape)
+    planes = max(1, PLANES // (block * lattice.shape[1] * lattice.shape[2]))
     pads = [(-n) % block for n in lattice.shape]
-    # A few channels at a time: the float32 copy of all of them would be larger than all else.
-    pooled = torch.cat(
-        [
-            torch.nn.functional.avg_pool3d(
-                torch.nn.functional.pad(part.float(), (0, pads[2], 0, pads[1], 0, pads[0])), block
-            )
-            for part in values.split(4)
-        ]
-    )
+    for start in range(0, shape[0], planes):  # a float32 copy of all would be larger than all else
+        part = values[:, start * block : (start + planes) * block].float().contiguous()
+        pads[0] = (-part.shape[1]) % block
+        part = torch.nn.functional.pad(part, (0, pads[2], 0, pads[1], 0, pads[0]))
+        pooled[:, start : start + planes] = torch.nn.functional.avg_pool3d(part, block)
     affine = lattice.affine.copy()
     affine[:3, 3] = lattice.to_world(np.full(3, (block - 1) / 2))
     affine[:3, :3] *= block
-    return pooled, Lattice(tuple(pooled.shape[1:]), affine)
+    return pooled, Lattice(shape, affine)
 
 
 def working_lattice(image: Image, mask: torch.Tensor, *, spacing: float, margin: float) -> Lattice:
@@ -91,12 +98,23 @@ def working_lattice(image: Image, mask: torch.Tensor, *, spacing: float, margin:
 
     Its axes run to the right, front and top as nearly as the image's own allow: a trained network knows up from down.
     """
-    occupied = torch.nonzero(mask)
-    low = occupied.amin(0).numpy() - margin / image.lattice.spacing
-    high = occupied.amax(0).numpy() + margin / image.lattice.spacing
-    start = np.clip(np.floor(low), 0, None).astype(int)
-    stop = np.minimum(np.ceil(high).astype(int) + 1, image.lattice.shape)
-    return as_ras(image.lattice.window(start, tuple(int(n) for n in stop - start))).with_spacing(spacing)
+    start, shape = occupied_box(mask, margin / image.lattice.spacing, image.lattice.shape)
+    return as_ras(image.lattice.window(start, shape)).with_spacing(spacing)
+
+
+def occupied_box(
+    mask: torch.Tensor, margin: np.ndarray, shape: tuple[int, int, int]
+) -> tuple[np.ndarray, tuple[int, int, int]]:
+    """First voxel and shape of the smallest box around a mask, ``margin`` voxels (3,) wider, within ``shape``."""
+    start, count = np.zeros(3, dtype=int), list(shape)
+    for axis in range(3):
+        line = mask.any(axis + 1 if axis < 2 else 0)
+        line = line.any(1 if axis == 0 else 0)
+        held = torch.nonzero(line).flatten()
+        low, high = (int(held[0]), int(held[-1])) if len(held) else (0, shape[axis] - 1)
+        start[axis] = max(int(np.floor(low - margin[axis])), 0)
+        count[axis] = min(int(np.ceil(high + margin[axis])) + 1, shape[axis]) - start[axis]
+    return start, tuple(count)
 
 
 def widened(lattice: Lattice, mm: float, bounds: np.ndarray | None = None) -> Lattice:
@@ -118,13 +136,54 @@ def covering(lattice: Lattice, points: np.ndarray) -> Lattice:
     return lattice.window(start, tuple(int(n) for n in shape))
 
 
-def pull(volume: torch.Tensor, source: Lattice, target: Lattice, transform: Transform, *, padding: str) -> torch.Tensor:
-    """A volume (I, J, K) of moving space read at the voxels of ``target`` in fixed space, through ``transform``."""
-    matrix = linear_matrix(transform)
-    if matrix is not None:
-        return resample(volume, source, target, matrix, padding=padding)
-    index = moved_index(transform.displacement(target), source)
-    return sample(volume[None], index, padding=padding)[0]
+@dataclass(frozen=True, eq=False)
+class View:
+    """An image made ready to be read in many poses at one spacing: blurred for it once, and cut to its body.
+
+    Attributes:
+        values, mask: (I, J, K) float on ``lattice``, the body's box and a margin.
+        lattice: where they lie.
+        whole: the image's own lattice, whose edges are those of the field of view.
+    """
+
+    values: torch.Tensor
+    mask: torch.Tensor
+    lattice: Lattice
+    whole: Lattice
+
+    @staticmethod
+    def of(image: Image, mask: torch.Tensor, spacing: float, *, margin: float | None = None) -> View:
+        """``margin``: mm kept around the body; a few voxels of ``spacing`` by default."""
+        rim = (6 * spacing if margin is None else margin) / image.lattice.spacing
+        start, shape = occupied_box(mask, rim, image.lattice.shape)
+        box = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
+        sigmas = antialiasing(image.lattice.spacing, np.full(3, spacing))
+        both = gaussian_blur(torch.stack([image.data[box].float(), mask[box].float()]), sigmas)
+        return View(both[0], both[1], image.lattice.window(start, shape), image.lattice)
+
+    def on(self, lattice: Lattice, transform: Transform) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Values, mask (0..1) and field of view (0 or 1) at the voxels of ``lattice``, through ``transform``.
+
+        Beyond the field of view the edge voxel is repeated, so that no false edge is described there.
+        """
+        values, inside, reach = (torch.empty(lattice.shape) for _ in range(3))
+        matrix = linear_matrix(transform)
+        field = None if matrix is not None else transform.displacement(lattice)
+        shift = torch.tensor(self.whole.to_index(self.lattice.origin), dtype=torch.float32).view(3, 1, 1, 1)
+        size = torch.tensor(self.whole.shape, dtype=torch.float32).view(3, 1, 1, 1) - 0.5
+        source = torch.stack([self.values, self.mask])
+        planes = max(1, PLANES // (lattice.shape[1] * lattice.shape[2]))
+        for start in range(0, lattice.shape[0], planes):
+            slab = slice(start, min(start + planes, lattice.shape[0]))
+            if field is None:
+                index = affine_grid(lattice, self.lattice, matrix, slab=slab)
+            else:
+                window = lattice.window(np.array([start, 0, 0]), (slab.stop - start, *lattice.shape[1:]))
+                index = moved_index(DisplacementField(field.vectors[:, slab], window), self.lattice)
+            values[slab], inside[slab] = sample(source, index, padding="border")
+            index += shift
+            reach[slab] = ((index > -0.5) & (index < size)).all(0)
+        return values, inside.mul_(reach), reach
 
 
 def linear_matrix(transform: Transform) -> np.ndarray | None:
@@ -146,25 +205,42 @@ def reach_in_fixed(moving: Lattice, transform: Transform) -> np.ndarray:
 
 
 def describe(
-    descriptor: Descriptor, image: Image, mask: torch.Tensor, lattice: Lattice, transform: Transform | None = None
+    descriptor: Descriptor,
+    image: Image | View,
+    mask: torch.Tensor | None,
+    lattice: Lattice,
+    transform: Transform | None = None,
 ) -> Described:
     """Describe an image on a lattice; ``transform`` (lattice space to image space) pulls a moving image in.
+
+    Args:
+        mask: of the image; a :class:`View` has its own.
 
     Raises:
         torch.OutOfMemoryError: the device cannot hold the descriptors.
     """
-    transform = transform or Transform()
-    # Beyond the field of view the edge voxel is repeated, so that no false edge is described there.
-    values = pull(image.data, image.lattice, lattice, transform, padding="border")
-    reach = pull(torch.ones_like(image.data), image.lattice, lattice, transform, padding="zeros")
-    inside = pull(mask.float(), image.lattice, lattice, transform, padding="border") * (reach > 0.5)
-    features = describe_volume(descriptor, descriptor.normalise(values, inside > 0.5), whole=PIECE)
+    view = image if isinstance(image, View) else View.of(image, mask, float(lattice.spacing[0]))
+    values, inside, reach = view.on(lattice, transform or Transform())
+    normalised = descriptor.normalise(values, inside > 0.5)
+    del values
     rim = grown(inside)
-    features = torch.cat([(part * rim).half() for part in features.split(4)])
-    return Described(features, inside, (reach > 0.5).float(), lattice)
+    if transform is None:
+        features = torch.empty(descriptor.channels, *lattice.shape, dtype=torch.float16)
+    else:
+        features = side_by_side(lattice.shape, descriptor.channels)
+    for box, piece in described_pieces(descriptor, normalised, whole=PIECE):
+        features[(slice(None), *box)] = piece.mul_(rim[box])
+    return Described(features, inside, reach, lattice)
 
 
 def grown(mask: torch.Tensor, voxels: int = 2) -> torch.Tensor:
     """The mask and a rim of ``voxels`` around it, as 0 or 1: the skin is a structure worth matching."""
-    pool = torch.nn.functional.max_pool3d(mask[None, None], 2 * voxels + 1, stride=1, padding=voxels)
-    return (pool[0, 0] > 0.5).float()
+    out = mask > 0.5
+    for axis in range(3):  # the largest in a cube, line by line
+        wide = out.clone()
+        for step in range(1, min(voxels, mask.shape[axis] - 1) + 1):
+            rest = mask.shape[axis] - step
+            wide.narrow(axis, 0, rest).logical_or_(out.narrow(axis, step, rest))
+            wide.narrow(axis, step, rest).logical_or_(out.narrow(axis, 0, rest))
+        out = wide
+    return out.float()

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from ..features.descriptor import Descriptor
-from ..image import Image
+from ..lattice import Lattice
 from ..sampling import affine_grid, sample
 from ..transform import Linear, Transform
-from .frame import Described, describe, reach_in_fixed, widened
+from .frame import Described, View, describe, reach_in_fixed, widened
 from .normal import normal_equations
 
 
@@ -39,92 +39,131 @@ class LinearSettings:
     spacing: float = 4.0
 
 
+@dataclass
+class Posed:
+    """The moving image, described in fixed space in one pose after another.
+
+    Descriptors turn with the image, so a pose that turns or scales it is described anew; one that hardly does is read
+    from the last description.
+
+    Attributes:
+        view: the image, blurred for the descriptor's spacing.
+        fixed: the lattice (spacing and directions) to describe it on.
+        behind: an initial transform of the user's that follows every pose and is left as it is.
+    """
+
+    view: View
+    descriptor: Descriptor
+    fixed: Lattice
+    behind: Transform | None = None
+    _pose: np.ndarray | None = None
+    _last: Described | None = None
+
+    def read(self, matrix: np.ndarray) -> tuple[Described, np.ndarray]:
+        """The description and the (4, 4) step in fixed RAS through which it shows the pose ``matrix`` (4, 4)."""
+        if self._last is not None:
+            step = np.linalg.inv(self._pose) @ matrix
+            moved = np.linalg.norm(step @ np.append(self.fixed.centre, 1) - np.append(self.fixed.centre, 1))
+            if np.abs(step[:3, :3] - np.eye(3)).max() < TURNED and moved < REACH / 2:
+                return self._last, step
+        pose = Transform((Linear(matrix), *(self.behind.parts if self.behind else ())))
+        lattice = widened(self.fixed, REACH, reach_in_fixed(self.view.whole, pose))
+        self._pose, self._last = matrix, describe(self.descriptor, self.view, None, lattice, pose)
+        return self._last, np.eye(4)
+
+
+TURNED = 0.03
+"""Largest entry of a turn or stretch (1.7 degrees, 3 %) that needs no new description."""
+
+REACH = 32.0
+"""mm around the fixed lattice to which the moving image is described."""
+
+
 def refine(
-    fixed: Described,
-    moving: Image,
-    moving_mask: torch.Tensor,
-    descriptor: Descriptor,
-    matrix: np.ndarray,
-    *,
-    model: str,
-    behind: Transform | None = None,
-    spacing: float,
-    rounds: int = 1,
-    iterations: int = 10,
-    reach_mm: float = 32.0,
+    fixed: Described, moving: Posed, matrix: np.ndarray, *, model: str, spacing: float, iterations: int = 10
 ) -> tuple[np.ndarray, float, float]:
     """Improve a linear transform.
-
-    The moving image is described anew in each round, since descriptors turn with the image; within a round only their
-    reading point moves.
 
     Args:
         fixed: on the lattice whose spacing features are computed at.
         matrix: (4, 4) fixed to moving start, RAS mm.
         model: ``"rigid"``, ``"affine"``, or ``"none"`` to measure only.
-        behind: an initial transform of the user's that follows the matrix and is left as it is.
         spacing: mm of the lattice that is matched on (descriptors are averaged down to it).
 
     Returns:
         (4, 4) the improved matrix; the mean cosine over the fixed body before, and after (missing voxels count 0).
     """
     target = fixed.on(spacing)
+    described, step = moving.read(matrix)
+    pulled = described.on(spacing)
+    first = last = mean_cosine(target, pulled, step)
+    if model == "none":
+        return matrix, first, first
+    begin = step
     corners = np.concatenate([target.lattice.corners(), np.ones((8, 1))], 1).T
-    first = last = 0.0
-    for n in range(rounds):
-        pose = Transform((Linear(matrix), *(behind.parts if behind else ())))
-        lattice = widened(fixed.lattice, reach_mm, reach_in_fixed(moving.lattice, pose))
-        pulled = describe(descriptor, moving, moving_mask, lattice, pose).on(spacing)
-        step = np.eye(4)
-        if n == 0:
-            first = mean_cosine(target, pulled, step)
-        for _ in range(iterations if model != "none" else 0):
-            index = affine_grid(target.lattice, pulled.lattice, step)
-            equations = normal_equations(target.features, pulled.features, pulled.reach, target.mask, index, robust=1.0)
-            moved = index_to_world(_solve(equations.matrix, equations.right, model), target.lattice.affine)
-            step = step @ moved
-            if np.abs((moved - np.eye(4)) @ corners).max() < 0.02 * spacing:
-                break
-        step = nearest_rigid(step) if model == "rigid" else step
-        last = mean_cosine(target, pulled, step)
-        matrix = matrix @ step
-    return matrix, first, last
+    places = Places(target.lattice.shape)
+    for _ in range(iterations):
+        index = affine_grid(target.lattice, pulled.lattice, step)
+        equations = normal_equations(target.features, pulled.features, pulled.reach, target.mask, index, robust=1.0)
+        moved = index_to_world(places.solve(equations.matrix, equations.right, model), target.lattice.affine)
+        step = step @ moved
+        if np.abs((moved - np.eye(4)) @ corners).max() < 0.02 * spacing:
+            break
+    change = np.linalg.inv(begin) @ step
+    change = nearest_rigid(change) if model == "rigid" else change
+    last = mean_cosine(target, pulled, begin @ change)
+    return matrix @ change, first, last
 
 
 def mean_cosine(fixed: Described, moving: Described, step: np.ndarray) -> float:
     """Mean cosine over the fixed body when the moving descriptors are read through ``step`` (4, 4) in fixed RAS."""
     index = affine_grid(fixed.lattice, moving.lattice, step)
-    warped = sample(moving.features.float(), index)
-    cosine = torch.nn.functional.cosine_similarity(fixed.features.float(), warped, dim=0)
-    return float((cosine * fixed.mask).sum() / fixed.mask.sum().clamp(min=1))
+    warped = sample(moving.features, index)
+    dot, one, two = (torch.zeros_like(fixed.mask) for _ in range(3))
+    for f, m in zip(fixed.features, warped, strict=True):
+        f, m = f.float(), m.float()
+        dot.addcmul_(f, m)
+        one.addcmul_(f, f)
+        two.addcmul_(m, m)
+    dot.div_(one.mul_(two).sqrt_().clamp_(min=1e-8))
+    return float((dot * fixed.mask).sum() / fixed.mask.sum().clamp(min=1))
 
 
-def _solve(matrix: torch.Tensor, right: torch.Tensor, model: str) -> np.ndarray:
-    """(3, 4): the affine displacement D [x; 1] in voxels that fits the normal equations best."""
-    shape = matrix.shape[1:]
-    axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in shape]
-    scale = max(shape) / 2
-    x = torch.stack([*torch.meshgrid(*axes, indexing="ij"), torch.full(shape, scale)]).flatten(1) / scale  # (4, N)
-    h, b = matrix.flatten(1), right.flatten(1)
-    full = h[[0, 3, 4, 3, 1, 5, 4, 5, 2]].reshape(3, 3, -1)
-    # unknowns theta[r, k]: d_r = sum_k theta[r, k] x_k
-    moments = torch.einsum("rsn,kn,ln->rksl", full, x, x).reshape(12, 12).double().numpy()
-    target = torch.einsum("rn,kn->rk", b, x).reshape(12).double().numpy()
-    if model == "rigid":
-        basis = _rigid_basis()
-        moments, target = basis.T @ moments @ basis, basis.T @ target
-    ridge = 1e-4 * np.trace(moments) / len(moments)
-    if not ridge > 0:  # the images do not meet here: nothing pulls in any direction
-        return np.zeros((3, 4))
-    theta = np.linalg.solve(moments + ridge * np.eye(len(moments)), target)
-    if model == "rigid":
-        theta = basis @ theta
-    theta = theta.reshape(3, 4)
-    theta[:, :3] /= scale
-    # A step of more than two voxels leaves the region in which the linearisation says anything.
-    theta *= min(1.0, 2.0 / max(np.abs(theta[:, 3]).max(), np.abs(theta[:, :3]).sum(1).max() * scale, 1e-9))
-    theta[:, 3] -= theta[:, :3] @ ((np.array(shape) - 1) / 2)
-    return theta
+class Places:
+    """The places of a lattice's voxels, in units that make the normal equations of an affine map well scaled."""
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in shape]
+        self.shape, self.scale = shape, max(shape) / 2
+        x = torch.stack([*torch.meshgrid(*axes, indexing="ij"), torch.full(shape, self.scale)])
+        self.x = x.flatten(1) / self.scale  # (4, N)
+        self.rows, self.columns = np.triu_indices(4)
+        self.products = self.x[self.rows] * self.x[self.columns]  # (10, N)
+
+    def solve(self, matrix: torch.Tensor, right: torch.Tensor, model: str) -> np.ndarray:
+        """(3, 4): the affine displacement D [x; 1] in voxels that fits the normal equations best."""
+        sums = (matrix.flatten(1) @ self.products.T).double().numpy()  # (6, 10)
+        full = np.empty((6, 4, 4))
+        full[:, self.rows, self.columns] = full[:, self.columns, self.rows] = sums
+        # unknowns theta[r, k]: d_r = sum_k theta[r, k] x_k
+        order = np.array([[0, 3, 4], [3, 1, 5], [4, 5, 2]])
+        moments = full[order].transpose(0, 2, 1, 3).reshape(12, 12)
+        target = (right.flatten(1) @ self.x.T).reshape(12).double().numpy()
+        if model == "rigid":
+            basis = _rigid_basis()
+            moments, target = basis.T @ moments @ basis, basis.T @ target
+        ridge = 1e-4 * np.trace(moments) / len(moments)
+        if not ridge > 0:  # the images do not meet here: nothing pulls in any direction
+            return np.zeros((3, 4))
+        theta = np.linalg.solve(moments + ridge * np.eye(len(moments)), target)
+        if model == "rigid":
+            theta = basis @ theta
+        theta = theta.reshape(3, 4)
+        theta[:, :3] /= self.scale
+        # A step of more than two voxels leaves the region in which the linearisation says anything.
+        theta *= min(1.0, 2.0 / max(np.abs(theta[:, 3]).max(), np.abs(theta[:, :3]).sum(1).max() * self.scale, 1e-9))
+        theta[:, 3] -= theta[:, :3] @ ((np.array(self.shape) - 1) / 2)
+        return theta
 
 
 def _rigid_basis() -> np.ndarray:

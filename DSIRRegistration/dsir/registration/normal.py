@@ -17,6 +17,9 @@ from ..sampling import sample
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 """Order of the six distinct entries of the symmetric 3 x 3 matrices."""
 
+SLAB = 100_000
+"""Voxels worked on at a time: what a dozen channels of them take stays in the processor's cache."""
+
 
 @dataclass(frozen=True, eq=False)
 class NormalEquations:
@@ -43,46 +46,63 @@ def normal_equations(
     index: torch.Tensor,
     *,
     robust: float | None = None,
-    chunk: int = 4,
+    slab: int = SLAB,
 ) -> NormalEquations:
-    """Linearise the squared difference of descriptors around the current mapping.
+    """Linearise the squared difference of descriptors around the current mapping, slab by slab.
 
     Args:
         fixed: (C, I, J, K) descriptors on the fixed lattice.
-        moving: (C, I', J', K') descriptors on the moving lattice.
+        moving: (C, I', J', K') descriptors on the moving lattice; best with channels side by side
+            (:mod:`dsir.gathering`).
         reach: (I', J', K') 1 where the moving image holds data, 0 beyond its field of view.
         weight: (I, J, K) weight of each fixed voxel (its mask).
         index: (3, I, J, K) where each fixed voxel is read in the moving lattice, voxels.
         robust: residuals |r|^2 beyond this count less and less (Geman-McClure, w = 1 / (1 + |r|^2 / robust)^2).
-        chunk: channels at a time, which bounds the memory.
+        slab: voxels worked on at a time.
     """
-    inside = sample(reach[None], index)[0] * weight
-    matrix = weight.new_zeros(6, *fixed.shape[1:])
-    right = weight.new_zeros(3, *fixed.shape[1:])
+    inside = sample(reach[None], index)[0].mul_(weight)
+    matrix = weight.new_zeros(6, *weight.shape)
+    right = weight.new_zeros(3, *weight.shape)
     error = torch.zeros_like(weight)
-    for start in range(0, fixed.shape[0], chunk):
-        target = fixed[start : start + chunk].float()
-        warped = sample(moving[start : start + chunk].float(), index, padding="border")
-        residual = target - warped
-        error += residual.square().sum(0)
-        mean = (target + warped).mul_(0.5)
-        slopes = [slope(mean, axis) for axis in range(3)]
-        for n, (row, column) in enumerate(PAIRS):
-            matrix[n] += (slopes[row] * slopes[column]).sum(0)
-        for axis in range(3):
-            right[axis] += (slopes[axis] * residual).sum(0)
-    cost = float((error * inside).sum() / inside.sum().clamp(min=1e-6))
-    covered = float(inside.sum() / weight.sum().clamp(min=1e-6))
+    planes = max(1, slab // weight[0].numel())
+    for start in range(0, weight.shape[0], planes):
+        stop = min(start + planes, weight.shape[0])
+        low, high = max(start - 1, 0), min(stop + 1, weight.shape[0])  # slopes look one plane further
+        core = slice(start - low, stop - low)
+        target = fixed[:, low:high].float()
+        warped = target.new_empty(target.shape).copy_(sample(moving, index[:, low:high], padding="border"))
+        slopes = [torch.zeros_like(target[0, core]) for _ in range(3)]
+        at = slice(start, stop)
+        for f, m in zip(target, warped, strict=True):
+            residual = f[core] - m[core]
+            error[at].addcmul_(residual, residual)
+            both = m.add_(f)
+            for axis, slope in enumerate(slopes):
+                _rise(both, axis, core, out=slope)
+                right[axis, at].addcmul_(slope, residual)
+            for n, (row, column) in enumerate(PAIRS):
+                matrix[n, at].addcmul_(slopes[row], slopes[column])
+    total = float(inside.sum().clamp(min=1e-6))
+    cost = float(torch.dot(error.flatten(), inside.flatten())) / total
+    covered = total / float(weight.sum().clamp(min=1e-6))
     if robust is not None:
-        inside = inside / (1 + error / robust).square()
-    return NormalEquations(matrix.mul_(inside), right.mul_(inside), cost, covered)
+        inside.div_(error.div_(robust).add_(1).square_())
+    # A slope is half a difference, the mean half a sum: a quarter in each factor.
+    return NormalEquations(matrix.mul_(inside / 16), right.mul_(inside.div_(4)), cost, covered)
 
 
-def slope(volume: torch.Tensor, axis: int) -> torch.Tensor:
-    """Central difference along a spatial axis of (C, I, J, K); zero at the two border voxels."""
-    dim = axis + 1
-    out = torch.zeros_like(volume)
-    size = volume.shape[dim]
-    if size > 2:
-        out.narrow(dim, 1, size - 2).copy_(volume.narrow(dim, 2, size - 2) - volume.narrow(dim, 0, size - 2)).mul_(0.5)
-    return out
+def _rise(volume: torch.Tensor, axis: int, core: slice, *, out: torch.Tensor) -> None:
+    """v(n + 1) - v(n - 1) of the planes ``core`` of a slab.
+
+    At the volume's border ``out`` stays as it is, zero; where a slab ends inside, it carries the plane beyond.
+    """
+    size = volume.shape[axis]
+    if axis:
+        if size > 2:
+            part = volume[core]
+            torch.sub(part.narrow(axis, 2, size - 2), part.narrow(axis, 0, size - 2), out=out.narrow(axis, 1, size - 2))
+        return
+    first, last = max(core.start, 1), min(core.stop, size - 1)
+    if last > first:
+        inner = out[first - core.start : last - core.start]
+        torch.sub(volume[first + 1 : last + 1], volume[first - 1 : last - 1], out=inner)

@@ -27,6 +27,7 @@ from .align import Alignment, align
 from .descent import descend
 from .discrete import discrete_search
 from .frame import Described, describe, reach_in_fixed, widened, working_lattice
+from .normal import SLAB
 from .paper import descend_as_paper
 from .refining import bend, distances, led_on, linear_part, lost, shortened
 from .settings import RegistrationSettings
@@ -255,11 +256,15 @@ def _similarity(target: Described, source: Described, field: DisplacementField |
     """Mean cosine over the fixed body; voxels without a counterpart count 0."""
     index = affine_grid(target.lattice, source.lattice)
     if field is not None:
-        index = index + field.on(target.lattice).to_index()
-    total = torch.zeros(target.mask.shape)
-    for a, b in zip(target.features, source.features, strict=True):
-        total.addcmul_(a.float(), sample(b[None].float(), index)[0])
-    return float((total * target.mask).sum() / target.mask.sum().clamp(min=1e-6))
+        index += field.on(target.lattice).to_index()
+    total, planes = 0.0, max(1, SLAB // target.mask[0].numel())
+    for start in range(0, target.mask.shape[0], planes):
+        slab = slice(start, start + planes)
+        cosine = torch.zeros_like(target.mask[slab])
+        for a, b in zip(target.features[:, slab], sample(source.features, index[:, slab]), strict=True):
+            cosine.addcmul_(a.float(), b.float())
+        total += float((cosine * target.mask[slab]).sum())
+    return total / float(target.mask.sum().clamp(min=1e-6))
 
 
 def _covered(target: Described, source: Described) -> torch.Tensor:

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.spatial.transform import Rotation
+from scipy.fft import next_fast_len
 
 from ..features.descriptor import Descriptor
-from ..image import Image
 from ..lattice import Lattice
 from ..transform import Linear, Transform
-from .frame import Described, covering, describe, reach_in_fixed
+from .frame import Described, View, covering, describe, reach_in_fixed
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,14 @@ class Start:
 def rotations(angles: tuple[float, ...]) -> list[np.ndarray]:
     """(3, 3) the identity, then each angle (degrees) both ways around each RAS axis."""
     turns = [np.eye(3)]
-    for angle in angles:
-        for axis in np.eye(3):
-            turns += [Rotation.from_rotvec(np.deg2rad(sign * angle) * axis).as_matrix() for sign in (1, -1)]
+    for angle in np.deg2rad(angles):
+        for axis in range(3):
+            for sign in (1, -1):
+                turn = np.eye(3)
+                a, b = (axis + 1) % 3, (axis + 2) % 3
+                turn[a, a] = turn[b, b] = np.cos(angle)
+                turn[b, a], turn[a, b] = sign * np.sin(angle), -sign * np.sin(angle)
+                turns.append(turn)
     return turns
 
 
@@ -51,8 +55,7 @@ def about(rotation: np.ndarray, fixed_centre: np.ndarray, moving_centre: np.ndar
 
 def search(
     fixed: Described,
-    moving: Image,
-    moving_mask: torch.Tensor,
+    moving: View,
     descriptor: Descriptor,
     *,
     angles: tuple[float, ...] = (15.0,),
@@ -67,7 +70,7 @@ def search(
     """
     coarse = fixed.on(spacing)
     fixed_centre = centre_of_mass(fixed.mask, fixed.lattice)
-    moving_centre = centre_of_mass(moving_mask.float(), moving.lattice)
+    moving_centre = centre_of_mass(moving.mask, moving.lattice)
     turns = rotations(angles)
     starts = []
     for n, turn in enumerate(turns):
@@ -75,7 +78,7 @@ def search(
         matrix = about(turn, fixed_centre, moving_centre)
         pose = Transform((Linear(matrix),))
         lattice = covering(fixed.lattice, reach_in_fixed(moving.lattice, pose))
-        pulled = describe(descriptor, moving, moving_mask, lattice, pose).on(spacing)
+        pulled = describe(descriptor, moving, None, lattice, pose).on(spacing)
         shift, similarity = best_shift(coarse, pulled)
         starts.append(Start(matrix @ shift, similarity))
     return sorted(starts, key=lambda start: -start.similarity)
@@ -83,17 +86,18 @@ def search(
 
 def best_shift(fixed: Described, moving: Described) -> tuple[np.ndarray, float]:
     """The translation (4, 4) in fixed space of the highest mean cosine, and that cosine."""
-    size = [a + b for a, b in zip(fixed.mask.shape, moving.mask.shape, strict=True)]
+    least = [a + b - 1 for a, b in zip(fixed.mask.shape, moving.mask.shape, strict=True)]
+    size = [next_fast_len(n, real=True) for n in least]
     total = torch.zeros(size[0], size[1], size[2] // 2 + 1, dtype=torch.complex64)
     for a, b in zip(fixed.features, moving.features, strict=True):
-        total += torch.fft.rfftn(b, size) * torch.fft.rfftn(a, size).conj()
-    correlation = torch.fft.irfftn(total, size) / fixed.mask.sum().clamp(min=1)
+        total.addcmul_(torch.fft.rfftn(b.float(), size), torch.fft.rfftn(a.float(), size).conj_physical_())
+    correlation = torch.fft.irfftn(total, size)
     best = int(correlation.argmax())
     steps = np.array(np.unravel_index(best, size))
-    steps = np.where(steps > np.array(moving.mask.shape), steps - size, steps)  # negative shifts wrap around
+    steps = np.where(steps >= np.array(moving.mask.shape), steps - size, steps)  # negative shifts wrap around
     shift = np.eye(4)
     shift[:3, 3] = moving.lattice.to_world(steps) - fixed.lattice.to_world(np.zeros(3))
-    return shift, float(correlation.flatten()[best])
+    return shift, float(correlation.flatten()[best] / fixed.mask.sum().clamp(min=1))
 
 
 def centre_of_mass(mask: torch.Tensor, lattice: Lattice) -> np.ndarray:
