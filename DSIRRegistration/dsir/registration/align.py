@@ -108,11 +108,9 @@ def align(
         if settings.model == "none" or (model == "affine" and settings.model != "affine"):
             continue
         tell(fraction, f"refining the {model} part")
-        for _ in range(1 if model == "rigid" else 2):
-            refined, raw, after = refine(target, posed, best, model=model, spacing=settings.spacing)
-            best, score = (refined, after) if after > raw else (best, raw)
-            if after <= raw:
-                break
+        rounds = 1 if model == "rigid" else 2
+        refined, raw, after = refine(target, posed, best, model=model, spacing=settings.spacing, rounds=rounds)
+        best, score = (refined, after) if after > raw else (best, raw)
     return Alignment(best, name, before, score)
 
 

@@ -72,17 +72,27 @@ class Posed:
         return self._last, np.eye(4)
 
 
-TURNED = 0.03
-"""Largest entry of a turn or stretch (1.7 degrees, 3 %) that needs no new description."""
+TURNED = 1e-3
+"""Largest entry of a turn or stretch that needs no new description: reading between voxels smooths, and so measures."""
 
 REACH = 32.0
 """mm around the fixed lattice to which the moving image is described."""
 
 
 def refine(
-    fixed: Described, moving: Posed, matrix: np.ndarray, *, model: str, spacing: float, iterations: int = 10
+    fixed: Described,
+    moving: Posed,
+    matrix: np.ndarray,
+    *,
+    model: str,
+    spacing: float,
+    rounds: int = 1,
+    iterations: int = 10,
 ) -> tuple[np.ndarray, float, float]:
     """Improve a linear transform.
+
+    Each round begins from a description of its own where the pose has turned; within a round only the reading point
+    moves.
 
     Args:
         fixed: on the lattice whose spacing features are computed at.
@@ -94,25 +104,27 @@ def refine(
         (4, 4) the improved matrix; the mean cosine over the fixed body before, and after (missing voxels count 0).
     """
     target = fixed.on(spacing)
-    described, step = moving.read(matrix)
-    pulled = described.on(spacing)
-    first = last = mean_cosine(target, pulled, step)
-    if model == "none":
-        return matrix, first, first
-    begin = step
     corners = np.concatenate([target.lattice.corners(), np.ones((8, 1))], 1).T
     places = Places(target.lattice.shape)
-    for _ in range(iterations):
-        index = affine_grid(target.lattice, pulled.lattice, step)
-        equations = normal_equations(target.features, pulled.features, pulled.reach, target.mask, index, robust=1.0)
-        moved = index_to_world(places.solve(equations.matrix, equations.right, model), target.lattice.affine)
-        step = step @ moved
-        if np.abs((moved - np.eye(4)) @ corners).max() < 0.02 * spacing:
-            break
-    change = np.linalg.inv(begin) @ step
-    change = nearest_rigid(change) if model == "rigid" else change
-    last = mean_cosine(target, pulled, begin @ change)
-    return matrix @ change, first, last
+    first = last = None
+    for _ in range(rounds):
+        described, begin = moving.read(matrix)
+        pulled, step = described.on(spacing), begin
+        first = mean_cosine(target, pulled, begin) if first is None else first
+        if model == "none":
+            return matrix, first, first
+        for _ in range(iterations):
+            index = affine_grid(target.lattice, pulled.lattice, step)
+            equations = normal_equations(target.features, pulled.features, pulled.reach, target.mask, index, robust=1.0)
+            moved = index_to_world(places.solve(equations.matrix, equations.right, model), target.lattice.affine)
+            step = step @ moved
+            if np.abs((moved - np.eye(4)) @ corners).max() < 0.02 * spacing:
+                break
+        change = np.linalg.inv(begin) @ step
+        change = nearest_rigid(change) if model == "rigid" else change
+        last = mean_cosine(target, pulled, begin @ change)
+        matrix = matrix @ change
+    return matrix, first, last
 
 
 def mean_cosine(fixed: Described, moving: Described, step: np.ndarray) -> float:
