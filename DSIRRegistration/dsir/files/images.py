@@ -11,7 +11,7 @@ from ..errors import DsirError
 from ..image import Image
 from ..lattice import Lattice
 from ..sampling import affine_grid, sample
-from . import itk, nifti
+from . import nifti
 from .atomic import complete_file
 
 NIFTI = (".nii", ".nii.gz", ".hdr", ".img", ".mgz", ".mgh")
@@ -117,6 +117,8 @@ def write_features(path: str | Path, features: torch.Tensor, lattice: Lattice, *
         if kind in NIFTI:
             nifti.write(temporary, values, lattice.affine, description="DSIR features")
         else:
+            from . import itk
+
             itk.write(temporary, values, lattice)
 
 
@@ -128,6 +130,8 @@ def _write(path: str | Path, values: np.ndarray, lattice: Lattice) -> None:
         if kind in NIFTI:
             nifti.write(temporary, values, lattice.affine)
         else:
+            from . import itk
+
             itk.write(temporary, values, lattice)
 
 
@@ -146,10 +150,14 @@ def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.
     if not path.exists():
         raise DsirError(f"{path} does not exist.")
     if path.is_dir():
+        from . import itk  # SimpleITK takes a third of a second to load, and NIfTI does without
+
         values, affine = itk.read_series(path)
     elif kind in NIFTI:
         values, affine = nifti.read(path)
     elif kind in ITK or kind not in (".txt", ".csv", ".json", ".h5", ".tfm", ".gz", ".zip", ".png", ".jpg", ".pdf"):
+        from . import itk
+
         values, affine = itk.read(path)
     else:
         raise DsirError(f"{path} is not an image file; .nii, .nii.gz, .nrrd, .mha, .mhd or a DICOM folder is read.")
