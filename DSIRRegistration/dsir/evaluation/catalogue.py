@@ -18,6 +18,7 @@ from ..sampling import resample
 from .cases import Case, LabelMap, known_case
 from .contrast import random_contrast
 from .deformation import DeformationSettings
+from .phases import in_phase
 from .tissue import threshold_body, tissue_labels
 
 BEND = DeformationSettings(knots=38.0, amplitude=14.0)
@@ -110,6 +111,26 @@ def lung_contrast(folder: Path, seed: int) -> Case:
     return known_case("lung_contrast", ct, partner, body, labels, deformation=BEND, seed=seed, background=AIR)
 
 
+def multiphase_ct(folder: Path, seed: int) -> Case:
+    """Abdominal CT in two simulated contrast phases (arterial bent, portal as it is), 2 mm; organs."""
+    source = _image(folder / "abdomen_ct_mr" / "fixed.nii.gz")
+    ct = _at(source, 2.0)
+    organs = _labels_on(_labels(folder / "abdomen_ct_mr" / "fixed_seg.nii.gz"), ct.lattice)
+    body = threshold_body(ct, -300)
+    arterial, portal = (in_phase(ct, organs.data, organs.names, phase, seed=seed) for phase in ("arterial", "portal"))
+    return known_case(
+        "multiphase_ct",
+        arterial,
+        portal,
+        body,
+        organs,
+        deformation=BEND,
+        seed=seed,
+        background=AIR,
+        remark="phases are simulated from organ labels",
+    )
+
+
 def abdomen_ct_mr(folder: Path, seed: int) -> Case:
     """CT and MR of two persons; organs drawn by a program."""
     case = _real(
@@ -157,7 +178,8 @@ def _real(folder: Path, name: str, remark: str, *, centred: bool = True) -> Case
 
 Builder = Callable[[Path, int], Case]
 KNOWN: dict[str, Builder] = {
-    made.__name__: made for made in (brain_t1_t2, torso_ct, head_t1, head_ct_t1, head_ct_t2, brain_t2_t1, lung_contrast)
+    made.__name__: made
+    for made in (brain_t1_t2, torso_ct, head_t1, head_ct_t1, head_ct_t2, brain_t2_t1, lung_contrast, multiphase_ct)
 }
 REAL: dict[str, Builder] = {made.__name__: made for made in (abdomen_ct_mr, lung_ct, planning_ct_pair, neck_t1_t2)}
 
