@@ -6,7 +6,7 @@ DSIR := $(VENV)/bin/dsir
 
 # The torch the figures were made with, from the ordinary index; installed first, so that nothing else chooses one.
 TORCH ?= torch==2.13.0
-EXTRAS ?= demo,rt,train,test
+EXTRAS ?= batch,demo,rt,train,test
 
 # Debian packages: what a virtual environment needs, and what the tests need on top (off-screen rendering, a font).
 VENV_PACKAGES := python3-venv

@@ -81,18 +81,19 @@ def fingerprint(path: str | Path) -> dict[str, Any]:
 
 def write_report(path: str | Path, report: Mapping[str, Any]) -> None:
     """Write as indented JSON, whole or not at all; numbers that JSON cannot hold become null."""
-    text = json.dumps(_plain(report), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain(report), indent=2, ensure_ascii=False, allow_nan=False)
     with complete_file(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON will hold it."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, np.generic | np.ndarray | torch.Tensor):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float):
         # Six digits say all that is known; a result's own rounding stays far above that.
         return float(f"{value:.6g}") if np.isfinite(value) else None

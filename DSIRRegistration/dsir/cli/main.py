@@ -15,13 +15,28 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import Cancelled, DsirError
-from . import apply, confidence, demo, describe, evaluate, features, figure, propagate, query, register, train, view
+from . import (
+    apply,
+    batch,
+    confidence,
+    demo,
+    describe,
+    evaluate,
+    features,
+    figure,
+    propagate,
+    query,
+    register,
+    train,
+    view,
+)
 from .command import Command
 from .screen import screen
 from .signals import stoppable
 
 COMMANDS: tuple[Command, ...] = (
     register.COMMAND,
+    batch.COMMAND,
     apply.COMMAND,
     propagate.COMMAND,
     features.COMMAND,

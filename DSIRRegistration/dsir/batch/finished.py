@@ -1,0 +1,45 @@
+"""Whether a pair's result is there already, made from the same files with the same settings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..pair import Pair
+from ..registration.settings import RegistrationSettings
+from ..report import FORMAT, fingerprint, plain
+
+WHERE = ("device", "threads")
+"""Settings that say where to compute, not what: another machine may go on with the batch."""
+
+
+def read_report(folder: Path) -> dict[str, Any] | None:
+    """The report of a finished pair; None where there is none to be read."""
+    try:
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return report if isinstance(report, dict) else None
+
+
+def is_finished(folder: Path, pair: Pair, settings: RegistrationSettings) -> bool:
+    """By its report: folders appear only when they are complete, so a report is a whole result.
+
+    The files are compared by what is in them (SHA-256), not by name or date.
+    """
+    report = read_report(folder)
+    if report is None or report.get("format") != FORMAT or _what(report) != _what({"settings": settings.to_json()}):
+        return False
+    inputs = report.get("inputs")
+    if not isinstance(inputs, dict) or set(inputs) != set(pair.files):
+        return False
+    try:
+        return all(fingerprint(path)["sha256"] == inputs[role]["sha256"] for role, path in pair.files.items())
+    except (OSError, KeyError, TypeError):
+        return False
+
+
+def _what(report: dict[str, Any]) -> dict[str, Any]:
+    settings = report.get("settings")
+    return {k: v for k, v in plain(settings).items() if k not in WHERE} if isinstance(settings, dict) else {}

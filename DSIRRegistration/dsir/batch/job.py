@@ -1,0 +1,36 @@
+"""What a worker does with one pair."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+from ..errors import DsirError
+from ..pair import Pair, register_pair
+from ..registration.settings import RegistrationSettings
+
+
+def register_one(pair: Pair, settings: RegistrationSettings, folder: Path) -> str:
+    """Register into ``folder``, whatever an earlier run left there.
+
+    Returns:
+        the empty string, or the sentence that says why there is no result. Nothing is raised: an error that travelled
+        would have to be understood by the process at the other end.
+    """
+    log = log_of(folder)
+    try:
+        register_pair(pair, settings, folder, overwrite=True)
+    except DsirError as error:
+        return str(error)
+    except MemoryError:
+        return "There was not enough memory for this pair."
+    except Exception as error:
+        log.write_text(traceback.format_exc(), encoding="utf-8")
+        return f"Something broke inside dsir ({type(error).__name__}); the details are in {log.name}."
+    log.unlink(missing_ok=True)
+    return ""
+
+
+def log_of(folder: Path) -> Path:
+    """Where the details of a fault of ours go, beside the pair's folder."""
+    return folder.parent / f"{folder.name}.log"

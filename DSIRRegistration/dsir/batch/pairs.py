@@ -1,0 +1,86 @@
+"""The list of pairs: a CSV file with one pair a line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from ..errors import DsirError
+from ..pair import Pair
+
+ROLES = tuple(field.name for field in fields(Pair))
+NEEDED = ("name", "fixed", "moving")
+COLUMNS = ("name", *ROLES)
+
+SAFE = re.compile(r"\w[\w .+-]*(?<![ .])")
+"""Names that every file system takes as a folder's."""
+
+TAKEN = re.compile(r"(?i)results\.(csv|html)|.*\.log")
+"""Names of files that the batch itself writes beside the pairs' folders."""
+
+
+def read_pairs(path: str | Path) -> dict[str, Pair]:
+    """Name to pair, in the order of the file; columns are :data:`COLUMNS`, those after ``moving`` may be missing.
+
+    Paths are relative to the folder of the file. Whether they exist is not looked at: that is each pair's own matter.
+
+    Raises:
+        DsirError: no such file, other columns, no line, a cell that must be filled, a name twice or one that cannot
+            be a folder's.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise DsirError(f"The list of pairs {path} cannot be read.") from None
+    table = csv.DictReader(io.StringIO(text), skipinitialspace=True)
+    columns = [(name or "").strip() for name in table.fieldnames or ()]
+    table.fieldnames = columns
+    missing, unknown = [n for n in NEEDED if n not in columns], [n for n in columns if n not in COLUMNS]
+    if missing or unknown:
+        wrong = f"has no column {', '.join(missing)}" if missing else f"has a column {unknown[0]!r} that nothing reads"
+        raise DsirError(f"{path} {wrong}; the columns are {', '.join(COLUMNS)} (the first three are needed).")
+    found: dict[str, Pair] = {}
+    for row in table:
+        cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
+        empty = [name for name in NEEDED if not cells[name]]
+        if empty or None in row:
+            wrong = f"says no {empty[0]}" if empty else "has more cells than columns"
+            raise DsirError(f"{path}, line {table.line_num}: {wrong}.")
+        found[cells["name"]] = _pair(cells, found, f"{path}, line {table.line_num}", path.resolve().parent)
+    if not found:
+        raise DsirError(f"{path} lists no pairs.")
+    return found
+
+
+def write_pairs(path: str | Path, pairs: dict[str, Pair]) -> None:
+    """Write what :func:`read_pairs` reads."""
+    with Path(path).open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, COLUMNS)
+        table.writeheader()
+        table.writerows({"name": name, **pair.files} for name, pair in pairs.items())
+
+
+def check_name(name: str, others: dict[str, Pair]) -> None:
+    """Refuse a name that cannot be a folder's beside the others'.
+
+    Raises:
+        DsirError: says why.
+    """
+    if not SAFE.fullmatch(name) or TAKEN.fullmatch(name):
+        raise DsirError(f"{name!r} cannot name a folder; use letters, digits, dots, dashes and spaces.")
+    if name.lower() in {other.lower() for other in others}:
+        raise DsirError(f"the name {name!r} is there twice.")
+
+
+def _pair(cells: dict[str, str], others: dict[str, Pair], place: str, folder: Path) -> Pair:
+    try:
+        check_name(cells["name"], others)
+    except DsirError as error:
+        raise DsirError(f"{place}: {error}") from None
+    files = {role: Path(os.path.normpath(folder / cells[role])) for role in ROLES if cells[role]}
+    return Pair(**files)
