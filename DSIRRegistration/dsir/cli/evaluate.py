@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import DsirError
 from ..progress import Progress
 from .command import Command, Outcome
+from .learn2reg import add_data_set, run_data_set
 from .options import TRANSFORM_KINDS, add_machine, add_overwrite, check_output_file, millimetres, use_threads
 
 
@@ -19,6 +20,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     mapping = parser.add_mutually_exclusive_group(required=True)
     mapping.add_argument("--displacement", type=Path, metavar="FILE", help="displacement.nii.gz of dsir register")
     mapping.add_argument("--transform", "-t", type=Path, metavar="FILE", help=f"fixed to moving ({TRANSFORM_KINDS})")
+    mapping.add_argument(
+        "--learn2reg", type=Path, metavar="FILE.json", help="a challenge's data set: register and score all of it"
+    )
     known = parser.add_argument_group("what is known")
     known.add_argument("--fixed-labels", type=Path, metavar="LABELS", help="label map on the fixed scan")
     known.add_argument("--moving-labels", type=Path, metavar="LABELS", help="the same values on the moving scan")
@@ -36,10 +40,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--json", nargs="?", const="-", metavar="FILE", help="JSON instead of the table, or into FILE beside it"
     )
     add_overwrite(output)
+    add_data_set(parser)
     add_machine(parser)
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
+    if arguments.learn2reg:
+        return run_data_set(arguments, progress)
     target = None if arguments.json in (None, "-") else Path(arguments.json)
     if target:
         check_output_file(target, (), overwrite=arguments.overwrite)
@@ -128,7 +135,10 @@ COMMAND = Command(
     description="""\
 Measure a transform against what is known: label maps of both scans (Dice, 95 % Hausdorff distance, mean surface
 distance, surface Dice), paired landmarks, or the true displacement field; and count its folds. Each figure stands
-beside that of doing nothing. Definitions are those of Learn2Reg (Hering et al., IEEE TMI 2023).""",
+beside that of doing nothing. Definitions are those of Learn2Reg (Hering et al., IEEE TMI 2023).
+
+With --learn2reg: register every pair of a data set in the challenge's layout (as dsir batch does, so a second call
+goes on where the first stopped), write the fields as one hands them in, and score them beside those of peers.""",
     usage="--displacement FILE [--fixed-labels LABELS --moving-labels LABELS] [--landmarks FILE.csv]",
     example="dsir evaluate --displacement result/displacement.nii.gz --fixed-labels a.nii.gz --moving-labels b.nii.gz",
     arguments=_arguments,
