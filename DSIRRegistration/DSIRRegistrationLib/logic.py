@@ -18,6 +18,7 @@ import slicer
 from dsir.progress import Progress, silent
 
 from . import worker
+from .batch import batch
 from .carry import carry, place_carried
 from .evaluation import evaluation
 from .nodes.scene import all_or_nothing
@@ -101,6 +102,32 @@ class RegistrationLogic:
     def start(self, task: Task, progress: Progress = silent) -> Run[Registered]:
         """The same without waiting: the caller steps."""
         return Run(registration(task, self.launch, progress))
+
+    def batch(
+        self,
+        pairs: str | Path | Mapping[str, Mapping[str, Any]],
+        out: str | Path,
+        *,
+        settings: Settings = None,
+        workers: int = 0,
+        scheduler: str | None = None,
+        progress: Progress = silent,
+    ) -> list[dict[str, Any]]:
+        """Register many pairs into ``out/NAME``, as ``dsir batch`` does: those that are done already are kept.
+
+        Args:
+            pairs: name to ``{"fixed": ..., "moving": ...}`` and, where wanted, ``fixedMask``, ``movingMask``,
+                ``initialTransform``, ``refine``, ``landmarks``, ``movingLabels``, ``fixedLabels``; each a node or a
+                file. Or a ``pairs.csv``.
+            workers: processes on this machine; 0 for a number that fits it.
+            scheduler: of Dask, whose workers are used instead.
+
+        Returns:
+            a row for each pair, as in ``out/results.csv``: ``name``, ``state``, ``error``, ``folds``, ...
+        """
+        chosen, changes = _settings(settings)
+        options = ["--preset", chosen, "--workers", str(workers), *(["--scheduler", scheduler] if scheduler else [])]
+        return Run(batch(pairs, out, options, changes, self.launch, progress)).wait()
 
     def apply(
         self,
