@@ -10,7 +10,7 @@ import numpy as np
 from dsir.errors import DsirError
 from slicer.i18n import tr as _
 
-from . import dependencies, views, worker
+from . import views, worker
 from .logic import RegistrationLogic
 from .marks import EXPECTED, FOUND, Mark
 from .parameters import AS_PRESET, Parameters
@@ -69,11 +69,11 @@ class Clicking:
         self.parameters = parameters
         self.steering.parameters = parameters
 
-    def refresh(self, *, busy: bool = False) -> None:
-        """Bring the section up to date with the nodes."""
+    def refresh(self, *, busy: bool = False, able: bool = True) -> None:
+        """Bring the section up to date with the nodes; ``able``: no package is missing."""
         p = self.parameters
         both = p is not None and p.fixed is not None and p.moving is not None and p.fixed is not p.moving
-        both = both and not dependencies.missing()
+        both = both and able
         if self.session is not None and (not both or set(self.session.volumes.values()) != {p.fixed, p.moving}):
             self.stop()
         for button in (self.ui.placeButton, self.ui.hoverButton):

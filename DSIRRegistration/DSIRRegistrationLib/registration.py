@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import slicer
+import slicer.util
+import vtk
 from dsir.errors import Cancelled, DsirError
 from dsir.lattice import Lattice
 from dsir.progress import Progress, within
@@ -20,8 +22,9 @@ from . import worker
 from .carry import Carried, carry, place_carried
 from .nodes.scene import all_or_nothing, is_in_scene, place_beside
 from .nodes.segments import segment_mask
-from .nodes.transforms import describe_transform, load_transform, write_transform
-from .nodes.volumes import copy_window, is_below, lattice_of, place_volume, read_array, write_array, write_volume
+from .nodes.slabs import read_slabs, write_slabs
+from .nodes.transforms import describe_transform, read_transform, write_transform
+from .nodes.volumes import is_below, lattice_of, place_volume, window_of, write_array, write_volume
 from .pairs import landmarks
 from .quality import REPORT, summary
 
@@ -95,7 +98,7 @@ class Registered:
     report: dict[str, Any]
 
 
-def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Generator[None, None, Registered]:
+def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Generator[bool | None, None, Registered]:
     """Do the task in small steps.
 
     Raises:
@@ -134,24 +137,27 @@ def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Gen
             )
         progress("placing", 0.98, "bringing the result into the scene")
         yield
-        warped = _rounded(read_array(out / "warped.nii.gz"), task.moving)
-        yield
-        jacobian = read_array(out / "jacobian.nii.gz") if task.with_jacobian else None
+        kind = slicer.util.arrayFromVolume(task.moving).dtype  # a CT stays whole Hounsfield units, and half the size
+        warped = yield from read_slabs(out / "warped.nii.gz", kind if np.issubdtype(kind, np.integer) else np.float32)
+        jacobian = (yield from read_slabs(out / "jacobian.nii.gz")) if task.with_jacobian else None
+        field = read_transform(transform)
+        yield True
         if not is_in_scene(task.fixed, task.moving, task.transform, task.warped, task.jacobian, *task.structures):
             raise Cancelled("A node of the registration was removed while it ran; nothing was changed.")
         with all_or_nothing(task.fixed.GetScene()):
-            placed = _place(task, transform, warped, jacobian, carried, report)
+            placed = _place(task, field, warped, jacobian, carried, report)
+        yield True  # the views may draw before the panel reads the report
     progress("done", 1.0, summary(placed.report))
     return placed
 
 
-def _hand_over(task: Task, folder: Path, fixed: Lattice) -> Generator[None, None, list[str]]:
+def _hand_over(task: Task, folder: Path, fixed: Lattice) -> Generator[bool, None, list[str]]:
     """Write the inputs; gives the command's arguments."""
     arguments = ["--preset", task.preset]
     for role, node in (("fixed", task.fixed), ("moving", task.moving)):
-        write_volume(folder / f"{role}.nii", node, below=task.result_above)
+        lattice = lattice_of(node, below=task.result_above)
+        yield from write_slabs(folder / f"{role}.nii", node, lattice)
         arguments += [f"--{role}", str(folder / f"{role}.nii")]
-        yield
     for role, mask, node in (
         ("fixed-mask", task.fixed_mask, task.fixed),
         ("moving-mask", task.moving_mask, task.moving),
@@ -160,7 +166,7 @@ def _hand_over(task: Task, folder: Path, fixed: Lattice) -> Generator[None, None
             path = folder / f"{role}.nii"
             _write_mask(path, mask, node)
             arguments += [f"--{role}", str(path)]
-            yield
+            yield True
     if task.refine is not None:
         write_transform(folder / "refine.h5", task.refine, fixed)
         arguments += ["--refine", str(folder / "refine.h5")]
@@ -188,29 +194,24 @@ def _write_mask(path: Path, mask: Mask, volume: slicer.vtkMRMLScalarVolumeNode) 
         write_volume(path, mask.node)
 
 
-def _rounded(values: np.ndarray, moving: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:
-    """The warped values in the moving scan's own type: a CT stays whole Hounsfield units and half the size."""
-    kind = slicer.util.arrayFromVolume(moving).dtype
-    if not np.issubdtype(kind, np.integer):
-        return values.astype(np.float32, copy=False)
-    limits = np.iinfo(kind)
-    return np.clip(np.rint(values), limits.min, limits.max).astype(kind)
-
-
 def _place(
-    task: Task, transform: Path, warped: np.ndarray, jacobian: np.ndarray | None, carried: Carried | None, report: dict
+    task: Task,
+    transform: vtk.vtkAbstractTransform,
+    warped: vtk.vtkImageData,
+    jacobian: vtk.vtkImageData | None,
+    carried: Carried | None,
+    report: dict,
 ) -> Registered:
     scene, pair = task.fixed.GetScene(), f"{task.moving.GetName()} to {task.fixed.GetName()}"
-    node = load_transform(transform, scene, name=f"{pair} (DSIR)", target=task.transform)
+    node = task.transform or scene.AddNewNodeByClass("vtkMRMLTransformNode", f"{pair} (DSIR)")
+    node.SetAndObserveTransformFromParent(transform)
     describe_transform(node, task.fixed, task.moving, summary(report))
-    volume = place_volume(warped, task.fixed, name=f"{task.moving.GetName()} (DSIR)", target=task.warped)
-    copy_window(task.moving, volume)
+    name = f"{task.moving.GetName()} (DSIR)"
+    volume = place_volume(warped, task.fixed, name=name, target=task.warped, window=window_of(task.moving))
     determinants = task.jacobian
     if jacobian is not None:
-        determinants = place_volume(jacobian, task.fixed, name=f"{pair} Jacobian", target=task.jacobian)
-        display = determinants.GetDisplayNode()
-        display.SetAutoWindowLevel(False)
-        display.SetWindowLevel(1.0, 1.0)
+        name = f"{pair} Jacobian"
+        determinants = place_volume(jacobian, task.fixed, name=name, target=task.jacobian, window=(1.0, 1.0))
     structures = place_carried(carried, task.fixed) if carried else ()
     report = {**report, "warnings": [*report.get("warnings", ()), *(carried.remarks if carried else ())]}
     node.SetAttribute(REPORT, json.dumps(report))

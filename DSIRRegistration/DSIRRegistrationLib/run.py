@@ -17,19 +17,23 @@ class Run(Generic[Result]):
 
     The panel calls :meth:`step` from a timer, a script calls :meth:`wait`. :meth:`cancel` ends the engine's process,
     removes the temporary files and leaves the scene as it was.
+
+    Attributes:
+        waiting: for the engine; else (the work yielded ``True``) the next step can be done at once.
     """
 
-    def __init__(self, work: Generator[None, None, Result]) -> None:
+    def __init__(self, work: Generator[bool | None, None, Result]) -> None:
         self._work = work
         self.result: Result | None = None
         self.running = True
+        self.waiting = False
 
     def step(self) -> bool:
         """Do a little; True when all is done. What went wrong is raised here, after the clearing up."""
         if not self.running:
             return True
         try:
-            next(self._work)
+            self.waiting = not next(self._work)
         except StopIteration as end:
             self.result, self.running = end.value, False
         except BaseException:
@@ -41,7 +45,7 @@ class Run(Generic[Result]):
         """Step until done, and give the result."""
         try:
             while not self.step():
-                time.sleep(PAUSE)
+                time.sleep(PAUSE if self.waiting else 0)
         except BaseException:
             self.cancel()
             raise

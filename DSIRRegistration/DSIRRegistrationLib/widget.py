@@ -26,7 +26,7 @@ from .review import Review
 from .run import Run
 
 TICK = 50
-"""Milliseconds between two steps of a run."""
+"""Milliseconds between two looks at a working engine."""
 
 COLOURS = {"stop": "#c62828", "look": "#b26a00", "info": "gray"}
 
@@ -146,7 +146,7 @@ class Panel(VTKObservationMixin):
         for section in (self.ui.scansSection, self.ui.startSection, self.ui.resultSection, self.ui.advancedSection):
             section.setEnabled(not running)
         self.review.refresh(busy=running)
-        self.clicking.refresh(busy=running)
+        self.clicking.refresh(busy=running, able=not missing)
 
     def _segments(self, role: str) -> Any:
         return self.ui.fixedSegmentSelector if role == "fixed" else self.ui.movingSegmentSelector
@@ -222,6 +222,7 @@ class Panel(VTKObservationMixin):
             return
         try:
             if not self.run.step():
+                self._timer.setInterval(TICK if self.run.waiting else 0)  # 0: as soon as the views have been drawn
                 return
         except Cancelled as stopped:
             self._end()

@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 import slicer
+import torch
 from dsir.errors import DsirError
-from dsir.files.images import read_image
+from dsir.files.images import read_image, write_image
+from dsir.image import Image
+from dsir.lattice import Lattice
+from DSIRRegistrationLib.nodes.slabs import read_slabs, write_slabs
 from DSIRRegistrationLib.nodes.volumes import image_of, lattice_of, place_volume, write_volume
 from mrml_scene import GRIDS, add_volume, affine
 
@@ -67,3 +71,35 @@ def test_a_result_lies_voxel_by_voxel_on_its_reference(scene) -> None:
     assert lattice_of(node).matches(lattice_of(fixed))
     assert node.GetImageData().GetScalarComponentAsDouble(1, 2, 3, 0) == values[1, 2, 3]
     assert node.GetParentTransformNode() is parent
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.float32, np.uint32])
+def test_slabs_are_the_same_file_and_the_same_voxels(scene, tmp_path, monkeypatch, kind) -> None:
+    monkeypatch.setattr("DSIRRegistrationLib.nodes.slabs.VOXELS", 13)  # less than a plane
+    values = np.random.default_rng(0).integers(0, 900, (5, 6, 7)).astype(kind)
+    node = add_volume(scene, "CT", values, GRIDS["left-handed"])
+    assert all(write_slabs(tmp_path / "scan.nii", node, lattice_of(node)))
+    found = read_image(tmp_path / "scan.nii")
+    assert found.lattice.matches(lattice_of(node)) and np.array_equal(found.data.numpy(), values)
+    steps = read_slabs(tmp_path / "scan.nii")
+    image = _last(steps)
+    assert [int(image.GetScalarComponentAsDouble(*index, 0)) for index in ((1, 2, 3), (4, 5, 6))] == [
+        values[1, 2, 3],
+        values[4, 5, 6],
+    ]
+
+
+def test_packed_fractions_become_whole_hounsfield_units_within_their_limits(tmp_path) -> None:
+    values = np.array([[[-40000.0, -1.6], [0.4, 40000.0]]], dtype=np.float32)
+    write_image(tmp_path / "warped.nii.gz", Image(torch.from_numpy(values), Lattice(values.shape, np.eye(4))))
+    image = _last(read_slabs(tmp_path / "warped.nii.gz", np.dtype(np.int16)))
+    found = [image.GetScalarComponentAsDouble(0, j, k, 0) for j in range(2) for k in range(2)]
+    assert found == [-32768, -2, 0, 32767]
+
+
+def _last(steps):
+    while True:
+        try:
+            assert next(steps)  # more at hand, nothing to wait for
+        except StopIteration as end:
+            return end.value

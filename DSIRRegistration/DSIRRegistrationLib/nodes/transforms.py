@@ -31,10 +31,21 @@ PADDING = 20.0
 def load_transform(
     path: Path, scene: slicer.vtkMRMLScene, *, name: str, target: slicer.vtkMRMLTransformNode | None = None
 ) -> slicer.vtkMRMLTransformNode:
-    """A fixed-to-moving transform file as a node, linear between the grid's points as everywhere in the engine.
+    """A fixed-to-moving transform file as a node.
 
     Args:
         target: a transform node to overwrite; a new one by default.
+    """
+    node = target or scene.AddNewNodeByClass("vtkMRMLTransformNode", name)
+    node.SetAndObserveTransformFromParent(read_transform(path))
+    return node
+
+
+def read_transform(path: Path) -> vtk.vtkAbstractTransform:
+    """A fixed-to-moving transform file, linear between the grid's points as everywhere in the engine.
+
+    Raises:
+        DsirError: it cannot be read.
     """
     read = slicer.vtkMRMLTransformNode()
     storage = slicer.vtkMRMLTransformStorageNode()
@@ -43,9 +54,7 @@ def load_transform(
         raise DsirError("The transform that the engine wrote cannot be read.")
     transform = read.GetTransformFromParent()
     make_linear(transform)
-    node = target or scene.AddNewNodeByClass("vtkMRMLTransformNode", name)
-    node.SetAndObserveTransformFromParent(transform)
-    return node
+    return transform
 
 
 def make_linear(transform: vtk.vtkAbstractTransform) -> None:

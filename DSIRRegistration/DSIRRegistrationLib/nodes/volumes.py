@@ -15,9 +15,6 @@ from dsir.lattice import Lattice
 if TYPE_CHECKING:
     from dsir.image import Image
 
-STORABLE = (np.uint8, np.int8, np.int16, np.uint16, np.int32, np.float32, np.float64)
-"""Voxel types that NIfTI readers agree on; everything else becomes float32."""
-
 
 def is_below(node: slicer.vtkMRMLTransformableNode, transform: slicer.vtkMRMLTransformNode | None) -> bool:
     """Whether the transform is among the node's parents."""
@@ -96,8 +93,7 @@ def write_array(path: Path, values: np.ndarray, lattice: Lattice) -> None:
     """Write (I, J, K) values that lie on ``lattice``."""
     from dsir.files import nifti
 
-    kind = values.dtype.type if values.dtype.type in STORABLE else np.float32
-    nifti.write(path, values.astype(kind, copy=False), lattice.affine)
+    nifti.write(path, values.astype(nifti.storable(values.dtype), copy=False), lattice.affine)
 
 
 def read_array(path: Path) -> np.ndarray:
@@ -108,23 +104,32 @@ def read_array(path: Path) -> np.ndarray:
 
 
 def place_volume(
-    values: np.ndarray,
+    values: np.ndarray | vtk.vtkImageData,
     like: slicer.vtkMRMLScalarVolumeNode,
     *,
     name: str,
     target: slicer.vtkMRMLScalarVolumeNode | None = None,
     node_class: str = "vtkMRMLScalarVolumeNode",
+    window: tuple[float, float] | None = None,
 ) -> slicer.vtkMRMLScalarVolumeNode:
-    """Put (I, J, K) values into a volume with the geometry and the parent transform of ``like``.
+    """Put (I, J, K) values, or VTK's own image of them, into a volume that lies in the scene as ``like`` does.
 
     Args:
         target: a volume to overwrite; a new one by default.
+        window: width and level to show it with; VTK looks for good ones otherwise, at all voxels, which takes long.
     """
     node = target or like.GetScene().AddNewNodeByClass(node_class, name)
     matrix = vtk.vtkMatrix4x4()
     like.GetIJKToRASMatrix(matrix)
+    if window is not None:
+        node.CreateDefaultDisplayNodes()  # while it is empty, and so has nothing to look at
+        node.GetDisplayNode().AutoWindowLevelOff()
+        node.GetDisplayNode().SetWindowLevel(*window)
     with slicer.util.NodeModify(node):
-        slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(values.transpose(2, 1, 0)))
+        if isinstance(values, np.ndarray):
+            slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(values.transpose(2, 1, 0)))
+        else:
+            node.SetAndObserveImageData(values)
         node.SetIJKToRASMatrix(matrix)
         node.SetAndObserveTransformNodeID(like.GetTransformNodeID())
         node.CreateDefaultDisplayNodes()
@@ -144,10 +149,10 @@ def place_vectors(
     return node
 
 
-def copy_window(source: slicer.vtkMRMLScalarVolumeNode, target: slicer.vtkMRMLScalarVolumeNode) -> None:
-    """Show ``target`` with the window and level of ``source``."""
-    shown, display = source.GetDisplayNode(), target.GetDisplayNode()
-    if shown is None or display is None or not shown.GetWindow():
-        return
-    display.SetAutoWindowLevel(False)
-    display.SetWindowLevel(shown.GetWindow(), shown.GetLevel())
+def window_of(node: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, float]:
+    """Width and level that a volume is shown with; of some of its voxels where it is not shown."""
+    display = node.GetDisplayNode()
+    if display is not None and display.GetWindow():
+        return display.GetWindow(), display.GetLevel()
+    low, high = np.percentile(array_of(node)[::7, ::7, ::7], (1, 99))
+    return float(max(high - low, 1)), float(high + low) / 2

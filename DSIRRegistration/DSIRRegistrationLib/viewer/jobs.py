@@ -51,10 +51,10 @@ class Jobs:
         self.shown("starting", 0.0)
         try:
             while True:
-                next(work)
+                at_work = next(work)
                 if self._stop:
                     raise Cancelled("Stopped.")
-                await asyncio.sleep(STEP)
+                await asyncio.sleep(0 if at_work else STEP)
         except StopIteration as end:
             return end.value
         except Cancelled:

@@ -12,8 +12,7 @@ from .options import (
     TRANSFORM_KINDS,
     add_machine,
     add_overwrite,
-    check_output_file,
-    use_threads,
+    begin,
 )
 
 KINDS = (".nii", ".nii.gz", ".nrrd", ".mha")
@@ -37,9 +36,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
-    check_output_file(arguments.out, KINDS, overwrite=arguments.overwrite)
-    progress("reading", 0.0, "loading the engine")
-    use_threads(arguments.threads)
+    begin(arguments, progress, KINDS)
     from ..features.descriptor import load_descriptor
     from ..files.images import read_image, read_labels, read_mask, write_image
     from ..files.transforms import read_transform

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..progress import Progress, within
 from .command import Command, Outcome
-from .options import IMAGE_KINDS, add_machine, add_overwrite, check_output_file, millimetres, use_threads
+from .options import IMAGE_KINDS, add_machine, add_overwrite, begin, millimetres
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +25,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
-    check_output_file(arguments.out, (".npy",), overwrite=arguments.overwrite)
-    progress("reading", 0.0, "loading the engine")
-    use_threads(arguments.threads)
+    begin(arguments, progress, (".npy",))
     from ..features.descriptor import load_descriptor
     from ..files.images import read_image, read_mask
     from ..registration.settings import RegistrationSettings

@@ -13,9 +13,8 @@ from .options import (
     TRANSFORM_KINDS,
     add_machine,
     add_overwrite,
-    check_output_file,
+    begin,
     millimetres,
-    use_threads,
 )
 
 PLANES = ("axial", "coronal", "sagittal")
@@ -51,9 +50,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
-    check_output_file(arguments.out, KINDS, overwrite=arguments.overwrite)
-    progress("reading", 0.0, "loading the engine")
-    use_threads(arguments.threads)
+    begin(arguments, progress, KINDS)
     import numpy as np
 
     from ..features.descriptor import load_descriptor

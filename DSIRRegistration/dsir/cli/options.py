@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DsirError
 
 if TYPE_CHECKING:
+    from ..progress import Progress
     from ..registration.settings import RegistrationSettings
 
 PRESETS = ("fast", "default", "accurate", "paper")
@@ -89,6 +90,22 @@ def check_output_file(path: Path, kinds: tuple[str, ...], *, overwrite: bool) ->
         raise DsirError(f"{path} exists already; choose another name or say --overwrite.")
     if not path.absolute().parent.is_dir():
         raise DsirError(f"The folder {path.absolute().parent} does not exist.")
+
+
+def begin(
+    arguments: argparse.Namespace, progress: Progress, kinds: tuple[str, ...], *, out: Path | None = None
+) -> None:
+    """What every command that writes one file does first: refuse an impossible one, and set the machine up.
+
+    Args:
+        out: the file to write; ``arguments.out`` by default.
+
+    Raises:
+        DsirError: see :func:`check_output_file`.
+    """
+    check_output_file(out or arguments.out, kinds, overwrite=arguments.overwrite)
+    progress("reading", 0.0, "loading the engine")
+    use_threads(arguments.threads)
 
 
 def use_threads(threads: int | None) -> None:

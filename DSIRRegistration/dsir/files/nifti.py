@@ -58,6 +58,28 @@ def affines(file: nib.spatialimages.SpatialImage) -> list[np.ndarray]:
     return [millimetres @ np.asarray(a, dtype=np.float64) for a in found]
 
 
+STORABLE = (np.uint8, np.int8, np.int16, np.uint16, np.int32, np.float32, np.float64)
+"""Voxel types that NIfTI readers agree on; everything else becomes float32."""
+
+
+def storable(kind: np.dtype) -> np.dtype:
+    """The type that voxels of a type are stored as."""
+    return np.dtype(kind if np.dtype(kind).type in STORABLE else np.float32)
+
+
+def header(shape: tuple[int, ...], kind: np.dtype, affine: np.ndarray) -> bytes:
+    """What stands before the voxels of an uncompressed file; they follow with the first index running fastest."""
+    made = nib.Nifti1Header()
+    made.set_data_shape(shape)
+    made.set_data_dtype(kind)
+    made.set_xyzt_units("mm")
+    made.set_sform(affine, code=1)
+    made.set_qform(affine, code=1)
+    made["vox_offset"], made["magic"] = 352, b"n+1"
+    made["scl_slope"], made["scl_inter"] = 1.0, 0.0
+    return made.binaryblock + b"\0" * 4  # no extensions
+
+
 def write(path: Path, values: np.ndarray, affine: np.ndarray, *, intent: str = "none", description: str = "") -> None:
     """Write values with the affine (RAS mm) as both sform and qform, code 1 (scanner)."""
     file = nib.Nifti1Image(values, affine)
