@@ -28,6 +28,7 @@ from . import (
     query,
     register,
     train,
+    train_registration,
     view,
 )
 from .command import Command
@@ -47,6 +48,7 @@ COMMANDS: tuple[Command, ...] = (
     view.COMMAND,
     evaluate.COMMAND,
     train.COMMAND,
+    train_registration.COMMAND,
     demo.COMMAND,
 )
 

@@ -53,6 +53,11 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"how the scans are compared: {DESCRIPTOR_KINDS} (default: the preset's)",
     )
+    group.add_argument(
+        "--initial-network",
+        metavar="WEIGHTS",
+        help="a network of dsir train-registration, whose field is the start where it raises the similarity",
+    )
     group.add_argument("--seed", type=int, metavar="N", help="of every random choice (default: 0)")
 
 
@@ -72,7 +77,9 @@ def settings_from(arguments: argparse.Namespace) -> RegistrationSettings:
     settings = preset(arguments.preset)
     if arguments.settings:
         settings = RegistrationSettings.from_json(_merge(settings.to_json(), _read_json(arguments.settings)))
-    chosen = {name: getattr(arguments, name, None) for name in ("descriptor", "device", "threads", "seed")}
+    chosen = {
+        name: getattr(arguments, name, None) for name in ("descriptor", "initial_network", "device", "threads", "seed")
+    }
     return replace(settings, **{name: value for name, value in chosen.items() if value is not None})
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import DsirError
 from ..progress import Progress
@@ -13,13 +14,13 @@ from .command import Command, Outcome
 from .options import add_machine, count, use_threads
 
 
-def _arguments(parser: argparse.ArgumentParser) -> None:
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """What every training is asked."""
     parser.add_argument("data", type=Path, metavar="DATA", help="folder of NIfTI volumes, any modality and body part")
     parser.add_argument("--out", "-o", required=True, type=Path, metavar="FOLDER", help="where the run lives")
     parser.add_argument(
         "--labelmaps", type=Path, metavar="FOLDER", help="NIfTI label maps to make further images from, in any contrast"
     )
-    parser.add_argument("--init", type=Path, metavar="WEIGHTS", help="weights (.safetensors) to start from")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=count, metavar="N", help="optimiser steps in all")
@@ -28,27 +29,46 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--batch", type=count, metavar="N", help="examples of each step, over all processes (default: one for each)"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="of weights and examples (default: 0)")
-    add_machine(parser)
     parser.set_defaults(quiet=os.environ.get("RANK", "0") != "0")  # under torchrun one process speaks
 
 
-def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
+def check_run(arguments: argparse.Namespace) -> None:
+    """Say before the work what makes a training impossible.
+
+    Raises:
+        DsirError: no folder, or no time.
+    """
     if not arguments.data.is_dir():
         raise DsirError(f"{arguments.data} is not a folder of volumes.")
     if arguments.hours is not None and not arguments.hours > 0:
         raise DsirError(f"{arguments.hours:g} hours are not a time to train for.")
-    progress("reading", 0.0, "loading the engine")
-    use_threads(arguments.threads)
-    from ..training.train import TrainingSettings, train
 
-    chosen = {
+
+def chosen_run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The run's settings that were given."""
+    given = {
         "steps": arguments.steps,
         "hours": arguments.hours,
         "batch": arguments.batch,
         "seed": arguments.seed,
         "accelerator": arguments.device,
     }
-    settings = replace(TrainingSettings(), **{name: value for name, value in chosen.items() if value is not None})
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add_run(parser)
+    parser.add_argument("--init", type=Path, metavar="WEIGHTS", help="weights (.safetensors) to start from")
+    add_machine(parser)
+
+
+def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
+    check_run(arguments)
+    progress("reading", 0.0, "loading the engine")
+    use_threads(arguments.threads)
+    from ..training.train import TrainingSettings, train
+
+    settings = replace(TrainingSettings(), **chosen_run(arguments))
     weights = train(
         arguments.data,
         arguments.out,

@@ -46,6 +46,24 @@ def read_weights(path: Path, sha256: str | None = None) -> Weights:
     Raises:
         DsirError: the file is missing, altered or no weights of this project.
     """
+    tensors, digest, (shape, provenance) = read_tensors(
+        path, kind="a MASR-Net", wanted=("network", "provenance"), sha256=sha256
+    )
+    try:
+        settings = settings_from(shape)
+    except (KeyError, TypeError) as error:
+        raise DsirError(f"{path.name} holds no weights of a MASR-Net: {error}") from error
+    return Weights(tensors, settings, provenance, digest)
+
+
+def read_tensors(
+    path: Path, *, kind: str, wanted: tuple[str, ...], sha256: str | None = None
+) -> tuple[dict[str, torch.Tensor], str, list[dict]]:
+    """The tensors (float32), the file's SHA-256 and the JSON entries ``wanted`` of its header.
+
+    Raises:
+        DsirError: the file is missing, altered or does not hold ``kind``.
+    """
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -59,11 +77,9 @@ def read_weights(path: Path, sha256: str | None = None) -> Weights:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - no iterator
-        settings = settings_from(json.loads(metadata["network"]))
-        provenance = json.loads(metadata["provenance"])
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DsirError(f"{path.name} holds no weights of a MASR-Net: {error}") from error
-    return Weights(tensors, settings, provenance, digest)
+        return tensors, digest, [json.loads(metadata[name]) for name in wanted]
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise DsirError(f"{path.name} holds no weights of {kind}: {error}") from error
 
 
 def settings_from(plain: dict) -> MasrNetSettings:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..image import Image
 from ..jacobian import fold_report
 from ..lattice import Lattice
 from ..progress import Progress, silent
+from ..proposal.propose import Proposer
 from ..sampling import affine_grid, sample
 from ..transform import Linear, Transform
 from .align import Alignment, align
@@ -109,6 +111,8 @@ def _register(
 
     progress("prepare", 0.0, "finding the body in both images")
     descriptor = _descriptor(settings)
+    network = settings.initial_network
+    proposer = Proposer.read(Path(network), _device(settings.device)) if network else None
     fixed_mask, moving_mask = _mask(fixed, fixed_mask, "fixed"), _mask(moving, moving_mask, "moving")
     lap("prepare")
 
@@ -149,6 +153,20 @@ def _register(
         )
     lap("features")
 
+    proposal = None
+    if proposer is not None and known is None and landmarks is None:
+        progress("features", 0.42, "asking the registration network")
+        proposal = proposer(
+            descriptor,
+            target,
+            source,
+            lambda own: (
+                describe(own, fixed, fixed_mask, lattice),
+                describe(own, moving, moving_mask, reach, pose),
+            ),
+        )
+        lap("proposal")
+
     springs = Springs.behind(landmarks, pose)
     led = springs.smooth_field(lattice.with_spacing(2 * REACH)) if springs else None
     field = led or DisplacementField.identity(lattice)
@@ -156,6 +174,8 @@ def _register(
         field = led_on(bend(known, lattice), springs)
         shorter = replace(settings.descent, levels=shortened(settings.descent.levels))
         settings = replace(settings, descent=shorter)
+    elif proposal is not None and proposal.field is not None:
+        field = proposal.field
     elif settings.discrete.enabled:
         progress("discrete", 0.45, f"searching displacements up to {max(settings.discrete.captures):g} mm")
         field = discrete_search(target, source, settings.discrete, led)
@@ -199,6 +219,7 @@ def _register(
         "coverage": coverage,
         "lattice": {"shape": list(lattice.shape), "spacing_mm": spacing},
         "descriptor": descriptor.identity,
+        "proposal": proposal and proposal.report,
         "warnings": warnings,
     }
     progress("done", 1.0, f"similarity {start:.2f} to {after:.2f}, {folds.folds} folds")

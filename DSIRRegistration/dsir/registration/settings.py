@@ -38,6 +38,8 @@ class RegistrationSettings:
         descriptor: ``"mind"`` or ``"dsir"`` (with detail channels). On pairs with a known answer they measured alike in
             the mean: DSIR better across modalities of the head, MIND in CT and in half the time (Docs/solver.md).
         detail: share of MIND-SSC channels put beside a learned descriptor's, 0..1.
+        initial_network: a file of ``dsir train-registration``; its field, where it raises the similarity, is where the
+            descent begins, in the place of the discrete search. None by default.
         spacing: mm of the finest lattice that descriptors are computed on; never finer than both images.
         voxels: the most that lattice may have; coarser spacing is used where it would have more.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
@@ -48,6 +50,7 @@ class RegistrationSettings:
     preset: str = "default"
     descriptor: str = "mind"
     detail: float = 0.9
+    initial_network: str = ""
     spacing: float = 2.0
     voxels: int = 2_500_000
     device: str = "auto"
