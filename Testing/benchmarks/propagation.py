@@ -63,10 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def known(folder: Path, console: Console) -> None:
     """Print both tables of known answers."""
-    table = Table("RTSTRUCT", "pixel mm", "mean px", "p99 px", "added px", "lost px", "surface Dice 2 mm", "Dice")
+    table = Table(
+        "RTSTRUCT", "pixel mm", "mean px", "p99 px", "added px", "lost px", "solid px", "surface Dice 2 mm", "Dice"
+    )
     for patient in sorted(p for p in folder.glob("*") if p.is_dir()):
         r = round_trip(patient)
-        lengths = (r.pixel_mm, r.mean_px, r.p99_px, r.added_px, r.lost_px)
+        lengths = (r.pixel_mm, r.mean_px, r.p99_px, r.added_px, r.lost_px, r.solid_px)
         table.add_row(r.name, *(f"{v:.3f}" for v in lengths), f"{r.surface_dice:.4f}", f"{r.dice:.4f}")
     if table.row_count:
         console.print(table)
@@ -91,10 +93,8 @@ def by_structure(name: str, options: argparse.Namespace, console: Console) -> li
     for method in (START, *options.methods):
         vectors = shift.view(3, 1, 1, 1).expand(3, *fixed.lattice.shape).clone()
         if method != START:
-            reason = METHODS[method].missing()
-            found = None if reason else _registered(method, fixed, moving, shift, options.threads)
+            found = _kept(options, name, method, fixed, moving, shift, console)
             if found is None:
-                console.print(f"{name} {method} is left out: {reason or 'it failed'}.", soft_wrap=True)
                 continue
             vectors += found
         transform = Transform((DisplacementField(vectors, fixed.lattice),))
@@ -110,6 +110,29 @@ def by_structure(name: str, options: argparse.Namespace, console: Console) -> li
             f"{name} {method}: mean Dice {_figure(_mean([r['dice'] for r in rows if r['method'] == method]))}"
         )
     return rows
+
+
+def _kept(
+    options: argparse.Namespace,
+    case: str,
+    method: str,
+    fixed: Image,
+    moving: Image,
+    shift: torch.Tensor,
+    console: Console,
+) -> torch.Tensor | None:
+    """u (3, I, J, K) of a method, made or, with ``--fields``, taken from the run that made it."""
+    file = options.fields / f"{case}_{method}.npy" if options.fields else None
+    if file and file.is_file():
+        return torch.from_numpy(np.load(file).astype(np.float32))
+    reason = METHODS[method].missing()
+    found = None if reason else _registered(method, fixed, moving, shift, options.threads)
+    if found is None:
+        console.print(f"{case} {method} is left out: {reason or 'it failed'}.", soft_wrap=True)
+    elif file:
+        options.fields.mkdir(parents=True, exist_ok=True)
+        np.save(file, found.numpy().astype(np.float16))
+    return found
 
 
 def _registered(method: str, fixed: Image, moving: Image, shift: torch.Tensor, threads: int) -> torch.Tensor | None:
@@ -176,6 +199,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=DEFAULT, metavar="METHOD")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--data", type=Path, default=PROJECT.parent / "shared" / "data", help="folder of scans")
+    parser.add_argument("--fields", type=Path, help="folder that keeps the registrations, to judge them again")
     parser.add_argument("--out", type=Path, help="folder for the figures and for one report of the first method")
     return parser.parse_args(arguments)
 

@@ -13,6 +13,7 @@ from dsir.field import DisplacementField
 from dsir.lattice import Lattice
 from dsir.propagation.compare import compare
 from dsir.propagation.labels import warp_mask
+from dsir.propagation.polygons import inside
 from dsir.propagation.pullback import pull_back
 from dsir.propagation.rt.reading import read_rtstruct
 from dsir.propagation.rt.series import read_series
@@ -20,10 +21,14 @@ from dsir.propagation.rt.writing import write_rtstruct
 from dsir.propagation.structure import Structure
 from dsir.sampling import sample
 from dsir.transform import Transform
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 AMPLITUDE, PERIOD = 6.0, 90.0
 """mm of the known deformation."""
+
+WIDTH, RASTER = 1 / 3, 12
+"""Pixels; and raster cells in a pixel by which it is found where a region is narrower than that."""
 
 FINE = 0.8
 """mm of the grid on which the truth of the labels is known."""
@@ -36,6 +41,8 @@ class RoundTrip:
     Attributes:
         mean_px, p99_px, added_px, lost_px: distance between contours before and after the identity, in pixels: mean,
             99th percentile, and the largest from a new contour to the old one (``added``) and back (``lost``).
+        solid_px: ``lost`` where the old contour bounds something at least ``WIDTH`` wide: drawn contours have spikes
+            that go out and back on one line, bound nothing, and are in no shape.
         surface_dice, dice: after a known deformation, against the analytically deformed structure.
     """
 
@@ -45,6 +52,7 @@ class RoundTrip:
     p99_px: float
     added_px: float
     lost_px: float
+    solid_px: float
     surface_dice: float
     dice: float
 
@@ -80,6 +88,7 @@ def round_trip(folder: Path) -> RoundTrip:
         float(np.percentile(both, 99)) / pixel,
         float(added.max()) / pixel,
         float(lost.max()) / pixel,
+        float(lost[_solid(before_points, pixel)].max()) / pixel,
         score.surface_dice,
         score.dice,
     )
@@ -123,8 +132,8 @@ def _deformed(structure: Structure, grid: Lattice) -> Structure:
     return Structure("truth", distance, grid, 1, structure.colour)
 
 
-def _drawn(file: Path) -> dict[float, np.ndarray]:
-    """Slice position (mm) to points along its contours every 40th of an edge."""
+def _drawn(file: Path) -> dict[float, list[np.ndarray]]:
+    """Slice position (mm) to its contours, with points every 40th of an edge."""
     import pydicom
 
     found: dict[float, list[np.ndarray]] = {}
@@ -133,14 +142,34 @@ def _drawn(file: Path) -> dict[float, np.ndarray]:
         t = np.linspace(0, 1, 40, endpoint=False)[None, :, None]
         dense = (a[:, None] + t * (np.roll(a, -1, axis=0) - a)[:, None]).reshape(-1, 3)
         found.setdefault(round(float(a[:, 2].mean()), 1), []).append(dense)
-    return {k: np.concatenate(v) for k, v in found.items()}
+    return found
 
 
-def _distances(points: dict[float, np.ndarray], to: dict[float, np.ndarray]) -> np.ndarray:
+def _distances(contours: dict[float, list[np.ndarray]], to: dict[float, list[np.ndarray]]) -> np.ndarray:
     """In-plane distance of every point to the other's contours on its slice; infinite where there are none."""
-    return np.concatenate(
-        [cKDTree(to[k]).query(p)[0] if k in to else np.full(len(p), np.inf) for k, p in points.items()]
-    )
+    found = []
+    for k, lines in contours.items():
+        points = np.concatenate(lines)
+        found.append(cKDTree(np.concatenate(to[k])).query(points)[0] if k in to else np.full(len(points), np.inf))
+    return np.concatenate(found)
+
+
+def _solid(contours: dict[float, list[np.ndarray]], pixel: float) -> np.ndarray:
+    """Whether the region beside each point of the contours, in their order, is at least ``WIDTH`` wide."""
+    found, radius = [], WIDTH * RASTER / 2
+    reach = int(np.ceil(radius))
+    disc = np.hypot(*np.mgrid[-reach : reach + 1, -reach : reach + 1]) <= radius
+    for lines in contours.values():
+        points = np.concatenate(lines)[:, :2]
+        start = points.min(0) - pixel
+        index = (points - start) * RASTER / pixel
+        region = inside(
+            [(line[:, :2] - start) * RASTER / pixel for line in lines],
+            tuple(np.ceil(index.max(0)).astype(int) + RASTER),
+        )
+        away = ndimage.distance_transform_edt(~ndimage.binary_opening(region, disc))
+        found.append(away[tuple(np.rint(index).astype(int).T)] <= 1.5)
+    return np.concatenate(found)
 
 
 def _points(grid: Lattice) -> np.ndarray:

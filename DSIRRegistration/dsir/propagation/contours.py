@@ -5,13 +5,14 @@ from __future__ import annotations
 import contourpy
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 
 from .polygons import area, contains
 
 ROUNDING = 1e-3
 """Pixels: neighbouring points closer than this are one."""
 
-STRAIGHT = 0.01
+STRAIGHT = 0.03
 """Pixels by which a point may lie off its neighbours' line and be spared."""
 
 PASSES = 4
@@ -61,8 +62,9 @@ def keyholes(polygons: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _joined(outer: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    gaps = ((outer[:, None] - hole[None]) ** 2).sum(-1)
-    a, b = np.unravel_index(int(gaps.argmin()), gaps.shape)
+    gaps, nearest = cKDTree(outer).query(hole)
+    b = int(gaps.argmin())
+    a = int(nearest[b])
     return np.concatenate([outer[: a + 1], np.roll(hole, -b, axis=0), hole[b : b + 1], outer[a:]])
 
 

@@ -7,11 +7,12 @@ import torch
 
 from ..lattice import Lattice
 
-FINE = 0.5
-"""mm: pixels are divided until they are about this fine, so that slim structures keep their outline."""
+FINE, LARGEST = 0.5, 12_000_000
+"""mm, voxels: pixels are divided until they are about this fine, so that slim structures keep their outline, unless the
+structure's box then has more voxels: such a structure is not slim."""
 
-LARGEST = 12_000_000
-"""Voxels of a structure's box above which its pixels are not divided: such a structure is not slim."""
+FINEST, SMALL = 0.25, 2_500_000
+"""The same for small structures, whose thin tips would be lost."""
 
 
 def divided(lattice: Lattice, times: np.ndarray) -> Lattice:
@@ -21,6 +22,22 @@ def divided(lattice: Lattice, times: np.ndarray) -> Lattice:
     affine[:3, :3] /= times
     affine[:3, 3] = lattice.to_world(-(times - 1) / 2 / times)
     return Lattice(tuple(int(n) for n in np.array(lattice.shape) * times), affine)
+
+
+def divisions(spacing: np.ndarray, shape: tuple[int, ...] | np.ndarray) -> np.ndarray:
+    """(3,) odd parts into which the pixels of a structure's box are cut; slices are left as they are.
+
+    Odd, so that outlines that are cut, carried and cut again meet the same pixel centres.
+
+    Args:
+        spacing, shape: of the box, undivided.
+    """
+    for aim, most in ((FINEST, SMALL), (FINE, LARGEST)):
+        times = np.maximum(np.ceil(spacing / aim - 0.25), 1).astype(int) // 2 * 2 + 1
+        times[2] = 1
+        if np.prod(np.asarray(shape) * times, dtype=float) <= most:
+            return times
+    return np.ones(3, dtype=int)
 
 
 def extent(inside: torch.Tensor) -> tuple[np.ndarray, np.ndarray] | None:

@@ -16,7 +16,7 @@ from ..lattice import Lattice
 from ..progress import Progress, silent
 from ..sampling import index_grid, index_map, sample
 from ..transform import Transform
-from .grids import FINE, LARGEST, divided, extent
+from .grids import divided, divisions, extent
 from .images import moved_slabs, within
 from .points import moving_to_fixed
 from .structure import Structure
@@ -145,11 +145,7 @@ def _grid(
     low = np.clip(np.floor(places.min(0) - margin), 0, np.array(fixed.shape) - 1).astype(int)
     high = np.clip(np.ceil(places.max(0) + margin), 0, np.array(fixed.shape) - 1).astype(int)
     shape = high - low + 1
-    divide = np.maximum(np.ceil(fixed.spacing / FINE - 0.25), 1).astype(int) // 2 * 2 + 1
-    divide[2] = 1
-    if np.prod(shape * divide) > LARGEST:
-        divide[:] = 1
-    return divided(fixed.window(low, tuple(int(n) for n in shape)), divide)
+    return divided(fixed.window(low, tuple(int(n) for n in shape)), divisions(fixed.spacing, shape))
 
 
 def _between_slices(structure: Structure, transform: Transform, moving: Lattice, grid: Lattice) -> torch.Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ..lattice import Lattice
-from .grids import FINE, LARGEST, divided
+from .grids import divided, divisions
 from .polygons import signed_distance
 
 SNAP = 0.05
@@ -79,11 +79,9 @@ def _reach(scan: Lattice) -> float:
 
 def _refined(outlines: Mapping[float, Sequence[np.ndarray]], scan: Lattice, reach: float) -> Lattice:
     """The scan's lattice with pixels small enough for slim shapes, unless the shape is large."""
-    times = np.maximum(np.ceil(scan.spacing / FINE - 0.25), 1).astype(int)
-    times[2] = 1
     _, shape = _box([p for polygons in outlines.values() for p in polygons], scan.spacing, reach)
-    slices = max(outlines) - min(outlines) + 5
-    return scan if np.prod(shape) * slices * times.prod() > LARGEST else divided(scan, times)
+    slices = int(max(outlines) - min(outlines)) + 5
+    return divided(scan, divisions(scan.spacing, (*shape, slices)))
 
 
 def _within(polygon: np.ndarray, scan: Lattice, fine: Lattice) -> np.ndarray:
