@@ -27,7 +27,7 @@ from scipy.spatial import cKDTree
 AMPLITUDE, PERIOD = 6.0, 90.0
 """mm of the known deformation."""
 
-WIDTH, RASTER = 1 / 3, 12
+WIDTH, RASTER = 0.5, 12
 """Pixels; and raster cells in a pixel by which it is found where a region is narrower than that."""
 
 FINE = 0.8

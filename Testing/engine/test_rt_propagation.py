@@ -228,7 +228,7 @@ def test_confidence_inside_is_read_from_the_map():
 @pytest.mark.parametrize(
     ("change", "light", "words"),
     [
-        ({}, Light.GREEN, "no reference contour"),
+        ({}, Light.GREEN, "no reference to compare"),
         ({"dice": 0.95, "surface_distance_mm": 0.5}, Light.GREEN, "Agrees with the reference"),
         ({"dice": 0.85}, Light.AMBER, "TG-132"),
         ({"dice": 0.7}, Light.RED, "Dice with the reference is 0.70"),

@@ -14,13 +14,14 @@ from .command import Command, Outcome
 from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_machine, add_overwrite, check_output_file, use_threads
 
 if TYPE_CHECKING:
-    from ..image import Image
+    from ..propagation.drawings import Drawing
     from ..propagation.propagate import Propagation
-    from ..propagation.rt.series import Series
+    from ..propagation.scans import Scan
     from ..propagation.structure import StructureSet
 
 KINDS = (".dcm", ".seg.nrrd", ".nii", ".nii.gz")
-SOURCES = ("rtstruct", "segmentation", "labels")
+ROLES = ("transform", "rtstruct", "segmentation", "labels", "moving_series", "moving", "fixed_series", "fixed")
+ROLES += ("confidence", "dose")
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +33,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--rtstruct", type=Path, metavar="FILE.dcm", help="an RTSTRUCT; needs --moving-series")
     source.add_argument("--segmentation", type=Path, metavar="FILE.seg.nrrd", help="a Slicer segmentation")
     source.add_argument("--labels", type=Path, metavar="LABELS", help="a label map, 0 is background")
+    source.add_argument(
+        "--surfaces",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="surfaces, curves and points (.vtp .vtk .stl .ply .mrk.json .csv)",
+    )
     drawn.add_argument("--names", type=Path, metavar="FILE.csv", help="names of the labels, columns value,name")
     scans = parser.add_argument_group("the scans")
     moving = scans.add_mutually_exclusive_group()
@@ -44,7 +52,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     fixed.add_argument("--fixed", type=Path, metavar="IMAGE", help="the same as an image; no RTSTRUCT can be written")
     check = parser.add_argument_group("what to check against")
     check.add_argument(
-        "--reference", type=Path, metavar="FILE", help="contours drawn on the fixed scan (RTSTRUCT, .seg.nrrd, labels)"
+        "--reference",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="the same drawn on the fixed scan (RTSTRUCT, .seg.nrrd, labels, or surfaces)",
     )
     check.add_argument("--confidence", type=Path, metavar="IMAGE", help="confidence of the registration, 0 to 1")
     how = parser.add_argument_group("how")
@@ -59,7 +71,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument("--pseudonym", metavar="NAME", help="stands for the patient in the RTSTRUCT")
     output = parser.add_argument_group("output")
-    output.add_argument("--out", "-o", required=True, type=Path, metavar="FILE", help=f"one of {', '.join(KINDS)}")
+    output.add_argument(
+        "--out",
+        "-o",
+        required=True,
+        type=Path,
+        metavar="PATH",
+        help=f"one of {', '.join(KINDS)}; for surfaces also a file of their kind, or a folder for several",
+    )
     output.add_argument(
         "--report", type=Path, metavar="FILE.html", help="the verdicts, with pictures; .csv and .json lie beside it"
     )
@@ -81,34 +100,31 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     use_threads(arguments.threads)
     from ..files.images import read_image
     from ..files.transforms import read_transform
+    from ..propagation.doors import identity_of, write_verdicts
     from ..propagation.propagate import propagate
 
     transform = read_transform(arguments.transform)
-    source, reference, fixed, moving = _read(arguments)
+    drawn = _read(arguments)
     result = propagate(
-        source,
+        drawn.source,
         transform,
-        fixed.image.lattice,
+        drawn.fixed.image.lattice,
         rigid=arguments.rigid,
-        reference=reference,
+        reference=drawn.reference,
         confidence=read_image(arguments.confidence) if arguments.confidence else None,
         progress=within(progress, 0.1, 0.7),
     )
     progress("writing", 0.7, "the structures")
-    remarks = [*result.remarks, *(fixed.series.remarks if fixed.series else ())]
-    remarks += _write(arguments, result, fixed)
+    remarks = [*result.remarks, *drawn.fixed.remarks, *_write(arguments, result, drawn)]
     if arguments.report:
-        from ..propagation.doors import identity_of, write_verdicts
-
-        roles = (*SOURCES, "transform", "reference", "confidence", "moving_series", "moving", "fixed_series", "fixed")
         write_verdicts(
             arguments.report,
             result,
-            fixed.image,
-            moving.image,
+            drawn.fixed.image,
+            drawn.moving.image,
             remarks=remarks,
-            inputs={role: getattr(arguments, role) for role in roles},
-            identifiers=identity_of(fixed.series) if arguments.with_identifiers else None,
+            inputs=_inputs(arguments),
+            identifiers=identity_of(drawn.fixed.series) if arguments.with_identifiers else None,
             progress=within(progress, 0.75, 1.0),
         )
     progress("done", 1.0, "")
@@ -121,7 +137,13 @@ def _check(arguments: argparse.Namespace) -> None:
     """Say before the work what would stop it."""
     if find_spec("pydicom") is None:
         raise DsirError("Contours need the package pydicom: pip install 'dsir-registration[rt]'.")
-    outputs = [(arguments.out, KINDS), (arguments.transform_out, ()), (arguments.dose_out, (".nii", ".nii.gz"))]
+    outputs = [(arguments.transform_out, ()), (arguments.dose_out, (".nii", ".nii.gz"))]
+    if _as_drawn(arguments) and len(arguments.surfaces) > 1:
+        from ..files.atomic import check_output_folder
+
+        check_output_folder(arguments.out, overwrite=arguments.overwrite)
+    else:
+        outputs += [(arguments.out, (arguments.surfaces[0].suffix.lower(),) if _as_drawn(arguments) else KINDS)]
     if arguments.report:
         outputs += [(arguments.report, (".html",))]
         outputs += [(arguments.report.with_suffix(kind), ()) for kind in (".csv", ".json")]
@@ -130,81 +152,96 @@ def _check(arguments: argparse.Namespace) -> None:
             check_output_file(path, kinds, overwrite=arguments.overwrite)
     if arguments.rtstruct and not arguments.moving_series:
         raise DsirError("An RTSTRUCT needs --moving-series, the scan that it was drawn on.")
-    if arguments.fixed and arguments.reference and arguments.reference.suffix.lower() == ".dcm":
+    if arguments.fixed and any(path.suffix.lower() == ".dcm" for path in arguments.reference or ()):
         raise DsirError("A reference RTSTRUCT needs --fixed-series, the scan that it was drawn on.")
     if arguments.out.suffix.lower() == ".dcm" and not arguments.fixed_series:
         raise DsirError("An RTSTRUCT is tied to a DICOM series; give --fixed-series, or write .seg.nrrd or .nii.gz.")
     if bool(arguments.dose) != bool(arguments.dose_out):
         raise DsirError("A dose needs both --dose and --dose-out.")
-    inputs = [getattr(arguments, name) for name in (*SOURCES, "transform", "reference", "dose", "confidence")]
+    inputs = [path for path in _inputs(arguments).values() if path and path.exists()]
     for path, _ in outputs:
-        if path and path.exists() and any(i and i.exists() and path.samefile(i) for i in inputs):
+        if path and path.exists() and any(path.samefile(known) for known in inputs):
             raise DsirError(f"{path} is an input; choose another place for the result.")
 
 
-def _read(arguments: argparse.Namespace) -> tuple[StructureSet, StructureSet | None, _Scan, _Scan]:
-    """Source, reference, fixed and moving scan."""
-    from ..propagation.doors import read_structures
-    from ..propagation.grids import overlap
-    from ..propagation.rt.reading import read_rtstruct, referenced_series
-    from ..propagation.segmentations import read_names
+def _as_drawn(arguments: argparse.Namespace) -> bool:
+    """Whether surfaces go out as what they were, and not as contours or labels."""
+    return bool(arguments.surfaces) and not arguments.out.name.lower().endswith(KINDS)
 
-    wanted = referenced_series(arguments.rtstruct) if arguments.rtstruct else ()
-    fixed = _scan(arguments.fixed_series, arguments.fixed)
-    moving = _scan(arguments.moving_series, arguments.moving, wanted)
-    names = read_names(arguments.names) if arguments.names else None
-    if arguments.rtstruct:
-        source = read_rtstruct(arguments.rtstruct, moving.series)
-    else:
-        source = read_structures(arguments.segmentation or arguments.labels, names=names)
-        if moving.image is not None and not overlap(source.scan, moving.image.lattice):
-            raise DsirError(
-                "What was drawn lies wholly outside the moving scan; are they of the same patient and frame?"
-            )
-    reference = None
-    if arguments.reference:
-        reference = read_structures(arguments.reference, series=fixed.series, names=names)
-    return source, reference, fixed, moving
+
+def _inputs(arguments: argparse.Namespace) -> dict[str, Path | None]:
+    """Role to file or folder."""
+    found = {role: getattr(arguments, role) for role in ROLES}
+    for role in ("surfaces", "reference"):
+        found |= {f"{role} {n}": path for n, path in enumerate(getattr(arguments, role) or (), start=1)}
+    return found
 
 
 @dataclass(frozen=True)
-class _Scan:
-    series: Series | None = None
-    image: Image | None = None
+class _Drawn:
+    """What was read; ``files`` are those of surfaces and curves."""
+
+    source: StructureSet
+    reference: StructureSet | None
+    fixed: Scan
+    moving: Scan
+    files: tuple[Drawing, ...] = ()
 
 
-def _scan(folder: Path | None, file: Path | None, wanted: tuple[str, ...] = ()) -> _Scan:
-    from ..files.images import read_image
+def _read(arguments: argparse.Namespace) -> _Drawn:
+    from ..propagation.doors import read_structures
+    from ..propagation.drawings import read_drawings
+    from ..propagation.grids import overlap
+    from ..propagation.rt.reading import read_rtstruct, referenced_series
+    from ..propagation.scans import read_scan
+    from ..propagation.segmentations import read_names
 
-    if folder is None:
-        return _Scan(image=read_image(file) if file else None)
-    from ..propagation.rt.series import read_series
+    wanted = referenced_series(arguments.rtstruct) if arguments.rtstruct else ()
+    fixed = read_scan(arguments.fixed_series, arguments.fixed)
+    moving = read_scan(arguments.moving_series, arguments.moving, wanted)
+    names = read_names(arguments.names) if arguments.names else None
+    files: tuple[Drawing, ...] = ()
+    scan = moving.image.lattice if moving.image else None
+    if arguments.rtstruct:
+        source = read_rtstruct(arguments.rtstruct, moving.series)
+    elif arguments.surfaces:
+        source, files = read_drawings(arguments.surfaces, scan)
+    else:
+        source = read_structures(arguments.segmentation or arguments.labels, names=names)
+    drawn_on = [s.lattice for s in source.structures] if files else [source.scan]
+    points = [p for mark in source.marks for p in mark.points] if files else []
+    if scan and not any(overlap(grid, scan) for grid in drawn_on) and not any(scan.contains(p) for p in points):
+        raise DsirError("What was drawn lies wholly outside the moving scan; are they of the same patient and frame?")
+    reference = None
+    if arguments.reference:
+        reference = read_structures(*arguments.reference, series=fixed.series, names=names)
+    return _Drawn(source, reference, fixed, moving, files)
 
-    series = read_series(folder, wanted=wanted)
-    return _Scan(series, series.volume())
 
-
-def _write(arguments: argparse.Namespace, result: Propagation, fixed: _Scan) -> list[str]:
+def _write(arguments: argparse.Namespace, result: Propagation, drawn: _Drawn) -> list[str]:
     """All but the report; what a reader must know of it."""
     from ..files.transforms import write_transform
-    from ..propagation.doors import write_structures
+    from ..propagation.doors import write_drawings, write_structures
 
-    remarks = write_structures(
-        arguments.out,
-        result,
-        fixed.image.lattice,
-        series=fixed.series,
-        holes=arguments.holes,
-        pseudonym=arguments.pseudonym,
-    )
+    if _as_drawn(arguments):
+        remarks = write_drawings(arguments.out, drawn.files, result, overwrite=arguments.overwrite)
+    else:
+        remarks = write_structures(
+            arguments.out,
+            result,
+            drawn.fixed.image.lattice,
+            series=drawn.fixed.series,
+            holes=arguments.holes,
+            pseudonym=arguments.pseudonym,
+        )
     if arguments.transform_out:
         write_transform(arguments.transform_out, result.transform)
     if arguments.dose:
         from ..propagation.dose import NOT_VALIDATED, read_dose, view_dose, write_dose_view
 
-        view = view_dose(read_dose(arguments.dose), result.transform, fixed.image.lattice)
+        view = view_dose(read_dose(arguments.dose), result.transform, drawn.fixed.image.lattice)
         write_dose_view(arguments.dose_out, view)
-        remarks.append(f"The dose in {arguments.dose_out.name} is a {NOT_VALIDATED}.")
+        remarks.append(f"The dose is a {NOT_VALIDATED}.")
     return remarks
 
 

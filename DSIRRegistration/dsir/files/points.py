@@ -28,10 +28,12 @@ class PointFile:
     Attributes:
         points: (N, 3) RAS mm.
         rebuild: gives the file's text with other points (N, 3) in place.
+        colour: red, green, blue, 0 to 255, where the file says how they are shown.
     """
 
     points: np.ndarray
     rebuild: Callable[[np.ndarray], str] = field(repr=False)
+    colour: tuple[int, int, int] | None = None
 
     def write(self, path: str | Path, points: np.ndarray) -> None:
         """Write a copy of the file that holds ``points`` (N, 3), RAS mm, in the original's columns and coordinates."""
@@ -120,7 +122,15 @@ def _markups(path: Path, text: str) -> PointFile:
             new["markups"][m]["controlPoints"][p]["position"] = [round(float(v), 6) for v in point * flips[m]]
         return json.dumps(new, indent=4, ensure_ascii=False)
 
-    return PointFile(np.array(points).reshape(-1, 3), rebuild)
+    return PointFile(np.array(points).reshape(-1, 3), rebuild, _colour(markups))
+
+
+def _colour(markups: list[dict]) -> tuple[int, int, int] | None:
+    try:
+        red, green, blue = (min(max(round(255 * float(c)), 0), 255) for c in markups[0]["display"]["selectedColor"])
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None
+    return red, green, blue
 
 
 def _flip(path: Path, markup: dict) -> np.ndarray:

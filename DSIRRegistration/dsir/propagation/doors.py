@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import DsirError
+from ..files.atomic import OutputFolder
 from ..files.images import suffix
 from ..image import Image
 from ..lattice import Lattice
 from ..progress import Progress, silent
 from ..report import run_report, write_report
-from . import tables
+from . import drawings, tables
+from .drawings import Drawing
 from .page import write_page
 from .page.pictures import draw
 from .propagate import Propagation
@@ -25,18 +27,23 @@ LABELS = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 
 
 def read_structures(
-    path: str | Path, *, series: Series | None = None, names: Mapping[int, str] | None = None
+    path: str | Path, *more: str | Path, series: Series | None = None, names: Mapping[int, str] | None = None
 ) -> StructureSet:
-    """Read by the kind of file: ``.seg.nrrd``, a label map, or else an RTSTRUCT.
+    """Read by the kind of file: ``.seg.nrrd``, a label map, surfaces and curves, or else an RTSTRUCT.
 
     Args:
+        more: further surfaces and curves; the other kinds come one at a time.
         series: the scan an RTSTRUCT was drawn on.
         names: of the values of a label map.
 
     Raises:
-        DsirError: unreadable, or an RTSTRUCT without its series.
+        DsirError: unreadable, an RTSTRUCT without its series, or several files of which one is no surface.
     """
     path = Path(path)
+    if path.suffix.lower() in drawings.KINDS:
+        return drawings.read_drawings([path, *more])[0]
+    if more:
+        raise DsirError(f"{path} is not a surface or curve, and only of those several are read together.")
     if path.name.lower().endswith(".seg.nrrd"):
         return read_segmentation(path)
     if suffix(path) in LABELS:
@@ -75,12 +82,29 @@ def write_structures(
     else:
         if result.marks:
             names = ", ".join(mark.name for mark in result.marks)
-            remarks.append(f"Points of interest are written to RTSTRUCT only: {names}.")
+            remarks.append(f"Points and curves are written to RTSTRUCT or to files of their own kind only: {names}.")
         if path.name.lower().endswith(".seg.nrrd"):
             write_segmentation(path, result.structures, fixed)
         else:
             remarks += write_label_structures(path, result.structures, fixed)
     return remarks
+
+
+def write_drawings(
+    path: str | Path, drawn: Sequence[Drawing], result: Propagation, *, overwrite: bool = False
+) -> list[str]:
+    """Write surfaces and curves as copies of their files: one to ``path``, several into the folder ``path``.
+
+    Raises:
+        DsirError: as :func:`.drawings.write_drawing`, or two of the files have one name.
+    """
+    if len(drawn) == 1:
+        return drawings.write_drawing(path, drawn[0], result.transform)
+    if len({d.path.name for d in drawn}) < len(drawn):
+        raise DsirError("Two of the surfaces have the same file name, so they cannot go to one folder.")
+    with OutputFolder(path, overwrite=overwrite) as folder:
+        said = [drawings.write_drawing(folder.path / d.path.name, d, result.transform) for d in drawn]
+    return [sentence for sentences in said for sentence in sentences]
 
 
 def write_verdicts(

@@ -23,23 +23,10 @@ OFFSETS = (np.arange(4) + 0.5) / 4 - 0.5
 
 SAMPLES = 20_000
 
-MAPPED = (
-    "centroid_shift_mm",
-    "displacement_min_mm",
-    "displacement_mean_mm",
-    "displacement_max_mm",
-    "deformation_mean_mm",
-    "deformation_max_mm",
-    "jacobian_min",
-    "jacobian_mean",
-    "jacobian_max",
-)
-"""Figures that an empty result lacks."""
-
 
 @dataclass(frozen=True)
 class Measures:
-    """One structure's figures; None where there is nothing to measure.
+    """One structure's figures; None where there is nothing to measure, as with volumes of points and curves.
 
     Attributes:
         volume_before_ml, volume_after_ml: of the continuous shapes.
@@ -54,22 +41,22 @@ class Measures:
         dice, surface_dice, hd95_mm, surface_distance_mm: against the reference contours.
     """
 
-    volume_before_ml: float
-    volume_after_ml: float
-    centroid_shift_mm: float | None
-    displacement_min_mm: float | None
-    displacement_mean_mm: float | None
-    displacement_max_mm: float | None
-    deformation_mean_mm: float | None
-    deformation_max_mm: float | None
-    jacobian_min: float | None
-    jacobian_mean: float | None
-    jacobian_max: float | None
-    folds: int
-    outside_share: float
-    pieces_before: int
-    pieces_after: int
-    thickness_mm: float
+    volume_before_ml: float | None = None
+    volume_after_ml: float | None = None
+    centroid_shift_mm: float | None = None
+    displacement_min_mm: float | None = None
+    displacement_mean_mm: float | None = None
+    displacement_max_mm: float | None = None
+    deformation_mean_mm: float | None = None
+    deformation_max_mm: float | None = None
+    jacobian_min: float | None = None
+    jacobian_mean: float | None = None
+    jacobian_max: float | None = None
+    folds: int = 0
+    outside_share: float = 0.0
+    pieces_before: int | None = None
+    pieces_after: int | None = None
+    thickness_mm: float | None = None
     confidence_mean: float | None = None
     confidence_low: float | None = None
     dice: float | None = None
@@ -96,27 +83,9 @@ def measure(
     before, after = carried.source, carried.structure
     volume_before, centroid_before = volume(before)
     volume_after, centroid_after = volume(after)
-    inside = inner_points(after, SAMPLES)
-    found: dict[str, float | None] = dict.fromkeys(MAPPED)
-    folds = 0
-    if len(inside):
-        moved = transform.transform_points(inside)
-        length = np.linalg.norm(moved - inside, axis=1)
-        left = np.linalg.norm(rigid_fit(inside, moved)(inside) - moved, axis=1)
-        jacobian, folds = _jacobian(transform, fixed, inside)
-        found |= {
-            "centroid_shift_mm": float(np.linalg.norm(centroid_after - centroid_before)),
-            "displacement_min_mm": float(length.min()),
-            "displacement_mean_mm": float(length.mean()),
-            "displacement_max_mm": float(length.max()),
-            "deformation_mean_mm": float(left.mean()),
-            "deformation_max_mm": float(left.max()),
-            "jacobian_min": float(jacobian.min()),
-            "jacobian_mean": float(jacobian.mean()),
-            "jacobian_max": float(jacobian.max()),
-        }
-        if confidence is not None:
-            found |= _confidence(confidence, inside)
+    found, folds = along(inner_points(after, SAMPLES), transform, fixed, confidence=confidence)
+    if found:
+        found["centroid_shift_mm"] = float(np.linalg.norm(centroid_after - centroid_before))
     if reference is not None:
         score = compare(after, reference, tolerance_mm)
         found |= {
@@ -135,6 +104,29 @@ def measure(
         thickness_mm=2 * float(before.distance.max().clamp(min=0)),
         **found,
     )
+
+
+def along(
+    points: np.ndarray, transform: Transform, fixed: Lattice, *, confidence: Image | None = None
+) -> tuple[dict[str, float | None], int]:
+    """What the transform does at fixed points (N, 3), and in how many of their voxels it folds; empty for no points."""
+    if not len(points):
+        return {}, 0
+    moved = transform.transform_points(points)
+    length = np.linalg.norm(moved - points, axis=1)
+    left = np.linalg.norm(rigid_fit(points, moved)(points) - moved, axis=1)
+    jacobian, folds = _jacobian(transform, fixed, points)
+    found = {
+        "displacement_min_mm": float(length.min()),
+        "displacement_mean_mm": float(length.mean()),
+        "displacement_max_mm": float(length.max()),
+        "deformation_mean_mm": float(left.mean()),
+        "deformation_max_mm": float(left.max()),
+        "jacobian_min": float(jacobian.min()),
+        "jacobian_mean": float(jacobian.mean()),
+        "jacobian_max": float(jacobian.max()),
+    }
+    return found | (_confidence(confidence, points) if confidence is not None else {}), folds
 
 
 def pieces(structure: Structure) -> int:

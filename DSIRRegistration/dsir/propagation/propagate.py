@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-
-import numpy as np
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from ..errors import DsirError
 from ..image import Image
 from ..lattice import Lattice
 from ..progress import Progress, silent, within
 from ..transform import Transform
+from .marks import CarriedMark, carry_mark, measure_mark
 from .measures import measure
-from .points import moving_to_fixed
 from .pullback import Carried, pull_back
 from .rigid import RigidResult, keep_rigid
 from .structure import PointMark, Structure, StructureSet
-from .verdict import Verdict, judge
+from .verdict import Verdict, judge, judge_mark
+
+Named = TypeVar("Named", Structure, PointMark)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +27,8 @@ class Propagation:
 
     Attributes:
         carried: structures on the fixed scan, in the order of the source.
-        marks: points of interest on the fixed scan.
-        verdicts: one for each structure.
+        carried_marks: points, curves and open surfaces on the fixed scan.
+        verdicts: one for each structure and mark.
         transform: the one that was used; with rigid structures not the one that was given.
         references: name to the reference structure that it was compared with.
         remarks: what was left out or changed, one sentence each.
@@ -35,7 +36,7 @@ class Propagation:
     """
 
     carried: tuple[Carried, ...]
-    marks: tuple[PointMark, ...]
+    carried_marks: tuple[CarriedMark, ...]
     verdicts: tuple[Verdict, ...]
     transform: Transform
     references: dict[str, Structure] = field(default_factory=dict)
@@ -46,6 +47,11 @@ class Propagation:
     def structures(self) -> tuple[Structure, ...]:
         """The carried structures of which something is left."""
         return tuple(c.structure for c in self.carried if not c.structure.empty)
+
+    @property
+    def marks(self) -> tuple[PointMark, ...]:
+        """The carried marks."""
+        return tuple(c.structure for c in self.carried_marks)
 
 
 def propagate(
@@ -83,9 +89,10 @@ def propagate(
             for name, lost in kept.given_up_mm.items()
         ]
     carried = pull_back(source.structures, transform, source.scan, fixed, progress=within(progress, 0.1, 0.5))
-    references = _partners(source.structures, reference)
+    references = _partners(source.structures, reference.structures if reference else ())
+    known = _partners(source.marks, reference.marks if reference else ())
     if reference is not None:
-        without = [s.name for s in source.structures if s.name not in references]
+        without = [s.name for s in (*source.structures, *source.marks) if s.name not in {**references, **known}]
         if without:
             remarks.append(f"The reference has no contours for {', '.join(without)}.")
     verdicts = []
@@ -93,8 +100,12 @@ def propagate(
         progress("judging", 0.5 + 0.5 * n / max(len(carried), 1), f"structure {n + 1} of {len(carried)}")
         figures = measure(item, transform, fixed, confidence=confidence, reference=references.get(item.structure.name))
         verdicts.append(judge(item, figures, slice_mm=float(fixed.spacing[2])))
-    marks, said = _marks(source.marks, transform, fixed)
-    return Propagation(carried, marks, tuple(verdicts), transform, references, tuple(remarks + said), kept)
+    marks = tuple(carry_mark(mark, transform, fixed) for mark in source.marks)
+    for item in marks:
+        partner = known.get(item.structure.name)
+        figures = measure_mark(item, transform, fixed, confidence=confidence, reference=partner)
+        verdicts.append(judge_mark(item, figures))
+    return Propagation(carried, marks, tuple(verdicts), transform, references, tuple(remarks), kept)
 
 
 def _chosen(source: StructureSet, names: Sequence[str]) -> list[Structure]:
@@ -106,22 +117,11 @@ def _chosen(source: StructureSet, names: Sequence[str]) -> list[Structure]:
     return [known[_plain(name)] for name in dict.fromkeys(names)]
 
 
-def _partners(structures: Sequence[Structure], reference: StructureSet | None) -> dict[str, Structure]:
-    """Reference structures by the name of their partner; case and blanks do not matter."""
-    known = {_plain(s.name): s for s in reference.structures} if reference else {}
-    return {s.name: known[_plain(s.name)] for s in structures if _plain(s.name) in known}
+def _partners(drawn: Sequence[Named], reference: Sequence[Named]) -> dict[str, Named]:
+    """What the reference holds of each, by name; case and blanks do not matter."""
+    known = {_plain(r.name): r for r in reference}
+    return {s.name: known[_plain(s.name)] for s in drawn if _plain(s.name) in known}
 
 
 def _plain(name: str) -> str:
     return "".join(name.split()).casefold()
-
-
-def _marks(marks: Sequence[PointMark], transform: Transform, fixed: Lattice) -> tuple[tuple[PointMark, ...], list[str]]:
-    moved, remarks = [], []
-    for mark in marks:
-        points, _ = moving_to_fixed(transform, mark.points)
-        seen = fixed.contains(points)
-        if not seen.all():
-            remarks.append(f"{np.count_nonzero(~seen)} of the points of {mark.name} lie outside the fixed scan.")
-        moved.append(replace(mark, points=points))
-    return tuple(moved), remarks

@@ -9,10 +9,11 @@ none for the rest, which are our own and say so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from .marks import CarriedMark
 from .measures import Measures
 from .pullback import Carried
 
@@ -64,6 +65,9 @@ SHRINKING = Threshold("smallest Jacobian determinant", 0.5, 0.2, False, OWN)
 GROWING = Threshold("largest Jacobian determinant", 2.0, 5.0, True, OWN)
 CONFIDENCE = Threshold("confidence (5th percentile inside)", 0.5, 0.2, False, OWN)
 
+MISSED = 0.1
+"""mm by which a point's inverse may miss."""
+
 THRESHOLDS = (
     *(DICE, MEAN_DISTANCE, FOLDS, SURFACE_DICE, HD95),
     *(OUTSIDE, VOLUME, SHRINKING, GROWING, CONFIDENCE),
@@ -84,7 +88,7 @@ class Verdict:
     light: Light
     reasons: tuple[str, ...]
     measures: Measures
-    carried: Carried
+    carried: Carried | CarriedMark
 
 
 def judge(carried: Carried, measures: Measures, *, slice_mm: float) -> Verdict:
@@ -94,16 +98,35 @@ def judge(carried: Carried, measures: Measures, *, slice_mm: float) -> Verdict:
         slice_mm: the fixed scan's slice spacing.
     """
     found = [*_losses(carried, measures, slice_mm), *_regularity(measures), *_agreement(measures)]
+    return _verdict(carried, measures, found, carried.structure.remarks)
+
+
+def judge_mark(carried: CarriedMark, measures: Measures) -> Verdict:
+    """The same for points and curves, which have no volume."""
+    found = []
+    if carried.outside == 1.0:
+        found.append((Light.RED, "All of it lies outside the fixed scan, where the transform means nothing."))
+    elif (light := OUTSIDE.light(carried.outside)) > Light.GREEN:
+        share = f"{100 * carried.outside:.0f} %"
+        found.append((light, f"{share} of it lies outside the fixed scan, where the transform means nothing."))
+    if carried.missed > MISSED:
+        found.append((Light.AMBER, f"Its place is off by up to {carried.missed:.1f} mm: the transform folds there."))
+    return _verdict(carried, measures, [*found, *_regularity(measures), *_agreement(measures)], ())
+
+
+def _verdict(
+    carried: Carried | CarriedMark, measures: Measures, found: list[tuple[Light, str]], remarks: Sequence[str]
+) -> Verdict:
     light = max((light for light, _ in found), default=Light.GREEN)
     found.sort(key=lambda item: -item[0])
-    reasons = [sentence for _, sentence in found] + list(carried.structure.remarks)
+    reasons = [sentence for _, sentence in found] + list(remarks)
     if light is Light.GREEN:
-        compared = measures.dice is not None
+        compared = measures.surface_distance_mm is not None
         reasons.insert(
             0,
-            "Agrees with the reference contours, and nothing else speaks against it."
+            "Agrees with the reference, and nothing else speaks against it."
             if compared
-            else "Nothing measured speaks against it; there was no reference contour to compare with.",
+            else "Nothing measured speaks against it; there was no reference to compare with.",
         )
     return Verdict(carried.structure.name, light, tuple(reasons), measures, carried)
 

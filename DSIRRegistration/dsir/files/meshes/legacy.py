@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
-from .parts import MeshError, MeshParts, as_text
+from .parts import MeshError, MeshParts, as_text, fans, runs, strips
 
 KINDS = {"float": ">f4", "double": ">f8"}
+INDICES = {"vtktypeint64": ">i8", "vtktypeint32": ">i4", "int": ">i4", "long": ">i8"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,35 @@ def parse(content: bytes) -> MeshParts:
                 at = block.stop
         return b"".join([*pieces, content[at:]])
 
-    return MeshParts(points.values, blocks[1].values if len(blocks) > 1 else None, head[1].decode("latin-1"), rebuild)
+    normals = blocks[1].values if len(blocks) > 1 else None
+    faces = np.concatenate([_faces(content, kind, binary) for kind in ("POLYGONS", "TRIANGLE_STRIPS")])
+    return MeshParts(points.values, normals, head[1].decode("latin-1"), rebuild, faces)
+
+
+def _faces(content: bytes, kind: str, binary: bool) -> np.ndarray:
+    """Triangles (M, 3) of the polygons or strips; of version 5 and newer their offsets come before their corners."""
+    found = re.search(rb"\n" + kind.encode() + rb"\s+(\d+)\s+(\d+)[ \t]*\r?\n", content)
+    if not found:
+        return np.zeros((0, 3), dtype=int)
+    first, second = int(found[1]), int(found[2])
+    cut = fans if kind == "POLYGONS" else strips
+    arrays = re.match(rb"OFFSETS\s+(\w+)[ \t]*\r?\n", content[found.end() : found.end() + 80])
+    if not arrays:
+        return cut(*runs(_whole(content, found.end(), second, ">i4", binary)[0]))
+    offsets, stop = _whole(content, found.end() + arrays.end(), first, INDICES[arrays[1].decode()], binary)
+    follows = re.compile(rb"\s*CONNECTIVITY\s+(\w+)[ \t]*\r?\n").match(content, stop)
+    if not follows:
+        raise MeshError("is damaged: its faces have no corners.")
+    return cut(_whole(content, follows.end(), second, INDICES[follows[1].decode()], binary)[0], offsets)
+
+
+def _whole(content: bytes, start: int, count: int, kind: str, binary: bool) -> tuple[np.ndarray, int]:
+    """``count`` whole numbers and where they end."""
+    if binary:
+        values = np.frombuffer(content, kind, count, offset=start)
+        return values.astype(int), start + values.nbytes
+    tokens = list(islice(re.compile(rb"\S+").finditer(content, start), count))
+    return np.array([int(token[0]) for token in tokens], dtype=int), tokens[-1].end() if tokens else start
 
 
 def _block(content: bytes, start: int, count: int, kind: str, binary: bool) -> Block:

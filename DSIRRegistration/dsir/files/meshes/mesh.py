@@ -30,11 +30,13 @@ class Mesh:
     Attributes:
         points: (N, 3) RAS mm.
         normals: (N, 3) unit vectors in RAS when the file stores them for its points, else None.
+        triangles: (M, 3) point numbers of the faces; empty where there are none.
         space: ``"LPS"`` or ``"RAS"``, the file's own coordinates (kept on writing).
     """
 
     points: np.ndarray
     normals: np.ndarray | None
+    triangles: np.ndarray
     space: str
     suffix: str
     _rebuild: Callable[[np.ndarray, np.ndarray | None], bytes] = field(repr=False)
@@ -85,7 +87,9 @@ def read_mesh(path: str | Path, *, space: str | None = None) -> Mesh:
         raise DsirError(f"The space of a surface is LPS or RAS, not {space}.")
     flip = _flip(space)
     normals = None if parts.normals is None else parts.normals * flip
-    return Mesh(parts.points * flip, normals, space, suffix, parts.rebuild)
+    if parts.triangles.size and (parts.triangles.min() < 0 or parts.triangles.max() >= len(parts.points)):
+        raise DsirError(f"{path} is damaged: its faces name points that it does not hold.")
+    return Mesh(parts.points * flip, normals, parts.triangles, space, suffix, parts.rebuild)
 
 
 def _flip(space: str) -> np.ndarray:

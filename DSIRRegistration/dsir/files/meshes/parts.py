@@ -21,14 +21,50 @@ class MeshParts:
         normals: (N, 3) of the points, or None.
         comment: text that may say ``SPACE=LPS`` or ``SPACE=RAS``.
         rebuild: the file's bytes with other points (and normals) of the same number.
+        triangles: (M, 3) point numbers of the faces; empty where the file holds none (points, lines).
     """
 
     points: np.ndarray
     normals: np.ndarray | None
     comment: str
     rebuild: Callable[[np.ndarray, np.ndarray | None], bytes]
+    triangles: np.ndarray
 
 
 def as_text(values: np.ndarray) -> str:
     """(N, 3) as lines of numbers with all digits of a float32."""
     return "\n".join(f"{x:.9g} {y:.9g} {z:.9g}" for x, y, z in values.tolist())
+
+
+def fans(corners: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Triangles (M, 3) of polygons: each from its first corner.
+
+    Args:
+        corners: point numbers, polygon after polygon.
+        offsets: (P + 1,) where each polygon begins, and the end.
+    """
+    sizes = np.diff(offsets)
+    count = np.maximum(sizes - 2, 0)
+    first = np.repeat(offsets[:-1], count)
+    rank = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    return np.stack([corners[first], corners[first + rank + 1], corners[first + rank + 2]], -1).reshape(-1, 3)
+
+
+def strips(corners: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Triangles (M, 3) of triangle strips; arguments as :func:`fans`. Their sides may be turned."""
+    count = np.maximum(np.diff(offsets) - 2, 0)
+    start = np.repeat(offsets[:-1], count) + np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    return np.stack([corners[start], corners[start + 1], corners[start + 2]], -1).reshape(-1, 3)
+
+
+def runs(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Corners and offsets of polygons written as ``count, corner, corner, ...``, one after the other."""
+    starts, at = [], 0
+    while at < len(numbers):
+        starts.append(at)
+        at += int(numbers[at]) + 1
+    if at != len(numbers):
+        raise ValueError("the last polygon is cut short")
+    heads = np.array(starts, dtype=int)
+    offsets = np.concatenate([[0], np.cumsum(numbers[heads])]).astype(int)
+    return np.delete(numbers, heads), offsets

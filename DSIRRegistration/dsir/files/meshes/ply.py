@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .parts import MeshError, MeshParts
+from .parts import MeshError, MeshParts, fans, runs
 
 KINDS = {
     **{"char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2"},
@@ -63,4 +63,31 @@ def parse(content: bytes) -> MeshParts:
 
     points = np.stack([columns[name] for name in "xyz"], -1)
     normals = np.stack([columns[name] for name in ("nx", "ny", "nz")], -1) if has_normals else None
-    return MeshParts(points, normals, head, rebuild)
+    later = [line for line in lines[stop:] if line[0] in ("element", "property")]
+    return MeshParts(points, normals, head, rebuild, _triangles(rest, later, order))
+
+
+def _triangles(data: bytes, lines: list[list[str]], order: str) -> np.ndarray:
+    """Faces, where they follow the vertices at once and are lists of corners and nothing else."""
+    none = np.zeros((0, 3), dtype=int)
+    if not lines or lines[0][1] != "face" or len(lines) < 2 or lines[1][1] != "list":
+        return none
+    if len(lines) > 2 and lines[2][0] == "property":
+        raise MeshError("has faces with more than a list of corners, which is not supported.")
+    count = int(lines[0][2])
+    if not order:
+        numbers = np.array([int(n) for row in data.split(b"\n")[:count] for n in row.split()], dtype=int)
+        return fans(*runs(numbers))
+    head, corner = np.dtype(order + KINDS[lines[1][2]]), np.dtype(order + KINDS[lines[1][3]])
+    even = np.dtype([("count", head), ("corners", corner, 3)])
+    if len(data) >= count * even.itemsize:
+        table = np.frombuffer(data, even, count)
+        if (table["count"] == 3).all():
+            return table["corners"].astype(int)
+    corners, offsets, at = [], [0], 0
+    for _ in range(count):
+        size = int(np.frombuffer(data, head, 1, at)[0])
+        corners.append(np.frombuffer(data, corner, size, at + head.itemsize))
+        offsets.append(offsets[-1] + size)
+        at += head.itemsize + size * corner.itemsize
+    return fans(np.concatenate(corners).astype(int), np.array(offsets)) if corners else none

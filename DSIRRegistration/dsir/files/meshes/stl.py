@@ -29,7 +29,8 @@ def _binary(content: bytes) -> MeshParts:
         new["normal"] = _normals(points)
         return content[:84] + new.tobytes()
 
-    return MeshParts(facets["points"].reshape(-1, 3).astype(np.float64), None, content[:80].decode("latin-1"), rebuild)
+    points = facets["points"].reshape(-1, 3).astype(np.float64)
+    return MeshParts(points, None, content[:80].decode("latin-1"), rebuild, np.arange(len(points)).reshape(-1, 3))
 
 
 def _ascii(text: str) -> MeshParts:
@@ -46,7 +47,8 @@ def _ascii(text: str) -> MeshParts:
             lines += ["  endloop", " endfacet"]
         return "\n".join([*lines, "endsolid", ""]).encode("latin-1")
 
-    return MeshParts(np.array(vertices, dtype=np.float64), None, name, rebuild)
+    points = np.array(vertices, dtype=np.float64)
+    return MeshParts(points, None, name, rebuild, np.arange(len(points)).reshape(-1, 3))
 
 
 def _normals(points: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from .parts import MeshError, MeshParts, as_text
+from .parts import MeshError, MeshParts, as_text, fans, strips
 
 KINDS = {
     **{f"Int{n}": f"i{n // 8}" for n in (8, 16, 32, 64)},
@@ -61,7 +61,23 @@ def parse(content: bytes) -> MeshParts:
         text = b'<?xml version="1.0"?>\n' + ElementTree.tostring(root)
         return text[: text.rindex(b"</VTKFile>")] + tail if tail else text
 
-    return MeshParts(np.concatenate(points), whole, f"SPACE={_space(root, coding)}", rebuild)
+    comment = f"SPACE={_space(root, coding)}"
+    return MeshParts(
+        np.concatenate(points), whole, comment, rebuild, _triangles(root, [len(p) for p in points], coding)
+    )
+
+
+def _triangles(root: ElementTree.Element, counts: list[int], coding: Coding) -> np.ndarray:
+    """(M, 3) of all pieces, whose points lie one after the other."""
+    found, before = [np.zeros((0, 3), dtype=int)], 0
+    for piece, count in zip(root.iter("Piece"), counts, strict=False):
+        for name, cut in (("Polys", fans), ("Strips", strips)):
+            arrays = {e.get("Name"): _decode(e, coding).astype(int) for part in piece.iter(name) for e in part}
+            if len(arrays.get("offsets", ())):
+                corners, offsets = arrays["connectivity"], np.concatenate([[0], arrays["offsets"]])
+                found.append(cut(corners, offsets) + before)
+        before += count
+    return np.concatenate(found)
 
 
 def _coding(root: ElementTree.Element, tail: bytes) -> Coding:

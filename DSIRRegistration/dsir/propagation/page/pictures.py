@@ -18,7 +18,8 @@ from ...sampling import sample
 from ...transform import Transform
 from ..compare import sample_on
 from ..grids import extent
-from ..structure import Structure
+from ..marks import dots
+from ..structure import PointMark, Structure
 from ..verdict import Verdict
 
 MARGIN = 25.0
@@ -60,14 +61,15 @@ def draw(
     count: int = 2,
 ) -> list[Picture]:
     """The worst slices of one structure: fixed, warped moving and the Jacobian, each with the outline."""
-    structure = verdict.carried.structure
-    if structure.empty:
+    shown = verdict.carried.structure
+    structure = dots(shown, fixed.lattice) if isinstance(shown, PointMark) else shown
+    if structure is None or structure.empty:
         return []
-    chosen = _apart(_worst(verdict, transform, reference), APART / float(structure.lattice.spacing[2]))[:count]
+    chosen = _apart(_worst(structure, transform, reference), APART / float(structure.lattice.spacing[2]))[:count]
     scans = [_Scan("fixed scan", fixed, Transform())]
     if moving is not None:
         scans.append(_Scan("moving scan, warped", moving, transform))
-    return [_slice(verdict, scans, transform, reference, k, why) for k, why in chosen]
+    return [_slice(structure, scans, transform, reference, k, why) for k, why in chosen]
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,8 @@ def _apart(slices: list[tuple[int, str]], least: float) -> list[tuple[int, str]]
     return kept
 
 
-def _worst(verdict: Verdict, transform: Transform, reference: Structure | None) -> list[tuple[int, str]]:
+def _worst(structure: Structure, transform: Transform, reference: Structure | None) -> list[tuple[int, str]]:
     """Slices of the structure's box with the reason for each, the worst first."""
-    structure = verdict.carried.structure
     mask = structure.distance > 0
     slices = np.flatnonzero(mask.any(0).any(0).numpy())
     if reference is not None:
@@ -116,14 +117,13 @@ def _worst(verdict: Verdict, transform: Transform, reference: Structure | None) 
 
 
 def _slice(
-    verdict: Verdict,
+    structure: Structure,
     scans: list[_Scan],
     transform: Transform,
     reference: Structure | None,
     k: int,
     why: str,
 ) -> Picture:
-    structure = verdict.carried.structure
     grid = _plane(structure, k)
     points = grid.to_world(np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), -1))[:, :, 0]
     shape = sample_on(structure, grid)[..., 0].numpy()

@@ -78,7 +78,7 @@ def _remarks(remarks: Sequence[str]) -> str:
 
 
 def _table(verdicts: Sequence[Verdict]) -> str:
-    compared = any(v.measures.dice is not None for v in verdicts)
+    compared = any(v.measures.surface_distance_mm is not None for v in verdicts)
     sure = any(v.measures.confidence_mean is not None for v in verdicts)
     heads = ["", "structure", "volume before → after", "shift", "displacement min / mean / max", "Jacobian", "outside"]
     heads += ["Dice", "surface Dice", "HD95", "mean dist."] if compared else []
@@ -93,11 +93,9 @@ def _table(verdicts: Sequence[Verdict]) -> str:
 
 def _row(verdict: Verdict, compared: bool, sure: bool) -> str:
     m = verdict.measures
-    percent = round(100 * (m.volume_after_ml / m.volume_before_ml - 1)) if m.volume_before_ml else 0
-    change = f" <em>{percent:+d} %</em>" if percent else ""
     moved = (m.displacement_min_mm, m.displacement_mean_mm, m.displacement_max_mm)
     cells = [
-        f"{_millilitres(m.volume_before_ml)} → {_millilitres(m.volume_after_ml)}{change}",
+        _volumes(m),
         _number(m.centroid_shift_mm, 1),
         " / ".join(_number(value, 1) for value in moved) if moved[0] is not None else "–",
         f"{_number(m.jacobian_min)} – {_number(m.jacobian_max)}" if m.jacobian_min is not None else "–",
@@ -130,13 +128,14 @@ def _section(verdict: Verdict, pictures: Sequence[Picture]) -> str:
 
 
 def _more(m: Measures) -> str:
-    parts = [f"{m.pieces_after} connected part{'s' * (m.pieces_after != 1)}"]
+    parts = [] if m.pieces_after is None else [f"{m.pieces_after} connected part{'s' * (m.pieces_after != 1)}"]
     if m.deformation_max_mm is not None:
         parts.append(
             f"after its best rigid motion {m.deformation_mean_mm:.1f} mm of deformation remain on average, "
             f"{m.deformation_max_mm:.1f} mm at most"
         )
-    return "; ".join(parts) + "."
+    text = "; ".join(parts)
+    return text and f"{text[0].upper()}{text[1:]}."
 
 
 def _foot() -> str:
@@ -169,6 +168,14 @@ def _swatch(verdict: Verdict) -> str:
 
 def _number(value: float | None, digits: int = 2) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _volumes(m: Measures) -> str:
+    if m.volume_before_ml is None:
+        return "–"
+    percent = round(100 * (m.volume_after_ml / m.volume_before_ml - 1)) if m.volume_before_ml else 0
+    change = f" <em>{percent:+d} %</em>" if percent else ""
+    return f"{_millilitres(m.volume_before_ml)} → {_millilitres(m.volume_after_ml)}{change}"
 
 
 def _millilitres(value: float) -> str:
