@@ -18,8 +18,8 @@ from .kabsch import rigid_fit
 from .pullback import Carried, inner_points
 from .structure import Structure
 
-OFFSETS = (np.arange(4) + 0.5) / 4 - 0.5
-"""Places along each axis of a voxel at which the shape is asked for its volume: 64 a voxel."""
+PLACES, APART = 4, 0.15
+"""Places along each axis of a voxel at which the shape is asked for its volume, at most; mm between them, at least."""
 
 SAMPLES = 20_000
 
@@ -136,7 +136,7 @@ def pieces(structure: Structure) -> int:
 
 
 def volume(structure: Structure) -> tuple[float, np.ndarray]:
-    """ml and centroid (RAS mm) of the continuous shape: voxels its surface passes are asked at 64 places each."""
+    """ml and centroid (RAS mm) of the continuous shape: voxels its surface passes are asked at up to 64 places."""
     distance = structure.distance
     if structure.empty:
         return 0.0, np.full(3, np.nan)
@@ -146,7 +146,9 @@ def volume(structure: Structure) -> tuple[float, np.ndarray]:
     whole = least > 0
     total, moment = float(whole.sum()), _index_sum(whole)
     mixed = ((most > 0) & ~whole).nonzero().numpy()
-    offsets = np.stack(np.meshgrid(OFFSETS, OFFSETS, OFFSETS, indexing="ij"), -1).reshape(-1, 3)
+    counts = np.clip(np.ceil(structure.lattice.spacing / APART), 1, PLACES).astype(int)
+    along_axes = [(np.arange(n) + 0.5) / n - 0.5 for n in counts]
+    offsets = np.stack(np.meshgrid(*along_axes, indexing="ij"), -1).reshape(-1, 3)
     for start in range(0, len(mixed), 20_000):
         index = (mixed[start : start + 20_000, None] + offsets).reshape(-1, 3)
         values = sample(distance[None], torch.from_numpy(index.T).float(), padding="border")[0]

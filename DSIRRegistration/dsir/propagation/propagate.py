@@ -109,18 +109,24 @@ def propagate(
 
 
 def _chosen(source: StructureSet, names: Sequence[str]) -> list[Structure]:
-    known = {_plain(s.name): s for s in source.structures}
-    missing = [name for name in names if _plain(name) not in known]
+    found = {name: named(name, source.structures) for name in dict.fromkeys(names)}
+    missing = [name for name, structure in found.items() if structure is None]
     if missing:
         there = ", ".join(s.name for s in source.structures)
         raise DsirError(f"There is no structure named {', '.join(missing)} to keep rigid; there are {there}.")
-    return [known[_plain(name)] for name in dict.fromkeys(names)]
+    return list({id(structure): structure for structure in found.values()}.values())
 
 
 def _partners(drawn: Sequence[Named], reference: Sequence[Named]) -> dict[str, Named]:
-    """What the reference holds of each, by name; case and blanks do not matter."""
-    known = {_plain(r.name): r for r in reference}
-    return {s.name: known[_plain(s.name)] for s in drawn if _plain(s.name) in known}
+    """What the reference holds of each, by name."""
+    found = {item.name: named(item.name, reference) for item in drawn}
+    return {name: partner for name, partner in found.items() if partner is not None}
+
+
+def named(name: str, among: Sequence[Named]) -> Named | None:
+    """The one of that very name; else the only one of which case and blanks alone differ; else None."""
+    alike = [item for item in among if _plain(item.name) == _plain(name)]
+    return next((item for item in alike if item.name == name), alike[0] if len(alike) == 1 else None)
 
 
 def _plain(name: str) -> str:

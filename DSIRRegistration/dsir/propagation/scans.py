@@ -24,8 +24,9 @@ class Scan:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What is wrong with the series."""
-        return self.series.remarks if self.series else ()
+        """What is wrong with the series, for contours that go onto it."""
+        gaps = self.series.gaps if self.series else ""
+        return (f"{gaps}; no contour is written there.",) if gaps else ()
 
 
 def read_scan(folder: Path | None, file: Path | None, wanted: tuple[str, ...] = ()) -> Scan:

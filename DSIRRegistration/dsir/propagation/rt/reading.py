@@ -77,7 +77,9 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
     if not structures and not marks:
         raise DsirError(f"Nothing in {path} can be used. {' '.join(remarks)}")
     label = str(dataset.get("StructureSetLabel", "") or "")
-    return StructureSet(series.lattice, tuple(structures), tuple(marks), (*series.remarks, *remarks), label)
+    if series.gaps:
+        remarks.insert(0, f"{series.gaps}; what was drawn is interpolated across.")
+    return StructureSet(series.lattice, tuple(structures), tuple(marks), tuple(remarks), label)
 
 
 def read_dataset(path: Path) -> Dataset:
@@ -194,7 +196,7 @@ def _contours(count: int, name: str) -> str:
 
 
 def _reason(faults: dict[str, int]) -> str:
-    return "; ".join(f"{count} contours: {what}" for what, count in faults.items())
+    return "its contours cannot be used: " + "; ".join(f"{count} because {what}" for what, count in faults.items())
 
 
 def _colour(item: Dataset, number: int) -> tuple[int, int, int]:

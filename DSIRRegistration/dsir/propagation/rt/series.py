@@ -64,14 +64,13 @@ class Series:
         return tuple(k for k in range(self.lattice.shape[2]) if k not in self.slices)
 
     @property
-    def remarks(self) -> tuple[str, ...]:
-        """A sentence where slices are missing."""
+    def gaps(self) -> str:
+        """A sentence where slices are missing; empty where none is."""
         if not self.missing:
-            return ()
+            return ""
         return (
-            f"The {self.header.Modality} series lacks {len(self.missing)} of its {self.lattice.shape[2]} slices "
-            f"(the first is slice {self.missing[0] + 1}); contours are interpolated across the gap and none is written "
-            "there.",
+            f"The {self.header.Modality} series lacks {len(self.missing)} of its {self.lattice.shape[2]} slices (the "
+            f"first is slice {self.missing[0] + 1})"
         )
 
     def volume(self) -> Image:
