@@ -3,9 +3,10 @@
     python Testing/benchmarks/propagation.py known                       # RTSTRUCT there and back; thick slices
     python Testing/benchmarks/propagation.py cases --methods ours-mind convexadam ants-synra --out runs/propagation
 
-``known`` needs RTSTRUCTs (``--data/rt``) for its first part only. ``cases`` registers two planning scans of two persons
-and a CT to an MR of two persons, by each method, and carries the organs by the same pull-back, so that only the
-registrations differ. The organs of different persons never agree as those of one person would.
+``known`` needs RTSTRUCTs (``--data/rt``) for its first part only. ``cases`` registers planning scans of two persons,
+a CT to an MR of two persons, and a planning scan to a deformed copy of itself, by each method, and carries the organs
+by the same pull-back, so that only the registrations differ. The organs of different persons never agree as those of
+one person would. A second table holds the reference contours back and asks whether the lights turn where it is wrong.
 """
 
 from __future__ import annotations
@@ -26,21 +27,21 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
-from dsir.evaluation.catalogue import build
 from dsir.field import DisplacementField
 from dsir.image import Image
 from dsir.lattice import Lattice
 from dsir.propagation.doors import write_verdicts
 from dsir.propagation.propagate import propagate
-from dsir.propagation.segmentations import read_label_structures, read_names
 from dsir.propagation.tables import row
+from dsir.propagation.trust import measure_confidence
 from dsir.transform import Linear, Transform
 from peer_methods import METHODS, run_method
+from propagation_cases import CASES, FOLDERS, read_case
 from propagation_known import round_trip, thick_slices
+from propagation_lights import blind, lights_table
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT = ["ours-mind", "convexadam", "ants-synra"]
-CASES = ("planning_ct_pair", "abdomen_ct_mr")
 START = "start"
 FIGURES = ("dice", "surface_dice", "hd95_mm", "surface_distance_mm")
 
@@ -53,11 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known(options.data / "rt", console)
     else:
         for case in options.cases:
-            if not (options.data / "cases" / case).is_dir():
-                console.print(f"{case} is left out: there is no folder {options.data / 'cases' / case}.")
+            folder = options.data / "cases" / FOLDERS.get(case, case)
+            if not folder.is_dir():
+                console.print(f"{case} is left out: there is no folder {folder}.")
                 continue
             rows = by_structure(case, options, console)
             console.print(_table(case, rows, [START, *options.methods]))
+            console.print(lights_table(rows, f"{case}: lights without reference"))
     return 0
 
 
@@ -82,29 +85,31 @@ def known(folder: Path, console: Console) -> None:
 
 def by_structure(name: str, options: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
     """One row for each method and structure."""
-    folder = options.data / "cases" / name
-    case = build(name, options.data / "cases")
-    fixed, moving = case.fixed, case.moving
-    names = read_names(folder / "labels.csv")
-    source = read_label_structures(folder / "moving_seg.nii.gz", names)
-    reference = read_label_structures(folder / "fixed_seg.nii.gz", names)
-    shift = torch.zeros(3) if case.start is None else torch.as_tensor(case.start, dtype=torch.float32)
+    case = read_case(name, options.data / "cases")
+    fixed, moving, source, reference = case.fixed, case.moving, case.source, case.reference
     rows = []
     for method in (START, *options.methods):
-        vectors = shift.view(3, 1, 1, 1).expand(3, *fixed.lattice.shape).clone()
+        vectors = case.start.view(3, 1, 1, 1).expand(3, *fixed.lattice.shape).clone()
         if method != START:
-            found = _kept(options, name, method, fixed, moving, shift, console)
+            found = _kept(options, name, method, fixed, moving, case.start, console)
             if found is None:
                 continue
             vectors += found
         transform = Transform((DisplacementField(vectors, fixed.lattice),))
-        result = propagate(source, transform, fixed.lattice, reference=reference)
-        rows += [{"case": name, "method": method, **row(v)} for v in result.verdicts if v.measures.dice is not None]
-        if options.out and method == options.methods[0]:
-            options.out.mkdir(parents=True, exist_ok=True)
-            write_verdicts(options.out / f"{name}_{method}.html", result, fixed, moving, remarks=result.remarks)
+        sure = None
+        if options.descriptor:
+            sure = measure_confidence(fixed, moving, transform, descriptor=options.descriptor)
+        result = propagate(source, transform, fixed.lattice, reference=reference, confidence=sure)
+        for verdict in result.verdicts:
+            if verdict.measures.dice is not None:
+                unaided = blind(verdict, float(fixed.lattice.spacing[2]))
+                said = {"blind": unaided.light.name.lower(), "blind_reasons": " ".join(unaided.reasons)}
+                rows.append({"case": name, "method": method, **row(verdict), **said})
         if options.out:  # after each method, so that an early end loses little
             options.out.mkdir(parents=True, exist_ok=True)
+            if method == options.methods[0]:
+                page = options.out / f"{name}_{method}.html"
+                write_verdicts(page, result, fixed, moving, remarks=result.remarks)
             (options.out / f"{name}.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
         console.print(
             f"{name} {method}: mean Dice {_figure(_mean([r['dice'] for r in rows if r['method'] == method]))}"
@@ -199,8 +204,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=DEFAULT, metavar="METHOD")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--data", type=Path, default=PROJECT.parent / "shared" / "data", help="folder of scans")
+    parser.add_argument("--descriptor", help="measure the confidence by it, too, and let it speak in the lights")
     parser.add_argument("--fields", type=Path, help="folder that keeps the registrations, to judge them again")
-    parser.add_argument("--out", type=Path, help="folder for the figures and for one report of the first method")
+    parser.add_argument("--out", type=Path, help="folder for the figures and for the first method's reports")
     return parser.parse_args(arguments)
 
 

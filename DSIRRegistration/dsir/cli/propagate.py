@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import DsirError
 from ..progress import Progress, within
 from .command import Command, Outcome
-from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_machine, add_overwrite, check_output_file, use_threads
+from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_machine, add_overwrite, use_threads
+from .propagate_files import KINDS, check, inputs, read, write
 
 if TYPE_CHECKING:
-    from ..propagation.drawings import Drawing
     from ..propagation.propagate import Propagation
-    from ..propagation.scans import Scan
-    from ..propagation.structure import StructureSet
-
-KINDS = (".dcm", ".seg.nrrd", ".nii", ".nii.gz")
-ROLES = ("transform", "rtstruct", "segmentation", "labels", "moving_series", "moving", "fixed_series", "fixed")
-ROLES += ("confidence", "dose")
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,15 +41,21 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     fixed = scans.add_mutually_exclusive_group(required=True)
     fixed.add_argument("--fixed-series", type=Path, metavar="FOLDER", help="DICOM series that the contours are for")
     fixed.add_argument("--fixed", type=Path, metavar="IMAGE", help="the same as an image; no RTSTRUCT can be written")
-    check = parser.add_argument_group("what to check against")
-    check.add_argument(
+    against = parser.add_argument_group("what to check against")
+    against.add_argument(
         "--reference",
         type=Path,
         nargs="+",
         metavar="FILE",
         help="the same drawn on the fixed scan (RTSTRUCT, .seg.nrrd, labels, or surfaces)",
     )
-    check.add_argument("--confidence", type=Path, metavar="IMAGE", help="confidence of the registration, 0 to 1")
+    sure = against.add_mutually_exclusive_group()
+    sure.add_argument(
+        "--confidence", type=Path, metavar="IMAGE", help="a map on the fixed scan, as dsir confidence makes"
+    )
+    sure.add_argument(
+        "--measure-confidence", action="store_true", help="make it now from the two scans, which takes about a minute"
+    )
     how = parser.add_argument_group("how")
     how.add_argument(
         "--rigid", action="append", default=[], metavar="NAME", help="a structure that must not deform (repeatable)"
@@ -95,7 +92,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
-    _check(arguments)
+    check(arguments)
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
     from ..files.images import read_image
@@ -104,18 +101,25 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..propagation.propagate import propagate
 
     transform = read_transform(arguments.transform)
-    drawn = _read(arguments)
+    drawn = read(arguments)
+    confidence = read_image(arguments.confidence) if arguments.confidence else None
+    if arguments.measure_confidence:
+        from ..propagation.trust import measure_confidence
+
+        confidence = measure_confidence(
+            drawn.fixed.image, drawn.moving.image, transform, progress=within(progress, 0.05, 0.4)
+        )
     result = propagate(
         drawn.source,
         transform,
         drawn.fixed.image.lattice,
         rigid=arguments.rigid,
         reference=drawn.reference,
-        confidence=read_image(arguments.confidence) if arguments.confidence else None,
-        progress=within(progress, 0.1, 0.7),
+        confidence=confidence,
+        progress=within(progress, 0.4, 0.7),
     )
     progress("writing", 0.7, "the structures")
-    remarks = [*result.remarks, *drawn.fixed.remarks, *_write(arguments, result, drawn)]
+    remarks = [*result.remarks, *drawn.fixed.remarks, *write(arguments, result, drawn)]
     if arguments.report:
         write_verdicts(
             arguments.report,
@@ -123,7 +127,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
             drawn.fixed.image,
             drawn.moving.image,
             remarks=remarks,
-            inputs=_inputs(arguments),
+            inputs=inputs(arguments),
             identifiers=identity_of(drawn.fixed.series) if arguments.with_identifiers else None,
             progress=within(progress, 0.75, 1.0),
         )
@@ -131,118 +135,6 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     lines = [f"Result in {arguments.out}", *_summary(result), *(f"Note: {sentence}" for sentence in remarks)]
     verdicts = [{"name": v.name, "light": v.light.name.lower(), "reasons": list(v.reasons)} for v in result.verdicts]
     return Outcome(arguments.out.resolve(), tuple(lines), {"verdicts": verdicts, "remarks": remarks})
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    """Say before the work what would stop it."""
-    if find_spec("pydicom") is None:
-        raise DsirError("Contours need the package pydicom: pip install 'dsir-registration[rt]'.")
-    outputs = [(arguments.transform_out, ()), (arguments.dose_out, (".nii", ".nii.gz"))]
-    if _as_drawn(arguments) and len(arguments.surfaces) > 1:
-        from ..files.atomic import check_output_folder
-
-        check_output_folder(arguments.out, overwrite=arguments.overwrite)
-    else:
-        outputs += [(arguments.out, (arguments.surfaces[0].suffix.lower(),) if _as_drawn(arguments) else KINDS)]
-    if arguments.report:
-        outputs += [(arguments.report, (".html",))]
-        outputs += [(arguments.report.with_suffix(kind), ()) for kind in (".csv", ".json")]
-    for path, kinds in outputs:
-        if path:
-            check_output_file(path, kinds, overwrite=arguments.overwrite)
-    if arguments.rtstruct and not arguments.moving_series:
-        raise DsirError("An RTSTRUCT needs --moving-series, the scan that it was drawn on.")
-    if arguments.fixed and any(path.suffix.lower() == ".dcm" for path in arguments.reference or ()):
-        raise DsirError("A reference RTSTRUCT needs --fixed-series, the scan that it was drawn on.")
-    if arguments.out.suffix.lower() == ".dcm" and not arguments.fixed_series:
-        raise DsirError("An RTSTRUCT is tied to a DICOM series; give --fixed-series, or write .seg.nrrd or .nii.gz.")
-    if bool(arguments.dose) != bool(arguments.dose_out):
-        raise DsirError("A dose needs both --dose and --dose-out.")
-    inputs = [path for path in _inputs(arguments).values() if path and path.exists()]
-    for path, _ in outputs:
-        if path and path.exists() and any(path.samefile(known) for known in inputs):
-            raise DsirError(f"{path} is an input; choose another place for the result.")
-
-
-def _as_drawn(arguments: argparse.Namespace) -> bool:
-    """Whether surfaces go out as what they were, and not as contours or labels."""
-    return bool(arguments.surfaces) and not arguments.out.name.lower().endswith(KINDS)
-
-
-def _inputs(arguments: argparse.Namespace) -> dict[str, Path | None]:
-    """Role to file or folder."""
-    found = {role: getattr(arguments, role) for role in ROLES}
-    for role in ("surfaces", "reference"):
-        found |= {f"{role} {n}": path for n, path in enumerate(getattr(arguments, role) or (), start=1)}
-    return found
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """What was read; ``files`` are those of surfaces and curves."""
-
-    source: StructureSet
-    reference: StructureSet | None
-    fixed: Scan
-    moving: Scan
-    files: tuple[Drawing, ...] = ()
-
-
-def _read(arguments: argparse.Namespace) -> _Drawn:
-    from ..propagation.doors import read_structures
-    from ..propagation.drawings import read_drawings
-    from ..propagation.grids import overlap
-    from ..propagation.rt.reading import read_rtstruct, referenced_series
-    from ..propagation.scans import read_scan
-    from ..propagation.segmentations import read_names
-
-    wanted = referenced_series(arguments.rtstruct) if arguments.rtstruct else ()
-    fixed = read_scan(arguments.fixed_series, arguments.fixed)
-    moving = read_scan(arguments.moving_series, arguments.moving, wanted)
-    names = read_names(arguments.names) if arguments.names else None
-    files: tuple[Drawing, ...] = ()
-    scan = moving.image.lattice if moving.image else None
-    if arguments.rtstruct:
-        source = read_rtstruct(arguments.rtstruct, moving.series)
-    elif arguments.surfaces:
-        source, files = read_drawings(arguments.surfaces, scan)
-    else:
-        source = read_structures(arguments.segmentation or arguments.labels, names=names)
-    drawn_on = [s.lattice for s in source.structures] if files else [source.scan]
-    points = [p for mark in source.marks for p in mark.points] if files else []
-    if scan and not any(overlap(grid, scan) for grid in drawn_on) and not any(scan.contains(p) for p in points):
-        raise DsirError("What was drawn lies wholly outside the moving scan; are they of the same patient and frame?")
-    reference = None
-    if arguments.reference:
-        reference = read_structures(*arguments.reference, series=fixed.series, names=names)
-    return _Drawn(source, reference, fixed, moving, files)
-
-
-def _write(arguments: argparse.Namespace, result: Propagation, drawn: _Drawn) -> list[str]:
-    """All but the report; what a reader must know of it."""
-    from ..files.transforms import write_transform
-    from ..propagation.doors import write_drawings, write_structures
-
-    if _as_drawn(arguments):
-        remarks = write_drawings(arguments.out, drawn.files, result, overwrite=arguments.overwrite)
-    else:
-        remarks = write_structures(
-            arguments.out,
-            result,
-            drawn.fixed.image.lattice,
-            series=drawn.fixed.series,
-            holes=arguments.holes,
-            pseudonym=arguments.pseudonym,
-        )
-    if arguments.transform_out:
-        write_transform(arguments.transform_out, result.transform)
-    if arguments.dose:
-        from ..propagation.dose import NOT_VALIDATED, read_dose, view_dose, write_dose_view
-
-        view = view_dose(read_dose(arguments.dose), result.transform, drawn.fixed.image.lattice)
-        write_dose_view(arguments.dose_out, view)
-        remarks.append(f"The dose is a {NOT_VALIDATED}.")
-    return remarks
 
 
 def _summary(result: Propagation) -> list[str]:
@@ -258,9 +150,14 @@ COMMAND = Command(
     description="""\
 Carry the structures drawn on the moving scan onto the fixed scan, each for itself, and judge each one.
 
-From RTSTRUCT, Slicer segmentation or label map to any of the three. An RTSTRUCT is tied to the fixed series: it lies on
-its slices and carries its patient and study, as a planning system needs; --pseudonym puts another name there. The
-report and what is printed name no patient unless --with-identifiers is given; structure names are kept as they are.""",
+From RTSTRUCT, Slicer segmentation or label map to any of the three; surfaces, curves and points go out as what they
+were, or as one of the three. An RTSTRUCT is tied to the fixed series: it lies on its slices and carries its patient and
+study, as a planning system needs; --pseudonym puts another name there. The report and what is printed name no patient
+unless --with-identifiers is given; structure names, and file names of surfaces, which are their names, are kept.
+
+A green light says that nothing measured speaks against a contour, not that it is right. Without --reference the light
+sees folds, hard squeezing, losses at the borders and, if measured, low confidence; it does not see a smooth transform
+that is wrong. Docs/propagation.md says how often that happens.""",
     usage="--transform FILE --rtstruct FILE --moving-series FOLDER --fixed-series FOLDER --out FILE",
     example="dsir propagate -t result/transform.h5 --rtstruct rs.dcm --moving-series mr/ --fixed-series ct/ "
     "-o rs_on_ct.dcm --report report.html",

@@ -177,6 +177,11 @@ def _jacobian(transform: Transform, fixed: Lattice, points: np.ndarray) -> tuple
 
 
 def _confidence(confidence: Image, points: np.ndarray) -> dict[str, float | None]:
-    index = torch.from_numpy(confidence.lattice.to_index(points).T).float()
-    values = sample(confidence.data[None], index, padding="border")[0].numpy()
+    """Mean and 5th percentile at points; nothing where the map does not reach or holds no number."""
+    there = points[confidence.lattice.contains(points)]
+    index = torch.from_numpy(confidence.lattice.to_index(there).T.reshape(3, -1)).float()
+    values = sample(confidence.data[None], index, mode="nearest")[0].numpy()
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return {}
     return {"confidence_mean": float(values.mean()), "confidence_low": float(np.percentile(values, 5))}

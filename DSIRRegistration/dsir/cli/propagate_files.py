@@ -1,0 +1,136 @@
+"""What ``dsir propagate`` reads and writes, and what it refuses before the work."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import DsirError
+from .options import check_output_file
+
+if TYPE_CHECKING:
+    from ..propagation.drawings import Drawing
+    from ..propagation.propagate import Propagation
+    from ..propagation.scans import Scan
+    from ..propagation.structure import StructureSet
+
+KINDS = (".dcm", ".seg.nrrd", ".nii", ".nii.gz")
+ROLES = ("transform", "rtstruct", "segmentation", "labels", "moving_series", "moving", "fixed_series", "fixed")
+ROLES += ("confidence", "dose")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Say before the work what would stop it."""
+    if find_spec("pydicom") is None:
+        raise DsirError("Contours need the package pydicom: pip install 'dsir-registration[rt]'.")
+    outputs = [(arguments.transform_out, ()), (arguments.dose_out, (".nii", ".nii.gz"))]
+    if as_drawn(arguments) and len(arguments.surfaces) > 1:
+        from ..files.atomic import check_output_folder
+
+        check_output_folder(arguments.out, overwrite=arguments.overwrite)
+    else:
+        outputs += [(arguments.out, (arguments.surfaces[0].suffix.lower(),) if as_drawn(arguments) else KINDS)]
+    if arguments.report:
+        outputs += [(arguments.report, (".html",))]
+        outputs += [(arguments.report.with_suffix(kind), ()) for kind in (".csv", ".json")]
+    for path, kinds in outputs:
+        if path:
+            check_output_file(path, kinds, overwrite=arguments.overwrite)
+    if arguments.rtstruct and not arguments.moving_series:
+        raise DsirError("An RTSTRUCT needs --moving-series, the scan that it was drawn on.")
+    if arguments.fixed and any(path.suffix.lower() == ".dcm" for path in arguments.reference or ()):
+        raise DsirError("A reference RTSTRUCT needs --fixed-series, the scan that it was drawn on.")
+    if arguments.out.suffix.lower() == ".dcm" and not arguments.fixed_series:
+        raise DsirError("An RTSTRUCT is tied to a DICOM series; give --fixed-series, or write .seg.nrrd or .nii.gz.")
+    if arguments.measure_confidence and not (arguments.moving_series or arguments.moving):
+        raise DsirError("To measure the confidence both scans are needed; give --moving or --moving-series.")
+    if bool(arguments.dose) != bool(arguments.dose_out):
+        raise DsirError("A dose needs both --dose and --dose-out.")
+    known = [path for path in inputs(arguments).values() if path and path.exists()]
+    for path, _ in outputs:
+        if path and path.exists() and any(path.samefile(one) for one in known):
+            raise DsirError(f"{path} is an input; choose another place for the result.")
+
+
+def as_drawn(arguments: argparse.Namespace) -> bool:
+    """Whether surfaces go out as what they were, and not as contours or labels."""
+    return bool(arguments.surfaces) and not arguments.out.name.lower().endswith(KINDS)
+
+
+def inputs(arguments: argparse.Namespace) -> dict[str, Path | None]:
+    """Role to file or folder."""
+    found = {role: getattr(arguments, role) for role in ROLES}
+    for role in ("surfaces", "reference"):
+        found |= {f"{role} {n}": path for n, path in enumerate(getattr(arguments, role) or (), start=1)}
+    return found
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What was read; ``files`` are those of surfaces and curves."""
+
+    source: StructureSet
+    reference: StructureSet | None
+    fixed: Scan
+    moving: Scan
+    files: tuple[Drawing, ...] = ()
+
+
+def read(arguments: argparse.Namespace) -> Drawn:
+    from ..propagation.doors import read_structures
+    from ..propagation.drawings import read_drawings
+    from ..propagation.grids import overlap
+    from ..propagation.rt.reading import read_rtstruct, referenced_series
+    from ..propagation.scans import read_scan
+    from ..propagation.segmentations import read_names
+
+    wanted = referenced_series(arguments.rtstruct) if arguments.rtstruct else ()
+    fixed = read_scan(arguments.fixed_series, arguments.fixed)
+    moving = read_scan(arguments.moving_series, arguments.moving, wanted)
+    names = read_names(arguments.names) if arguments.names else None
+    files: tuple[Drawing, ...] = ()
+    scan = moving.image.lattice if moving.image else None
+    if arguments.rtstruct:
+        source = read_rtstruct(arguments.rtstruct, moving.series)
+    elif arguments.surfaces:
+        source, files = read_drawings(arguments.surfaces, scan)
+    else:
+        source = read_structures(arguments.segmentation or arguments.labels, names=names)
+    drawn_on = [s.lattice for s in source.structures] if files else [source.scan]
+    points = [p for mark in source.marks for p in mark.points] if files else []
+    if scan and not any(overlap(grid, scan) for grid in drawn_on) and not any(scan.contains(p) for p in points):
+        raise DsirError("What was drawn lies wholly outside the moving scan; are they of the same patient and frame?")
+    reference = None
+    if arguments.reference:
+        reference = read_structures(*arguments.reference, series=fixed.series, names=names)
+    return Drawn(source, reference, fixed, moving, files)
+
+
+def write(arguments: argparse.Namespace, result: Propagation, drawn: Drawn) -> list[str]:
+    """All but the report; what a reader must know of it."""
+    from ..files.transforms import write_transform
+    from ..propagation.doors import write_drawings, write_structures
+
+    if as_drawn(arguments):
+        remarks = write_drawings(arguments.out, drawn.files, result, overwrite=arguments.overwrite)
+    else:
+        remarks = write_structures(
+            arguments.out,
+            result,
+            drawn.fixed.image.lattice,
+            series=drawn.fixed.series,
+            holes=arguments.holes,
+            pseudonym=arguments.pseudonym,
+        )
+    if arguments.transform_out:
+        write_transform(arguments.transform_out, result.transform)
+    if arguments.dose:
+        from ..propagation.dose import NOT_VALIDATED, read_dose, view_dose, write_dose_view
+
+        view = view_dose(read_dose(arguments.dose), result.transform, drawn.fixed.image.lattice)
+        write_dose_view(arguments.dose_out, view)
+        remarks.append(f"The dose is a {NOT_VALIDATED}.")
+    return remarks
