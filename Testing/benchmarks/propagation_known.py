@@ -168,7 +168,7 @@ def _solid(contours: dict[float, list[np.ndarray]], pixel: float) -> np.ndarray:
             tuple(np.ceil(index.max(0)).astype(int) + RASTER),
         )
         away = ndimage.distance_transform_edt(~ndimage.binary_opening(region, disc))
-        found.append(away[tuple(np.rint(index).astype(int).T)] <= 1.5)
+        found.append(away[tuple(np.rint(index).astype(int).T)] <= 1.0)
     return np.concatenate(found)
 
 

@@ -60,7 +60,7 @@ def test_contours_and_report_are_written_and_nothing_names_the_patient(case, tmp
     assert np.abs(centre.mean(0) * [-1, -1, 1] - (MOVING.centre - SHIFT)).max() < 0.5
     rows = list(csv.DictReader((tmp_path / "report.csv").read_text(encoding="utf-8").splitlines()))
     facts = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
-    assert [r["light"] for r in rows] == [s["light"] for s in facts["structures"]] == ["green", "green"]
+    assert [r["light"] for r in rows] == [s["light"] for s in facts["structures"]] == ["amber", "amber"]
     assert float(rows[0]["centroid_shift_mm"]) == pytest.approx(np.linalg.norm(SHIFT), abs=0.2)
     for text in (said, page.read_text(encoding="utf-8"), json.dumps(facts), str(rows)):
         assert not re.search(r"Secret|4711|Dr\^Who", text)
@@ -179,7 +179,7 @@ def test_a_label_map_on_another_grid_is_placed_by_its_millimetres_and_one_elsewh
         arguments = ["propagate", *scans, "--labels", tmp_path / name, "--out", tmp_path / f"{name}.out.nii.gz"]
         return main([*map(str, arguments)])
 
-    assert run("coarse.nii.gz") == 0 and "green" in capfd.readouterr().out
+    assert run("coarse.nii.gz") == 0 and "amber" in capfd.readouterr().out
     labels, grid = read_labels(tmp_path / "coarse.nii.gz.out.nii.gz")
     inside = grid.to_world(labels.nonzero().double().numpy())
     assert np.abs(inside.mean(0) - (MOVING.centre - SHIFT)).max() < 0.5

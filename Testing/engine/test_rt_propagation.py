@@ -219,16 +219,20 @@ def test_reference_contours_are_found_by_name_and_scored():
 
 def test_confidence_inside_is_read_from_the_map():
     moving = MOVING_GRIDS["axial 3 mm"]
-    sure = Image(torch.from_numpy((voxels(FIXED)[..., 0] > CENTRE[0]).astype(np.float32)), FIXED)
+    half = torch.from_numpy((voxels(FIXED)[..., 0] > CENTRE[0]).astype(np.float32))
+    sure = Image(torch.where(half > 0, 0.1, torch.nan), FIXED)
     result = propagate(StructureSet(moving, (drawn_ball(moving),)), Transform(), FIXED, confidence=sure)
-    assert result.verdicts[0].measures.confidence_mean == pytest.approx(0.5, abs=0.05)
-    assert result.verdicts[0].light is Light.RED and "unsure" in result.verdicts[0].reasons[0]
+    assert result.verdicts[0].measures.confidence_mean == pytest.approx(0.1)  # where it says nothing it does not count
+    assert result.verdicts[0].light is Light.RED and "bear" in result.verdicts[0].reasons[0]
 
 
 @pytest.mark.parametrize(
     ("change", "light", "words"),
     [
-        ({}, Light.GREEN, "no reference to compare"),
+        ({}, Light.AMBER, "Only the transform was looked at"),
+        ({"confidence_mean": 0.7}, Light.GREEN, "no reference to compare"),
+        ({"confidence_mean": 0.4}, Light.AMBER, "do not bear the registration out"),
+        ({"confidence_mean": 0.1}, Light.RED, "do not bear the registration out"),
         ({"dice": 0.95, "surface_distance_mm": 0.5}, Light.GREEN, "Agrees with the reference"),
         ({"dice": 0.85}, Light.AMBER, "TG-132"),
         ({"dice": 0.7}, Light.RED, "Dice with the reference is 0.70"),

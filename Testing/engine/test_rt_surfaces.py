@@ -114,7 +114,7 @@ def test_surfaces_and_curves_get_a_verdict_each_and_go_out_as_they_were(folder):
     assert np.abs(read_points(out / "nerve.mrk.json").points - (line - SHIFT)).max() < 1e-3
     assert json.loads((out / "nerve.mrk.json").read_text())["markups"][0]["controlPoints"][1]["label"] == "nerve-1"
     rows = rows_of(folder / "r.csv")
-    assert set(rows) == {"Prostata_ä", "nerve"} and {row["light"] for row in rows.values()} == {"green"}
+    assert set(rows) == {"Prostata_ä", "nerve"} and {row["light"] for row in rows.values()} == {"amber"}
     assert float(rows["Prostata_ä"]["volume_after_ml"]) == pytest.approx(4 / 3 * np.pi * RADIUS**3 / 1000, rel=0.02)
     assert rows["nerve"]["volume_after_ml"] == ""
     assert float(rows["nerve"]["centroid_shift_mm"]) == pytest.approx(np.linalg.norm(SHIFT), abs=0.01)

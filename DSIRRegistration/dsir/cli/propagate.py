@@ -155,9 +155,9 @@ were, or as one of the three. An RTSTRUCT is tied to the fixed series: it lies o
 study, as a planning system needs; --pseudonym puts another name there. The report and what is printed name no patient
 unless --with-identifiers is given; structure names, and file names of surfaces, which are their names, are kept.
 
-A green light says that nothing measured speaks against a contour, not that it is right. Without --reference the light
-sees folds, hard squeezing, losses at the borders and, if measured, low confidence; it does not see a smooth transform
-that is wrong. Docs/propagation.md says how often that happens.""",
+A green light says that nothing measured speaks against a contour, not that it is right. It is given only where there
+was something to hold the contour against: --reference, or --measure-confidence, which asks of the two scans themselves
+whether they agree. What it still does not see is in Docs/propagation.md.""",
     usage="--transform FILE --rtstruct FILE --moving-series FOLDER --fixed-series FOLDER --out FILE",
     example="dsir propagate -t result/transform.h5 --rtstruct rs.dcm --moving-series mr/ --fixed-series ct/ "
     "-o rs_on_ct.dcm --report report.html",

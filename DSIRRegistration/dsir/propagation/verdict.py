@@ -63,7 +63,10 @@ OUTSIDE = Threshold("share outside the fixed scan", 0.005, 0.20, True, OWN)
 VOLUME = Threshold("change of volume (factor)", 1.25, 2.0, True, OWN)
 SHRINKING = Threshold("smallest Jacobian determinant", 0.5, 0.2, False, OWN)
 GROWING = Threshold("largest Jacobian determinant", 2.0, 5.0, True, OWN)
-CONFIDENCE = Threshold("confidence (5th percentile inside)", 0.5, 0.2, False, OWN)
+CONFIDENCE = Threshold("confidence (mean inside)", 0.5, 0.2, False, OWN)
+
+UNCHECKED = "Only the transform was looked at, not whether it is right: no reference, no measured confidence."
+"""Why nothing is green by a well-behaved transform alone: one that does nothing at all is the best-behaved of them."""
 
 MISSED = 0.1
 """mm by which a point's inverse may miss."""
@@ -117,16 +120,18 @@ def judge_mark(carried: CarriedMark, measures: Measures) -> Verdict:
 def _verdict(
     carried: Carried | CarriedMark, measures: Measures, found: list[tuple[Light, str]], remarks: Sequence[str]
 ) -> Verdict:
-    light = max((light for light, _ in found), default=Light.GREEN)
+    compared, sure = measures.surface_distance_mm is not None, measures.confidence_mean is not None
     found.sort(key=lambda item: -item[0])
+    if not compared and not sure and not any(light is Light.RED for light, _ in found):
+        found.append((Light.AMBER, UNCHECKED))
+    light = max((light for light, _ in found), default=Light.GREEN)
     reasons = [sentence for _, sentence in found] + list(remarks)
     if light is Light.GREEN:
-        compared = measures.surface_distance_mm is not None
         reasons.insert(
             0,
             "Agrees with the reference, and nothing else speaks against it."
             if compared
-            else "Nothing measured speaks against it; there was no reference to compare with.",
+            else "The images bear it out and nothing else speaks against it; there was no reference to compare with.",
         )
     return Verdict(carried.structure.name, light, tuple(reasons), measures, carried)
 
@@ -164,8 +169,8 @@ def _regularity(m: Measures) -> list[tuple[Light, str]]:
             found.append((light, f"Parts of it are squeezed hard: the Jacobian falls to {m.jacobian_min:.2f}."))
         if (light := GROWING.light(m.jacobian_max)) > Light.GREEN:
             found.append((light, f"Parts of it are stretched hard: the Jacobian rises to {m.jacobian_max:.2f}."))
-    if m.confidence_low is not None and (light := CONFIDENCE.light(m.confidence_low)) > Light.GREEN:
-        found.append((light, f"The registration is unsure of parts of it (confidence {m.confidence_low:.2f})."))
+    if m.confidence_mean is not None and (light := CONFIDENCE.light(m.confidence_mean)) > Light.GREEN:
+        found.append((light, f"The images do not bear the registration out here (confidence {m.confidence_mean:.2f})."))
     return found
 
 

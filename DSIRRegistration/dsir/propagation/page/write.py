@@ -149,7 +149,9 @@ def _foot() -> str:
         "<th>amber / red</th><th>source</th></tr></thead>"
         f"<tbody>{rows}</tbody></table><p>AAPM TG-132: Brock et al., Med. Phys. 44(7), e43–e76, 2017. Surface Dice: "
         "share of both surfaces within 2 mm of the other (Nikolov et al., J. Med. Internet Res. 23(7), e26151, 2021). "
-        "A green light says that nothing measured speaks against a contour, not that it is right. In the pictures the "
+        "A green light says that nothing measured speaks against a contour, not that it is right. Without a reference "
+        "it needs a measured confidence: whether the best match of the images lies where the transform puts it. In the "
+        "pictures the "
         "coloured line is the carried contour, the dashed one the reference.</p></section>"
     )
 
