@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
+import numpy as np
 import torch
 
 from .field import DisplacementField
+
+SLAB = 2_000_000
+"""Voxels whose determinants are taken at a time: their nine derivatives are nine volumes."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,20 @@ class FoldReport:
 
 
 def determinant(field: DisplacementField) -> torch.Tensor:
-    """(I, J, K) det J of x -> x + u(x), central differences (one-sided at the border)."""
-    displacement = field.to_index()
+    """(I, J, K) det J of x -> x + u(x), central differences (one-sided at the border); made slab by slab."""
+    vectors, lattice = field.vectors, field.lattice
+    out = vectors.new_empty(lattice.shape)
+    planes = max(1, SLAB // (lattice.shape[1] * lattice.shape[2]))
+    for start in range(0, lattice.shape[0], planes):
+        stop = min(start + planes, lattice.shape[0])
+        low, high = max(start - 1, 0), min(stop + 1, lattice.shape[0])
+        window = lattice.window(np.array([low, 0, 0]), (high - low, *lattice.shape[1:]))
+        whole = _central(DisplacementField(vectors[:, low:high], window).to_index())
+        out[start:stop] = whole[start - low : stop - low]
+    return out
+
+
+def _central(displacement: torch.Tensor) -> torch.Tensor:
     return _det(
         [
             torch.gradient(displacement, dim=axis + 1)[0]

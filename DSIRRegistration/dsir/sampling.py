@@ -9,6 +9,9 @@ import torch.nn.functional as F
 from .gathering import can_gather, gathered
 from .lattice import Lattice
 
+SLAB = 2_000_000
+"""Voxels blurred or resampled at a time."""
+
 
 def sample(
     volume: torch.Tensor, index: torch.Tensor, *, mode: str = "bilinear", padding: str = "zeros"
@@ -104,7 +107,7 @@ def resample(
     if antialias and mode != "nearest":
         volume = _blur_for(volume, source, target)
     out = torch.empty(volume.shape[0], *target.shape, device=volume.device)
-    rows = max(1, 2_000_000 // (target.shape[1] * target.shape[2]))
+    rows = max(1, SLAB // (target.shape[1] * target.shape[2]))
     for start in range(0, target.shape[0], rows):  # slabs: the index grid of a whole CT would be three CTs large
         slab = slice(start, min(start + rows, target.shape[0]))
         out[:, slab] = sample(
@@ -125,19 +128,36 @@ def antialiasing(spacing: np.ndarray, wanted: np.ndarray) -> list[float]:
 
 
 def gaussian_blur(volume: torch.Tensor, sigmas: float | list[float]) -> torch.Tensor:
-    """Separable Gaussian of ``sigmas`` voxels along I, J, K on (C, I, J, K); edges repeat their last voxel."""
+    """Separable Gaussian of ``sigmas`` voxels along I, J, K on (C, I, J, K); edges repeat their last voxel.
+
+    Lines along an axis know nothing of one another, so a large volume is blurred slab by slab.
+    """
     sigmas = [float(sigmas)] * 3 if np.isscalar(sigmas) else list(sigmas)
-    for axis, sigma in enumerate(sigmas):
-        size = volume.shape[axis + 1]
-        if sigma < 0.2 or size == 1:
+    lines = [axis for axis in range(3) if sigmas[axis] >= 0.2 and volume.shape[axis + 1] > 1]
+    slabs = volume.numel() > 2 * SLAB and not volume.requires_grad
+    if lines and slabs:
+        volume = volume.clone()
+    for axis in lines:
+        if not slabs:
+            volume = _blurred(volume, axis, sigmas[axis])
             continue
-        radius = min(max(int(np.ceil(3 * sigma)), 1), size - 1)
-        offsets = torch.arange(-radius, radius + 1, dtype=volume.dtype, device=volume.device)
-        kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
-        kernel = kernel / kernel.sum()
-        shape, pads = [1, 1, 1, 1, 1], [0] * 6
-        shape[axis + 2] = -1
-        pads[2 * (2 - axis)] = pads[2 * (2 - axis) + 1] = radius
-        padded = F.pad(volume[:, None], pads, mode="replicate")
-        volume = F.conv3d(padded, kernel.view(shape))[:, 0]
+        across = 1 if axis else 2
+        size = volume.shape[across]
+        planes = max(1, SLAB * size // volume.numel())
+        for start in range(0, size, planes):
+            part = volume.narrow(across, start, min(planes, size - start))
+            part.copy_(_blurred(part, axis, sigmas[axis]))
     return volume
+
+
+def _blurred(volume: torch.Tensor, axis: int, sigma: float) -> torch.Tensor:
+    size = volume.shape[axis + 1]
+    radius = min(max(int(np.ceil(3 * sigma)), 1), size - 1)
+    offsets = torch.arange(-radius, radius + 1, dtype=volume.dtype, device=volume.device)
+    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    shape, pads = [1, 1, 1, 1, 1], [0] * 6
+    shape[axis + 2] = -1
+    pads[2 * (2 - axis)] = pads[2 * (2 - axis) + 1] = radius
+    padded = F.pad(volume[:, None], pads, mode="replicate")
+    return F.conv3d(padded, kernel.view(shape))[:, 0]

@@ -11,6 +11,9 @@ from .errors import TransformError
 from .field import DisplacementField
 from .lattice import Lattice
 
+SLAB = 2_000_000
+"""Voxels mapped at a time: what one part of the chain hands to the next is three times a volume."""
+
 
 @dataclass(frozen=True, eq=False)
 class Linear:
@@ -69,7 +72,15 @@ class Transform:
         return Transform((*self.parts, part))
 
     def displacement(self, lattice: Lattice) -> DisplacementField:
-        """The whole mapping as one field u(x) at the voxels of ``lattice``, RAS mm."""
+        """The whole mapping as one field u(x) at the voxels of ``lattice``, RAS mm; made slab by slab."""
+        planes = max(1, SLAB // (lattice.shape[1] * lattice.shape[2]))
+        if lattice.shape[0] > planes:
+            vectors = torch.empty(3, *lattice.shape)
+            for start in range(0, lattice.shape[0], planes):
+                rows = min(planes, lattice.shape[0] - start)
+                window = lattice.window(np.array([start, 0, 0]), (rows, *lattice.shape[1:]))
+                vectors[:, start : start + rows] = self.displacement(window).vectors
+            return DisplacementField(vectors, lattice)
         total = DisplacementField.identity(lattice)
         for part in self.parts:
             total = _then_linear(total, part) if isinstance(part, Linear) else part.after(total)

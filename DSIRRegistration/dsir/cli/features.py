@@ -14,6 +14,7 @@ from .options import (
     DESCRIPTOR_KINDS,
     IMAGE_KINDS,
     add_machine,
+    add_memory,
     add_overwrite,
     check_output_file,
     count,
@@ -77,7 +78,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="one 3-D file a channel, FILE_00.nii.gz and so on, for programs that read scalar images only",
     )
     add_overwrite(parser)
-    add_machine(parser)
+    add_memory(add_machine(parser))
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
@@ -88,10 +89,11 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
     from ..body import body_mask
     from ..features.descriptor import load_descriptor
-    from ..features.extraction import extract
+    from ..features.extraction import extract, working_lattice
     from ..files.images import read_image, read_mask, write_features
     from ..image import Image
     from ..registration.frame import grown
+    from ..registration.memory import piece_of_features
     from ..registration.settings import RegistrationSettings
 
     name = arguments.descriptor or RegistrationSettings().descriptor
@@ -104,8 +106,12 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         image = read_image(path)
         inside = read_mask(arguments.mask[n], image.lattice) if arguments.mask else body_mask(image)
         body = Image(inside.float(), image.lattice)
+        target = working_lattice(image.lattice, spacing)
+        whole = piece_of_features(image.lattice, target, descriptor, arguments.memory or 0)
         with torch.inference_mode():
-            values, lattice = extract(image, descriptor, spacing=spacing, mask=body, progress=within(here, 0.2, 1))
+            values, lattice = extract(
+                image, descriptor, spacing=spacing, mask=body, whole=whole, progress=within(here, 0.2, 1)
+            )
         inside = body.on(lattice, padding="zeros").data
         features.append(values * grown(inside) if arguments.masked else values)
         bodies.append(inside > 0.5)

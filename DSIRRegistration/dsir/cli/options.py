@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,11 +27,23 @@ IMAGE_KINDS = "NIfTI, NRRD, MHA, or a folder with one DICOM series"
 TRANSFORM_KINDS = ".h5, .tfm, or a displacement field as .nii.gz or .nrrd"
 
 
-def add_machine(parser: argparse.ArgumentParser) -> None:
-    """Where to compute."""
+def add_machine(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Where to compute; gives the group, for what else belongs there."""
     group = parser.add_argument_group("machine")
     group.add_argument("--device", choices=DEVICES, help="where to compute (default: auto, a GPU when there is one)")
     group.add_argument("--threads", type=count, metavar="N", help="CPU threads (default: 0, all that fit)")
+    return group
+
+
+def add_memory(parser: argparse._ActionsContainer) -> None:
+    """How much memory may be taken."""
+    parser.add_argument(
+        "--memory",
+        type=mebibytes,
+        metavar="SIZE",
+        help="stay below this, as 8GB or 6000MiB: smaller pieces first, then fewer voxels compared, which the report "
+        "says (default: no limit)",
+    )
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -77,9 +90,8 @@ def settings_from(arguments: argparse.Namespace) -> RegistrationSettings:
     settings = preset(arguments.preset)
     if arguments.settings:
         settings = RegistrationSettings.from_json(_merge(settings.to_json(), _read_json(arguments.settings)))
-    chosen = {
-        name: getattr(arguments, name, None) for name in ("descriptor", "initial_network", "device", "threads", "seed")
-    }
+    names = ("descriptor", "initial_network", "device", "threads", "seed", "memory")
+    chosen = {name: getattr(arguments, name, None) for name in names}
     return replace(settings, **{name: value for name, value in chosen.items() if value is not None})
 
 
@@ -148,6 +160,18 @@ def count(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of zero or more")
     return number
+
+
+def mebibytes(text: str) -> int:
+    """A size of memory such as 8GB, 8GiB or 6000MiB, in MiB."""
+    found = re.fullmatch(r"\s*([0-9.]+)\s*(GB|GIB|MB|MIB)\s*", text.upper())
+    try:
+        size = float(found[1]) * {"GB": 1e9, "GIB": 2**30, "MB": 1e6, "MIB": 2**20}[found[2]] / 2**20
+    except (TypeError, ValueError):
+        size = 0.0
+    if size < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size of memory such as 8GB or 6000MiB")
+    return int(size)
 
 
 def millimetres(text: str) -> float:

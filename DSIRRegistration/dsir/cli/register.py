@@ -11,6 +11,7 @@ from .options import (
     IMAGE_KINDS,
     TRANSFORM_KINDS,
     add_machine,
+    add_memory,
     add_overwrite,
     add_settings,
     settings_from,
@@ -51,7 +52,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_overwrite(output)
     add_settings(parser)
-    add_machine(parser)
+    add_memory(add_machine(parser))
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:

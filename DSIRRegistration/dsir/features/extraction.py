@@ -55,6 +55,7 @@ def extract(
     *,
     spacing: float | None = None,
     mask: Image | None = None,
+    whole: int = WHOLE,
     progress: Progress = silent,
 ) -> tuple[torch.Tensor, Lattice]:
     """Describe an image.
@@ -62,6 +63,7 @@ def extract(
     Args:
         spacing: working voxel size in mm; by default the descriptor's own, or the image's finest.
         mask: non-zero inside the body; only the scale of intensities depends on it.
+        whole: voxels described in one go.
 
     Returns:
         (C, I, J, K) float32 unit vectors, and the lattice they live on.
@@ -70,7 +72,7 @@ def extract(
     lattice = working_lattice(image.lattice, spacing)
     volume = image.on(lattice).data
     inside = mask.on(lattice, mode="nearest", padding="zeros").data if mask is not None else None
-    return describe(descriptor, descriptor.normalise(volume, inside), progress=progress), lattice
+    return describe(descriptor, descriptor.normalise(volume, inside), whole=whole, progress=progress), lattice
 
 
 def describe(

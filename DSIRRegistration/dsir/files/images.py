@@ -111,7 +111,7 @@ def write_features(path: str | Path, features: torch.Tensor, lattice: Lattice, *
     kind = suffix(path)
     if kind not in (*NIFTI, ".nrrd", ".mha"):
         raise DsirError(f"{path}: features are written as .nii, .nii.gz, .nrrd or .mha.")
-    values = features.detach().cpu().movedim(0, -1).numpy().astype(dtype)
+    values = features.detach().cpu().movedim(0, -1).numpy().astype(dtype, copy=False)
     values = values[..., 0] if values.shape[-1] == 1 else values
     with complete_file(path) as temporary:
         if kind in NIFTI:
@@ -140,7 +140,7 @@ def _as_type(data: torch.Tensor, dtype: np.dtype | type) -> np.ndarray:
     if np.issubdtype(dtype, np.integer):
         limits = np.iinfo(dtype)
         values = np.clip(np.rint(values.astype(np.float64)), limits.min, limits.max)
-    return values.astype(dtype)
+    return values.astype(dtype, copy=False)
 
 
 def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.ndarray, Lattice]:
@@ -154,7 +154,7 @@ def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.
 
         values, affine = itk.read_series(path)
     elif kind in NIFTI:
-        values, affine = nifti.read(path)
+        values, affine = nifti.read(path, dtype)
     elif kind in ITK or kind not in (".txt", ".csv", ".json", ".h5", ".tfm", ".gz", ".zip", ".png", ".jpg", ".pdf"):
         from . import itk
 

@@ -14,8 +14,11 @@ from ..errors import DsirError
 UNITS = {"meter": 1000.0, "micron": 1e-3}
 
 
-def read(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
+def read(path: Path, dtype: type | None = None) -> tuple[np.ndarray, list[np.ndarray]]:
     """Values with slopes applied, and the affines to try in turn (sform, then qform).
+
+    Args:
+        dtype: what the values will be turned into; float32 spares the float64 volume that slopes make otherwise.
 
     Raises:
         DsirError: not NIfTI, damaged, colour or complex.
@@ -28,7 +31,8 @@ def read(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
             raise DsirError(f"{path} is a colour image; a scalar volume is needed.")
         if np.issubdtype(kind, np.complexfloating):
             raise DsirError(f"{path} holds complex numbers; write the magnitude first.")
-        values = np.asanyarray(file.dataobj)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+            values = np.asanyarray(file.dataobj, dtype=dtype)
     except nib.filebasedimages.ImageFileError:
         if _is_cut_gzip(path):
             raise DsirError(f"{path} is damaged: the file ends early or its compression is broken.") from None

@@ -14,6 +14,9 @@ from ..sampling import sample
 LONGEST = 360
 """Pixels along the longest side of a plane: finer than a printed page shows."""
 
+FEW = 8_000_000
+"""Voxels looked at to find the body's box."""
+
 MARGIN = 0.04
 """Room around the body, as a share of its extent."""
 
@@ -58,7 +61,9 @@ def planes_through(lattice: Lattice, body: torch.Tensor, point: np.ndarray | Non
         body: (I, J, K) bool on ``lattice``; an empty one counts as full.
         point: (3,) RAS mm; the middle of the body by default.
     """
-    index = body.nonzero().double().numpy() if bool(body.any()) else np.indices(lattice.shape).reshape(3, -1).T
+    thin = max(1, round((body.numel() / FEW) ** (1 / 3)))  # the list of a whole CT's voxels would be ten CTs large
+    some = body[::thin, ::thin, ::thin]
+    index = thin * (some if bool(some.any()) else torch.ones_like(some, dtype=torch.bool)).nonzero().numpy()
     world = lattice.to_world(index[:: max(1, len(index) // 200_000)])
     low, high = world.min(0) - lattice.spacing.max() / 2, world.max(0) + lattice.spacing.max() / 2
     room = MARGIN * (high - low).max()

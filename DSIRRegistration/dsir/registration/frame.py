@@ -22,7 +22,7 @@ from ..sampling import affine_grid, antialiasing, gaussian_blur, sample
 from ..transform import Linear, Transform
 
 PIECE = 5_000_000
-"""Voxels described in one go: what keeps a 160^3 volume within 3 GB (Testing/benchmarks/size.py)."""
+"""Voxels described in one go, at most: what keeps a 160^3 volume within 3 GB (Testing/benchmarks/size.py)."""
 
 PLANES = 500_000
 """Voxels resampled or averaged at a time."""
@@ -210,11 +210,14 @@ def describe(
     mask: torch.Tensor | None,
     lattice: Lattice,
     transform: Transform | None = None,
+    *,
+    piece: int = PIECE,
 ) -> Described:
     """Describe an image on a lattice; ``transform`` (lattice space to image space) pulls a moving image in.
 
     Args:
         mask: of the image; a :class:`View` has its own.
+        piece: voxels described in one go.
 
     Raises:
         torch.OutOfMemoryError: the device cannot hold the descriptors.
@@ -228,8 +231,8 @@ def describe(
         features = torch.empty(descriptor.channels, *lattice.shape, dtype=torch.float16)
     else:
         features = side_by_side(lattice.shape, descriptor.channels)
-    for box, piece in described_pieces(descriptor, normalised, whole=PIECE):
-        features[(slice(None), *box)] = piece.mul_(rim[box])
+    for box, part in described_pieces(descriptor, normalised, whole=piece):
+        features[(slice(None), *box)] = part.mul_(rim[box])
     return Described(features, inside, reach, lattice)
 
 

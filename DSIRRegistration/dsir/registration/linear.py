@@ -39,12 +39,9 @@ class LinearSettings:
     spacing: float = 4.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Posed:
-    """The moving image, described in fixed space in one pose after another.
-
-    Descriptors turn with the image, so a pose that turns or scales it is described anew; one that hardly does is read
-    from the last description.
+    """The moving image, to be described in fixed space in one pose after another.
 
     Attributes:
         view: the image, blurred for the descriptor's spacing.
@@ -56,24 +53,13 @@ class Posed:
     descriptor: Descriptor
     fixed: Lattice
     behind: Transform | None = None
-    _pose: np.ndarray | None = None
-    _last: Described | None = None
 
-    def read(self, matrix: np.ndarray) -> tuple[Described, np.ndarray]:
-        """The description and the (4, 4) step in fixed RAS through which it shows the pose ``matrix`` (4, 4)."""
-        if self._last is not None:
-            step = np.linalg.inv(self._pose) @ matrix
-            moved = np.linalg.norm(step @ np.append(self.fixed.centre, 1) - np.append(self.fixed.centre, 1))
-            if np.abs(step[:3, :3] - np.eye(3)).max() < TURNED and moved < REACH / 2:
-                return self._last, step
+    def described(self, matrix: np.ndarray) -> Described:
+        """In the pose ``matrix`` (4, 4)."""
         pose = Transform((Linear(matrix), *(self.behind.parts if self.behind else ())))
         lattice = widened(self.fixed, REACH, reach_in_fixed(self.view.whole, pose))
-        self._pose, self._last = matrix, describe(self.descriptor, self.view, None, lattice, pose)
-        return self._last, np.eye(4)
+        return describe(self.descriptor, self.view, None, lattice, pose)
 
-
-TURNED = 1e-3
-"""Largest entry of a turn or stretch that needs no new description: reading between voxels smooths, and so measures."""
 
 REACH = 32.0
 """mm around the fixed lattice to which the moving image is described."""
@@ -91,8 +77,8 @@ def refine(
 ) -> tuple[np.ndarray, float, float]:
     """Improve a linear transform.
 
-    Each round begins from a description of its own where the pose has turned; within a round only the reading point
-    moves.
+    The moving image is described anew in each round, since descriptors turn with the image; within a round only their
+    reading point moves.
 
     Args:
         fixed: on the lattice whose spacing features are computed at.
@@ -108,9 +94,8 @@ def refine(
     places = Places(target.lattice.shape)
     first = last = None
     for _ in range(rounds):
-        described, begin = moving.read(matrix)
-        pulled, step = described.on(spacing), begin
-        first = mean_cosine(target, pulled, begin) if first is None else first
+        pulled, step = moving.described(matrix).on(spacing), np.eye(4)
+        first = mean_cosine(target, pulled, step) if first is None else first
         if model == "none":
             return matrix, first, first
         for _ in range(iterations):
@@ -120,10 +105,9 @@ def refine(
             step = step @ moved
             if np.abs((moved - np.eye(4)) @ corners).max() < 0.02 * spacing:
                 break
-        change = np.linalg.inv(begin) @ step
-        change = nearest_rigid(change) if model == "rigid" else change
-        last = mean_cosine(target, pulled, begin @ change)
-        matrix = matrix @ change
+        step = nearest_rigid(step) if model == "rigid" else step
+        last = mean_cosine(target, pulled, step)
+        matrix = matrix @ step
     return matrix, first, last
 
 

@@ -29,6 +29,7 @@ from .align import Alignment, align
 from .descent import descend
 from .discrete import discrete_search
 from .frame import Described, describe, reach_in_fixed, widened, working_lattice
+from .memory import planned
 from .normal import SLAB
 from .paper import descend_as_paper
 from .refining import bend, distances, led_on, linear_part, lost, shortened
@@ -101,7 +102,6 @@ def _register(
     progress: Progress,
 ) -> RegistrationResult:
     seconds: dict[str, float] = {}
-    warnings: list[str] = []
     clock = time.perf_counter()
 
     def lap(stage: str) -> None:
@@ -114,6 +114,14 @@ def _register(
     network = settings.initial_network
     proposer = Proposer.read(Path(network), _device(settings.device)) if network else None
     fixed_mask, moving_mask = _mask(fixed, fixed_mask, "fixed"), _mask(moving, moving_mask, "moving")
+    plan = planned(
+        fixed.lattice,
+        moving.lattice,
+        working_lattice(fixed, fixed_mask, spacing=_finest(fixed, moving, settings), margin=MARGIN),
+        descriptor,
+        settings,
+    )
+    settings, warnings = plan.settings, list(plan.warnings)
     lap("prepare")
 
     if initial is not None and refine is not None:
@@ -139,12 +147,12 @@ def _register(
 
     progress("features", 0.3, f"describing both images ({descriptor.name})")
     spacing = _spacing(fixed, moving, fixed_mask, settings)
-    lattice = working_lattice(fixed, fixed_mask, spacing=spacing, margin=16.0)
-    target = describe(descriptor, fixed, fixed_mask, lattice)
+    lattice = working_lattice(fixed, fixed_mask, spacing=spacing, margin=MARGIN)
+    target = describe(descriptor, fixed, fixed_mask, lattice, piece=plan.piece)
     progress("features", 0.38, f"describing both images ({descriptor.name})")
     pose = Transform((linear, *(initial.parts if initial else ())))
     reach = widened(lattice, max(settings.discrete.captures) / 2, reach_in_fixed(moving.lattice, pose))
-    source = describe(descriptor, moving, moving_mask, reach, pose)
+    source = describe(descriptor, moving, moving_mask, reach, pose, piece=plan.piece)
     covered = float((target.mask * _covered(target, source)).sum())
     if covered < 1:
         raise DsirError(
@@ -236,6 +244,9 @@ def _pairs(pairs: Pairs, start: Transform | None, end: Transform) -> dict[str, A
     return found
 
 
+MARGIN = 16.0
+"""mm around the fixed body that are registered with it."""
+
 LOW_SIMILARITY = 0.15
 """Mean cosine below which nothing was matched (unrelated scans reach about 0.1, our measurement)."""
 
@@ -294,11 +305,16 @@ def _covered(target: Described, source: Described) -> torch.Tensor:
 
 def _spacing(fixed: Image, moving: Image, mask: torch.Tensor, settings: RegistrationSettings) -> float:
     """mm of the working lattice: as asked, but never finer than both images nor larger than may be."""
-    native = min(float(np.prod(image.lattice.spacing) ** (1 / 3)) for image in (fixed, moving))
-    spacing = max(settings.spacing, native)
-    while np.prod(working_lattice(fixed, mask, spacing=spacing, margin=16.0).shape) > settings.voxels:
+    spacing = _finest(fixed, moving, settings)
+    while np.prod(working_lattice(fixed, mask, spacing=spacing, margin=MARGIN).shape) > settings.voxels:
         spacing *= 1.05
     return float(spacing)
+
+
+def _finest(fixed: Image, moving: Image, settings: RegistrationSettings) -> float:
+    """mm as asked, but not finer than both images."""
+    native = min(float(np.prod(image.lattice.spacing) ** (1 / 3)) for image in (fixed, moving))
+    return max(settings.spacing, native)
 
 
 def _mask(image: Image, mask: torch.Tensor | None, name: str) -> torch.Tensor:

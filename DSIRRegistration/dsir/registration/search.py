@@ -102,11 +102,11 @@ def best_shift(fixed: Described, moving: Described) -> tuple[np.ndarray, float]:
 
 def centre_of_mass(mask: torch.Tensor, lattice: Lattice) -> np.ndarray:
     """(3,) RAS mm of a mask's middle; the lattice's own when the mask is empty."""
-    weights = mask.double()
-    if not bool(weights.sum() > 0):
+    total = float(mask.sum(dtype=torch.float64))
+    if not total > 0:
         return lattice.centre
-    index = [
-        float((weights.sum(tuple(d for d in range(3) if d != axis)) * torch.arange(n)).sum() / weights.sum())
-        for axis, n in enumerate(mask.shape)
-    ]
+    index = []
+    for axis, size in enumerate(mask.shape):
+        line = mask.sum(tuple(d for d in range(3) if d != axis), dtype=torch.float64)
+        index.append(float((line * torch.arange(size)).sum()) / total)
     return lattice.to_world(np.array(index))

@@ -42,6 +42,7 @@ class RegistrationSettings:
             descent begins, in the place of the discrete search. None by default.
         spacing: mm of the finest lattice that descriptors are computed on; never finer than both images.
         voxels: the most that lattice may have; coarser spacing is used where it would have more.
+        memory: MiB that the whole program may take, 0 for no limit; see :mod:`.memory` for what gives way.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         threads: CPU threads; 0 leaves torch's own choice.
         seed: of every random choice.
@@ -53,6 +54,7 @@ class RegistrationSettings:
     initial_network: str = ""
     spacing: float = 2.0
     voxels: int = 2_500_000
+    memory: int = 0
     device: str = "auto"
     threads: int = 0
     seed: int = 0
