@@ -28,7 +28,7 @@ from small_training import one_scan
 TINY = RegistrationNetworkSettings(channels=12, reach=1, widths=(8, 8), integration=4)
 SMALL = RegistrationTrainingSettings(
     descriptor="mind",
-    network=TINY,
+    network=replace(TINY, channels=99),  # the descriptor says how many
     examples=ExampleSettings(views=ViewSettings(size=24, offset=0.05, warp=0.0), mixture=Mixture(1, 0, 0, 0)),
     pairs=PairSettings(count=2, bending=BendingSettings(knots=24.0, amplitude=6.0)),
     steps=60,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 
@@ -17,7 +18,7 @@ def fabric(accelerator: str, precision: str) -> Fabric:
     NCCL; one process gets no process group at all.
     """
     if precision == "auto":
-        precision = "bf16-mixed" if has_bfloat16(Fabric(accelerator=accelerator, devices=1).device) else "32-true"
+        precision = "bf16-mixed" if has_bfloat16(device(accelerator)) else "32-true"
     everybody = int(os.environ.get("WORLD_SIZE", "1"))
     if everybody == 1:
         return Fabric(accelerator=accelerator, devices=1, precision=precision)
@@ -29,6 +30,15 @@ def fabric(accelerator: str, precision: str) -> Fabric:
     )
     made.launch()
     return made
+
+
+def device(accelerator: str) -> torch.device:
+    """What this process computes on: the same choice as Lightning's, known before there is a Fabric."""
+    if accelerator in ("auto", "cuda") and torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    if accelerator in ("auto", "mps") and torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
 
 
 def leads() -> bool:

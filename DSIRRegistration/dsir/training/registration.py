@@ -6,7 +6,7 @@ the field. The known deformation of the made-up pairs is only looked at for the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -21,6 +21,7 @@ from ..sampling import index_grid, sample
 from .batches import Examples, ExampleSettings, Mixture
 from .contrast import LossSettings
 from .pairs import Pairs, PairSettings
+from .processes import device
 from .run import Run, RunSettings, begin
 from .views import ViewSettings
 from .volumes import load_sources
@@ -74,8 +75,9 @@ def train_registration(
         labelmaps: folder of NIfTI label maps to synthesise images from.
         resume: go on from ``out``'s checkpoint.
     """
+    descriptor = load_descriptor(settings.descriptor, device(settings.accelerator))
+    settings = replace(settings, network=replace(settings.network, channels=descriptor.channels))
     begin(out, settings, resume=resume)
-    descriptor = load_descriptor(settings.descriptor)
     sources = load_sources(
         data, labelmaps, settings.source_spacing, lambda name: progress("reading", 0.0, f"reading {name}")
     )
