@@ -231,9 +231,10 @@ def test_confidence_inside_is_read_from_the_map():
     [
         ({}, Light.AMBER, "Only the transform was looked at"),
         ({"confidence_mean": 0.7}, Light.GREEN, "no reference to compare"),
-        ({"confidence_mean": 0.4}, Light.AMBER, "do not bear the registration out"),
+        ({"confidence_mean": 0.4}, Light.AMBER, "only in part"),
         ({"confidence_mean": 0.1}, Light.RED, "do not bear the registration out"),
         ({"dice": 0.95, "surface_distance_mm": 0.5}, Light.GREEN, "Agrees with the reference"),
+        ({"dice": 0.95, "surface_distance_mm": 0.5, "confidence_mean": 0.1}, Light.GREEN, "Agrees with the reference"),
         ({"dice": 0.85}, Light.AMBER, "TG-132"),
         ({"dice": 0.7}, Light.RED, "Dice with the reference is 0.70"),
         ({"surface_distance_mm": 2.5}, Light.AMBER, "2.5 mm"),

@@ -169,8 +169,11 @@ def _regularity(m: Measures) -> list[tuple[Light, str]]:
             found.append((light, f"Parts of it are squeezed hard: the Jacobian falls to {m.jacobian_min:.2f}."))
         if (light := GROWING.light(m.jacobian_max)) > Light.GREEN:
             found.append((light, f"Parts of it are stretched hard: the Jacobian rises to {m.jacobian_max:.2f}."))
-    if m.confidence_mean is not None and (light := CONFIDENCE.light(m.confidence_mean)) > Light.GREEN:
-        found.append((light, f"The images do not bear the registration out here (confidence {m.confidence_mean:.2f})."))
+    if m.surface_distance_mm is None and m.confidence_mean is not None:  # a reference knows better than the images
+        light = CONFIDENCE.light(m.confidence_mean)
+        much = {Light.AMBER: "bear the registration out only in part", Light.RED: "do not bear the registration out"}
+        if light > Light.GREEN:
+            found.append((light, f"The images {much[light]} here (confidence {m.confidence_mean:.2f})."))
     return found
 
 
