@@ -15,7 +15,9 @@ from dsir.files.points import read_points
 from dsir.files.transforms import write_transform
 from dsir.image import Image
 from dsir.propagation.measures import volume
+from dsir.propagation.propagate import named
 from dsir.propagation.segmentations import read_segmentation
+from dsir.propagation.structure import PointMark
 from dsir.propagation.surfaces import from_surface, open_edges
 from dsir.transform import Linear, Transform
 from grids import lattice
@@ -170,3 +172,20 @@ def test_what_is_wrong_is_one_sentence_and_nothing_is_written(folder, capfd, nam
     assert propagate(folder, "--surfaces", *files, "-o", folder / out, "-q") == 2
     said = capfd.readouterr().err.strip()
     assert words in said and len(said.splitlines()) == 1 and not (folder / out).exists()
+
+
+def test_a_confidence_needs_both_scans_and_then_speaks_in_the_light(folder, capfd):
+    source = stl(folder / "gtv.stl", ball())
+    assert propagate(folder, "--surfaces", source, "-o", folder / "o.stl", "--measure-confidence") == 2
+    assert "both scans are needed" in capfd.readouterr().err
+    still = ("propagate", "-t", folder / "still.h5", "--fixed", folder / "ct.nii.gz", "--moving", folder / "ct.nii.gz")
+    write_transform(folder / "still.h5", Transform((Linear(np.eye(4)),)))
+    rest = ("--surfaces", source, "-o", folder / "o.stl", "--measure-confidence", "--report", folder / "r.html", "-q")
+    assert main([str(x) for x in (*still, *rest)]) == 0
+    assert 0 < float(rows_of(folder / "r.csv")["gtv"]["confidence_mean"]) <= 1
+
+
+def test_the_very_name_goes_before_one_that_differs_in_case():
+    large, small = (PointMark(name, np.zeros((1, 3)), 1, (0, 0, 0)) for name in ("Rectum", "rectum"))
+    assert named("rectum", (large, small)) is small
+    assert named("RECTUM", (large,)) is large and named("RECTUM", (large, small)) is None
