@@ -135,6 +135,11 @@ def test_other_settings_make_another_result(tmp_path: Path) -> None:
     assert not is_finished(tmp_path / "a", pair, RegistrationSettings(spacing=1 / 3, seed=1))
     assert not is_finished(tmp_path / "a", Pair(pair.fixed, pair.moving, moving_mask=pair.fixed), settings)
     assert not is_finished(tmp_path / "elsewhere", pair, settings)
+    (tmp_path / "a" / "report.json").write_text(json.dumps({**report, "settings": {"spacing": 0.333333}}))
+    assert is_finished(tmp_path / "a", pair, settings)  # of an older version, which knew fewer settings
+    (tmp_path / "a" / "report.json").write_text(json.dumps({**report, "settings": {"of another": 1}}))
+    assert not is_finished(tmp_path / "a", pair, settings)
+    (tmp_path / "a" / "report.json").write_text(json.dumps(report))
     pair.moving.unlink()
     assert not is_finished(tmp_path / "a", pair, settings)
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..errors import DsirError
 from ..pair import Pair
 from ..registration.settings import RegistrationSettings
 from ..report import FORMAT, fingerprint, plain
@@ -29,17 +30,19 @@ def is_finished(folder: Path, pair: Pair, settings: RegistrationSettings) -> boo
     The files are compared by what is in them (SHA-256), not by name or date.
     """
     report = read_report(folder)
-    if report is None or report.get("format") != FORMAT or _what(report) != _what({"settings": settings.to_json()}):
+    if report is None or report.get("format") != FORMAT:
         return False
     inputs = report.get("inputs")
     if not isinstance(inputs, dict) or set(inputs) != set(pair.files):
         return False
     try:
+        if _what(RegistrationSettings.from_json(report["settings"])) != _what(settings):
+            return False
         return all(fingerprint(path)["sha256"] == inputs[role]["sha256"] for role, path in pair.files.items())
-    except (OSError, KeyError, TypeError):
+    except (DsirError, OSError, KeyError, TypeError, AttributeError):
         return False
 
 
-def _what(report: dict[str, Any]) -> dict[str, Any]:
-    settings = report.get("settings")
-    return {k: v for k, v in plain(settings).items() if k not in WHERE} if isinstance(settings, dict) else {}
+def _what(settings: RegistrationSettings) -> dict[str, Any]:
+    """As a report rounds them; a setting that an older report does not know has its default."""
+    return {name: value for name, value in plain(settings.to_json()).items() if name not in WHERE}
