@@ -13,6 +13,7 @@ import torch
 from scipy import ndimage
 
 from .image import Image
+from .sampling import thinned
 
 SMALLEST_SHARE = 0.02
 """A mask below this share of the volume is taken as a failure of the rule, and the whole volume is used instead."""
@@ -27,7 +28,9 @@ def body_mask(image: Image, *, spacing: float = 4.0) -> torch.Tensor:
         (I, J, K) bool on the image's own lattice. All true where no background can be told (a field of view cut
         inside the body).
     """
-    coarse = image.on(image.lattice.with_spacing(np.maximum(image.lattice.spacing, spacing)))
+    wanted = np.maximum(image.lattice.spacing, spacing)
+    thin, lattice, _ = thinned(image.data[None], image.lattice, wanted)
+    coarse = Image(thin[0], lattice).on(image.lattice.with_spacing(wanted))
     mask = _foreground(coarse.data.cpu().numpy())
     fine = Image(torch.from_numpy(mask.astype(np.float32)), coarse.lattice).on(image.lattice)
     return (fine.data > 0.5).to(image.data.device)

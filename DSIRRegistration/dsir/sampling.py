@@ -127,6 +127,45 @@ def antialiasing(spacing: np.ndarray, wanted: np.ndarray) -> list[float]:
     return [0.4 * np.sqrt(max((w / s) ** 2 - 1, 0.0)) for w, s in zip(wanted, spacing, strict=True)]
 
 
+def thinned(
+    volume: torch.Tensor, lattice: Lattice, spacing: float | np.ndarray
+) -> tuple[torch.Tensor, Lattice, list[float]]:
+    """A volume ready to be read at ``spacing`` mm, much smaller where its own voxels are much finer.
+
+    Blocks of as many voxels as fit twice into the spacing are averaged; to blur a fine CT at full size takes longer
+    than all that is done with it.
+
+    Args:
+        volume: (C, I, J, K).
+
+    Returns:
+        the averaged volume, its lattice, and the standard deviations in its voxels that the rest of the blur of
+        :func:`antialiasing` needs.
+    """
+    wanted = np.broadcast_to(np.asarray(spacing, dtype=float), (3,))
+    blocks = [max(1, int(w / (2 * s) + 1e-6)) for w, s in zip(wanted, lattice.spacing, strict=True)]
+    blocks = [min(block, size) for block, size in zip(blocks, lattice.shape, strict=True)]
+    # A box of b voxels has the variance (b^2 - 1) / 12.
+    rest = [
+        max(sigma**2 - (block**2 - 1) / 12, 0.0) ** 0.5 / block
+        for sigma, block in zip(antialiasing(lattice.spacing, wanted), blocks, strict=True)
+    ]
+    if max(blocks) == 1:
+        return volume, lattice, rest
+    shape = tuple(-(-size // block) for size, block in zip(lattice.shape, blocks, strict=True))
+    out = torch.empty(volume.shape[0], *shape, device=volume.device)
+    planes = max(1, SLAB // (blocks[0] * lattice.shape[1] * lattice.shape[2]))
+    for start in range(0, shape[0], planes):
+        part = volume[:, start * blocks[0] : (start + planes) * blocks[0]].float()
+        pads = [(-size) % block for size, block in zip(part.shape[1:], blocks, strict=True)]
+        part = F.pad(part[None], (0, pads[2], 0, pads[1], 0, pads[0]), mode="replicate")[0]
+        out[:, start : start + planes] = F.avg_pool3d(part, blocks)
+    affine = lattice.affine.copy()
+    affine[:3, 3] = lattice.to_world((np.array(blocks) - 1) / 2)
+    affine[:3, :3] *= blocks
+    return out, Lattice(shape, affine), rest
+
+
 def gaussian_blur(volume: torch.Tensor, sigmas: float | list[float]) -> torch.Tensor:
     """Separable Gaussian of ``sigmas`` voxels along I, J, K on (C, I, J, K); edges repeat their last voxel.
 

@@ -10,7 +10,7 @@ from dsir.field import DisplacementField
 from dsir.inversion import displacement_and_gradient, inverse_error, invert_points
 from dsir.jacobian import determinant, fold_report
 from dsir.lattice import Lattice
-from dsir.sampling import resample, sample
+from dsir.sampling import gaussian_blur, resample, sample, thinned
 from dsir.transform import Linear, Transform
 from grids import GRIDS, field_of, lattice, points_inside, rotation, waves
 
@@ -258,3 +258,17 @@ def test_a_singular_linear_part_is_refused():
     with pytest.raises(TransformError, match="singular"):
         Linear(np.diag([1.0, 1.0, 0.0, 1.0]))
     assert Transform().transform_points(np.ones((2, 3))).tolist() == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_a_fine_volume_is_thinned_in_place_and_blurred_as_much_as_without() -> None:
+    fine = Lattice((41, 30, 26), np.array([[0, 0.5, 0, 3], [-0.5, 0, 0, 9], [0, 0, 2.0, -4], [0, 0, 0, 1.0]]))
+    points = fine.to_world(np.stack(np.meshgrid(*map(np.arange, fine.shape), indexing="ij"), -1))
+    wave = torch.from_numpy(np.sin(0.3 * points[..., 0]) + 0.1 * points[..., 1] - 0.2 * points[..., 2]).float()
+    thin, lattice, rest = thinned(wave[None], fine, 3.0)
+    assert lattice.shape == (14, 10, 26) and np.allclose(lattice.spacing, [1.5, 1.5, 2.0])
+    target = lattice.window(np.array([3, 2, 4]), (8, 6, 16))
+    straight = resample(wave, fine, target.with_spacing(3.0))
+    by_blocks = resample(gaussian_blur(thin, rest), lattice, target.with_spacing(3.0), antialias=False)[0]
+    assert (straight - by_blocks).abs().max() < 0.03 and straight.std() > 0.5
+    same, its, sigmas = thinned(wave[None], fine, 0.9)
+    assert same.shape[1:] == wave.shape and its is fine and max(sigmas) > 0

@@ -18,7 +18,7 @@ from ..field import DisplacementField, moved_index
 from ..gathering import side_by_side
 from ..image import Image
 from ..lattice import Lattice
-from ..sampling import affine_grid, antialiasing, gaussian_blur, sample
+from ..sampling import affine_grid, gaussian_blur, sample, thinned
 from ..transform import Linear, Transform
 
 PIECE = 5_000_000
@@ -157,9 +157,11 @@ class View:
         rim = (6 * spacing if margin is None else margin) / image.lattice.spacing
         start, shape = occupied_box(mask, rim, image.lattice.shape)
         box = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
-        sigmas = antialiasing(image.lattice.spacing, np.full(3, spacing))
-        both = gaussian_blur(torch.stack([image.data[box].float(), mask[box].float()]), sigmas)
-        return View(both[0], both[1], image.lattice.window(start, shape), image.lattice)
+        window = image.lattice.window(start, shape)
+        values, lattice, sigmas = thinned(image.data[box][None], window, spacing)
+        inside, _, _ = thinned(mask[box][None], window, spacing)
+        both = gaussian_blur(torch.cat([values.float(), inside.float()]), sigmas)
+        return View(both[0], both[1], lattice, image.lattice)
 
     def on(self, lattice: Lattice, transform: Transform) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Values, mask (0..1) and field of view (0 or 1) at the voxels of ``lattice``, through ``transform``.
@@ -169,6 +171,7 @@ class View:
         values, inside, reach = (torch.empty(lattice.shape) for _ in range(3))
         matrix = linear_matrix(transform)
         field = None if matrix is not None else transform.displacement(lattice)
+        scale = torch.tensor(self.lattice.spacing / self.whole.spacing, dtype=torch.float32).view(3, 1, 1, 1)
         shift = torch.tensor(self.whole.to_index(self.lattice.origin), dtype=torch.float32).view(3, 1, 1, 1)
         size = torch.tensor(self.whole.shape, dtype=torch.float32).view(3, 1, 1, 1) - 0.5
         source = torch.stack([self.values, self.mask])
@@ -181,7 +184,7 @@ class View:
                 window = lattice.window(np.array([start, 0, 0]), (slab.stop - start, *lattice.shape[1:]))
                 index = moved_index(DisplacementField(field.vectors[:, slab], window), self.lattice)
             values[slab], inside[slab] = sample(source, index, padding="border")
-            index += shift
+            index.mul_(scale).add_(shift)
             reach[slab] = ((index > -0.5) & (index < size)).all(0)
         return values, inside.mul_(reach), reach
 
