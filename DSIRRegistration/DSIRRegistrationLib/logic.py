@@ -60,6 +60,7 @@ class RegistrationLogic:
         outputTransform: slicer.vtkMRMLTransformNode | None = None,
         outputVolume: slicer.vtkMRMLScalarVolumeNode | None = None,
         jacobian: bool | slicer.vtkMRMLScalarVolumeNode = False,
+        certainty: bool | slicer.vtkMRMLScalarVolumeNode = False,
         progress: Progress = silent,
     ) -> Registered:
         """Register and wait.
@@ -75,6 +76,7 @@ class RegistrationLogic:
             structures: segmentations, label maps, markups and models on the moving scan to be carried along, as clones.
             outputTransform, outputVolume: nodes to overwrite; new ones by default.
             jacobian: also make the map of Jacobian determinants (or overwrite this volume with it).
+            certainty: also make the map of where the result can be trusted, and judge each carried segment by it.
             progress: ``progress(stage, fraction, message)``; raise :class:`dsir.errors.Cancelled` in it to stop.
 
         Raises:
@@ -94,6 +96,8 @@ class RegistrationLogic:
             outputVolume,
             jacobian if isinstance(jacobian, slicer.vtkMRMLNode) else None,
             bool(jacobian),
+            certainty if isinstance(certainty, slicer.vtkMRMLNode) else None,
+            bool(certainty),
             landmarks,
             refine,
         )

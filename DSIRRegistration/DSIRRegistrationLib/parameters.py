@@ -31,7 +31,7 @@ class Parameters:
         fixedSegment, movingSegment: IDs, where the mask is a segmentation.
         spacing, capture: mm; 0 leaves them to the preset.
         threads: 0 leaves them to the engine.
-        transform, warped, jacobian: where the results go; new nodes where empty.
+        transform, warped, jacobian, certainty: where the results go; new nodes where empty.
         fixedPairs, movingPairs: accepted (or placed) points that belong together; they steer every run.
     """
 
@@ -55,6 +55,8 @@ class Parameters:
     warped: slicer.vtkMRMLScalarVolumeNode
     jacobian: slicer.vtkMRMLScalarVolumeNode
     withJacobian: bool = False
+    certainty: slicer.vtkMRMLScalarVolumeNode
+    withCertainty: bool = False
     applyToMoving: bool = False
     fixedSegmentation: slicer.vtkMRMLSegmentationNode
     movingSegmentation: slicer.vtkMRMLSegmentationNode
@@ -116,6 +118,8 @@ def task(parameters: Parameters, *, refine: bool = False) -> Task:
         parameters.warped,
         parameters.jacobian,
         parameters.withJacobian,
+        parameters.certainty,
+        parameters.withCertainty,
         pairs(parameters),
         parameters.transform if refine else None,
     )

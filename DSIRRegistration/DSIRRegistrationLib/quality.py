@@ -102,10 +102,35 @@ def rows(report: Mapping[str, Any]) -> list[Row]:
                 "good" if covered > 0.98 else "look",
             )
         )
+    found += certainty_rows(report.get("certainty") or {})
     seconds = report.get("seconds", {})
     if seconds:
         found.append(Row("Time", f"{seconds.get('total', sum(seconds.values())):.0f} s", _times(seconds), "plain"))
     return found
+
+
+def certainty_rows(found: Mapping[str, Any]) -> list[Row]:
+    """Where not to trust a result: of the body, and of each carried structure."""
+    if not found:
+        return []
+    sure = "" if found["calibrated"] else " For this descriptor it only orders places: it is no probability."
+    meaning = (
+        f"Share of voxels whose chance to be within 4 mm of the truth is below one half, by the images alone.{sure}"
+    )
+    out = [Row("Doubtful", f"{100 * found['doubtful']:.0f} % of the body", meaning, _trust(found["doubtful"]))]
+    for name, one in sorted(found["structures"].items(), key=lambda item: item[1]["certainty"]):
+        value = f"certainty {one['certainty']:.2f}, {100 * one['doubtful']:.0f} % doubtful"
+        more = f" Its best matches lie {one['distance_mm']:.1f} mm away in the mean."
+        out.append(Row(name, value, meaning + more, _trust(one["doubtful"])))
+    return out
+
+
+DOUBTFUL, UNTRUSTED = 0.05, 0.5
+"""Shares of doubtful voxels from which a structure deserves a look, and is not to be trusted (our own)."""
+
+
+def _trust(doubtful: float) -> str:
+    return "good" if doubtful <= DOUBTFUL else "look" if doubtful <= UNTRUSTED else "bad"
 
 
 def evaluation_rows(found: Mapping[str, Any]) -> list[Row]:

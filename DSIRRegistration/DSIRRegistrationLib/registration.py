@@ -20,6 +20,7 @@ from dsir.similarity.landmarks import write_landmarks
 
 from . import worker
 from .carry import Carried, carry, place_carried
+from .certainty import Certainty, certainty, place_certainty
 from .nodes.scene import all_or_nothing, is_in_scene, place_beside
 from .nodes.segments import segment_mask
 from .nodes.slabs import read_slabs, write_slabs
@@ -54,6 +55,7 @@ class Task:
         structures: segmentations, label maps, markups and models on the moving scan that are to be carried.
         transform, warped, jacobian: nodes to overwrite; new ones where there are none.
         with_jacobian: whether to make the map of Jacobian determinants.
+        with_certainty: whether to make the map of where the result can be trusted; ``certainty`` is overwritten.
         pairs: markups nodes of the fixed and the moving scan, point by point: soft constraints, and a start.
         refine: a result to improve in the place of a search; ``initial`` is in it already and is passed over.
     """
@@ -70,6 +72,8 @@ class Task:
     warped: slicer.vtkMRMLScalarVolumeNode | None = None
     jacobian: slicer.vtkMRMLScalarVolumeNode | None = None
     with_jacobian: bool = False
+    certainty: slicer.vtkMRMLScalarVolumeNode | None = None
+    with_certainty: bool = False
     pairs: tuple[slicer.vtkMRMLMarkupsNode, slicer.vtkMRMLMarkupsNode] | None = None
     refine: slicer.vtkMRMLTransformNode | None = None
 
@@ -88,6 +92,7 @@ class Registered:
         warped: the moving scan on the fixed scan's voxels.
         jacobian: determinant of the mapping's Jacobian on the same voxels, or None.
         structures: the carried clones, in the order they were given.
+        certainty: chance that the result is within 4 mm of the truth, on voxels of about 4 mm, or None.
         report: as ``report.json``.
     """
 
@@ -96,6 +101,7 @@ class Registered:
     jacobian: slicer.vtkMRMLScalarVolumeNode | None
     structures: tuple[slicer.vtkMRMLDisplayableNode, ...]
     report: dict[str, Any]
+    certainty: slicer.vtkMRMLScalarVolumeNode | None = None
 
 
 def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Generator[bool | None, None, Registered]:
@@ -135,6 +141,10 @@ def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Gen
                 launch=launch,
                 progress=within(progress, SHARE, 0.98),
             )
+        trust: Certainty | None = None
+        if task.with_certainty:
+            part = within(progress, 0.95, 0.98)
+            trust = yield from certainty(folder, transform, carried, fixed, launch=launch, progress=part)
         progress("placing", 0.98, "bringing the result into the scene")
         yield
         kind = slicer.util.arrayFromVolume(task.moving).dtype  # a CT stays whole Hounsfield units, and half the size
@@ -142,10 +152,12 @@ def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Gen
         jacobian = (yield from read_slabs(out / "jacobian.nii.gz")) if task.with_jacobian else None
         field = read_transform(transform)
         yield True
-        if not is_in_scene(task.fixed, task.moving, task.transform, task.warped, task.jacobian, *task.structures):
+        if not is_in_scene(
+            task.fixed, task.moving, task.transform, task.warped, task.jacobian, task.certainty, *task.structures
+        ):
             raise Cancelled("A node of the registration was removed while it ran; nothing was changed.")
         with all_or_nothing(task.fixed.GetScene()):
-            placed = _place(task, field, warped, jacobian, carried, report)
+            placed = _place(task, field, warped, jacobian, carried, trust, report)
         yield True  # the views may draw before the panel reads the report
     progress("done", 1.0, summary(placed.report))
     return placed
@@ -200,6 +212,7 @@ def _place(
     warped: vtk.vtkImageData,
     jacobian: vtk.vtkImageData | None,
     carried: Carried | None,
+    trust: Certainty | None,
     report: dict,
 ) -> Registered:
     scene, pair = task.fixed.GetScene(), f"{task.moving.GetName()} to {task.fixed.GetName()}"
@@ -213,11 +226,20 @@ def _place(
         name = f"{pair} Jacobian"
         determinants = place_volume(jacobian, task.fixed, name=name, target=task.jacobian, window=(1.0, 1.0))
     structures = place_carried(carried, task.fixed) if carried else ()
+    certain = trust and place_certainty(trust, scene, name=f"{pair} certainty", target=task.certainty)
+    if trust:
+        report = {**report, "certainty": trust.facts}
     report = {**report, "warnings": [*report.get("warnings", ()), *(carried.remarks if carried else ())]}
     node.SetAttribute(REPORT, json.dumps(report))
-    for made in (node, volume, *([determinants] if jacobian is not None else []), *structures):
+    for made in (
+        node,
+        volume,
+        *([determinants] if jacobian is not None else []),
+        *([certain] if trust else []),
+        *structures,
+    ):
         place_beside(made, task.fixed)
-    return Registered(node, volume, determinants if jacobian is not None else None, structures, report)
+    return Registered(node, volume, determinants if jacobian is not None else None, structures, report, certain)
 
 
 def _called(folder: Path) -> dict[str, str]:

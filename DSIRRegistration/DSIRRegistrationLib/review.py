@@ -46,6 +46,7 @@ class Review:
         ui.warpedViewButton.clicked.connect(lambda *_args: self.show(1.0))
         ui.checkerButton.clicked.connect(lambda *_args: self.show_checkerboard())
         ui.jacobianViewButton.clicked.connect(lambda *_args: self.show_jacobian())
+        ui.certaintyViewButton.clicked.connect(lambda *_args: self.show_certainty())
         ui.flickerButton.toggled.connect(self.set_flicker)
         ui.blendSlider.valueChanged.connect(self._blend)
         ui.cursorCheck.toggled.connect(self.set_cursor)
@@ -72,6 +73,7 @@ class Review:
         self.ui.blendSlider.setEnabled(warped is not None)
         self.ui.cursorCheck.setEnabled(transform is not None)
         self.ui.jacobianViewButton.setEnabled(self.parameters is not None and self.parameters.jacobian is not None)
+        self.ui.certaintyViewButton.setEnabled(self.parameters is not None and self.parameters.certainty is not None)
         why = self._why_not(transform)
         self.ui.evaluateButton.setEnabled(not why and not busy)
         self.ui.evaluateButton.setToolTip(
@@ -102,6 +104,12 @@ class Review:
         if self.parameters.fixed is not None and self.parameters.jacobian is not None:
             self.ui.flickerButton.setChecked(False)
             views.show(self.parameters.fixed, self.parameters.jacobian, 0.5)
+
+    def show_certainty(self) -> None:
+        """The map of certainty over the fixed scan: dark is where not to trust."""
+        if self.parameters.fixed is not None and self.parameters.certainty is not None:
+            self.ui.flickerButton.setChecked(False)
+            views.show(self.parameters.fixed, self.parameters.certainty, 0.5)
 
     def set_flicker(self, on: bool) -> None:
         """Fixed and warped in turn."""

@@ -321,6 +321,28 @@ def test_the_views_show_what_the_buttons_say(widget, chosen) -> None:
     assert Shown.layers["foreground"] is chosen.parameters.jacobian
 
 
+def test_the_map_of_certainty_judges_what_is_carried(widget, chosen, pair, scene) -> None:
+    from DSIRRegistrationLib.parameters import set_structures
+    from standin.application import Shown
+
+    lattice = lattice_of(pair[1])
+    organ = add_segmentation(scene, pair[1], {"Organ": ball(lattice, lattice.centre, 14)})
+    set_structures(chosen.parameters, [organ])
+    chosen.ui.certaintyCheck.setChecked(True)
+    chosen.ui.applyButton.click()
+    finish(widget)
+    table = chosen.ui.qualityTable
+    cells = {table.item(row, 0).text(): table.item(row, 1).text() for row in range(table.rowCount)}
+    assert "of the body" in cells["Doubtful"] and cells["Organ"].startswith("certainty 0.")
+    found = chosen.parameters.certainty
+    assert found.GetImageData().GetScalarRange()[1] <= 1.0
+    bounds = np.zeros(6)
+    found.GetRASBounds(bounds)
+    assert (bounds[::2] < lattice_of(pair[0]).centre).all() and (bounds[1::2] > lattice_of(pair[0]).centre).all()
+    chosen.ui.certaintyViewButton.click()
+    assert Shown.layers["foreground"] is found
+
+
 def test_the_linked_cursor_follows_the_mouse_into_moving_space(widget, chosen, scene) -> None:
     from DSIRRegistrationLib.nodes.transforms import map_points
 

@@ -64,6 +64,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     values = {
         "doubtful": round(doubtful, 4),
         "calibrated": trust.calibrated,
+        "affine": trust.lattice.affine.tolist(),
         "structures": {
             row.name: {
                 "certainty": round(row.certainty, 4),

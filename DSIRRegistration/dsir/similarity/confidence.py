@@ -96,6 +96,21 @@ class StructureTrust:
     distance: float
 
 
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a certainty is read from.
+
+    Attributes:
+        values: (4, I, J, K): distance and disagreement in mm, log of the softmax share near the match, its similarity.
+        body: (I, J, K) bool; where both images show the body.
+        lattice: the map's, in fixed space.
+    """
+
+    values: torch.Tensor
+    body: torch.Tensor
+    lattice: Lattice
+
+
 def reliability_of(
     fixed: Image,
     moving: Image,
@@ -113,6 +128,30 @@ def reliability_of(
     Raises:
         DsirError: the mask is empty.
     """
+    found = evidence_of(fixed, moving, transform, descriptor, mask=mask, progress=progress)
+    known = shipped().get(curve_name(descriptor))
+    curve = known if known is not None and known.sha256 == descriptor.identity.get("sha256") else PLAIN
+    chance = curve.probability(found.values.permute(1, 2, 3, 0).numpy())
+    certainty = torch.from_numpy(chance.astype(np.float32)) * found.body
+    distance, disagreement = found.values[:2] * found.body
+    return Reliability(certainty, distance, disagreement, found.body, found.lattice, curve is not PLAIN)
+
+
+def curve_name(descriptor: Descriptor) -> str:
+    """Under which the calibration of a descriptor's maps is kept."""
+    return f"{descriptor.name}:map"
+
+
+def evidence_of(
+    fixed: Image,
+    moving: Image,
+    transform: Transform,
+    descriptor: Descriptor,
+    *,
+    mask: torch.Tensor | None = None,
+    progress: Progress = silent,
+) -> Evidence:
+    """Look around every voxel of the map; arguments as those of :func:`reliability_of`."""
     mask = body_mask(fixed) if mask is None else mask
     fine = descriptor.spacing or SPACING
     lattice = described_lattice(fixed.lattice, mask, fine, np.eye(3))
@@ -129,14 +168,7 @@ def reliability_of(
     affine[:3, 3] = lattice.to_world(np.full(3, (factor - 1) / 2))
     affine[:3, :3] *= factor
     progress("reliability", 0.8, "looking forth and back")
-    evidence = _look_around(here, there, fine * factor)
-    known = shipped().get(f"{descriptor.name}:map")
-    curve = known if known is not None and known.sha256 == descriptor.identity.get("sha256") else PLAIN
-    chance = curve.probability(evidence.permute(1, 2, 3, 0).numpy())
-    certainty = torch.from_numpy(chance.astype(np.float32)) * body
-    return Reliability(
-        certainty, evidence[0] * body, evidence[1] * body, body, Lattice(tuple(body.shape), affine), curve is not PLAIN
-    )
+    return Evidence(_look_around(here, there, fine * factor), body, Lattice(tuple(body.shape), affine))
 
 
 def _described(descriptor: Descriptor, values: torch.Tensor, inside: torch.Tensor, progress: Progress) -> torch.Tensor:

@@ -1,0 +1,140 @@
+"""Fit the certainty of ``dsir confidence`` on registrations with a known error, and show how far it can be believed.
+
+    python Testing/benchmarks/calibrate_map.py [--descriptors mind dsir] [--write] [--figure reliability_map.png]
+
+Each pair with a known deformation is registered, by the preset ``fast``; the result is judged as it is, and once more
+bent by up to 12 mm, as a registration that went astray. Every pair is looked at with the curve fitted on the other
+pairs. ``--write`` stores the curve fitted on all pairs beside the models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "DSIRRegistration"))
+
+from calibrate_confidence import draw  # noqa: E402
+from dsir.evaluation.cases import Case  # noqa: E402
+from dsir.evaluation.catalogue import KNOWN, build  # noqa: E402
+from dsir.evaluation.deformation import DeformationSettings, random_deformation  # noqa: E402
+from dsir.evaluation.demo import demo_case  # noqa: E402
+from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
+from dsir.registration.register import register  # noqa: E402
+from dsir.registration.settings import preset  # noqa: E402
+from dsir.similarity.calibration import FILE, RIGHT, fit, read, reliability, write  # noqa: E402
+from dsir.similarity.confidence import DOUBTFUL, curve_name, evidence_of  # noqa: E402
+from dsir.transform import Transform  # noqa: E402
+
+ASTRAY = DeformationSettings(knots=45.0, amplitude=12.0)
+VOXELS = 4000
+"""Of each map that are looked at."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Voxels of one pair, both registrations: (N, 4) evidence, (N,) errors in mm."""
+
+    case: str
+    evidence: np.ndarray
+    errors: np.ndarray
+
+
+def transforms(case: Case, seed: int = 0) -> list[Transform]:
+    """The registration, and the same led astray."""
+    found = register(case.fixed, case.moving, preset("fast", device="cpu", threads=1)).transform
+    wrong = random_deformation(case.fixed.lattice, ASTRAY, seed=seed + 77, mask=case.body)
+    return [found, Transform((wrong, *found.parts))]
+
+
+def judged(case: Case, found: list[Transform], descriptor: Descriptor, seed: int = 0) -> Judged:
+    """Evidence and error at random voxels of the fixed body."""
+    evidence, errors = [], []
+    for transform in found:
+        seen = evidence_of(case.fixed, case.moving, transform, descriptor, mask=case.body)
+        index = seen.body.nonzero().numpy()
+        index = index[np.random.default_rng(seed).permutation(len(index))[:VOXELS]]
+        points = seen.lattice.to_world(index)
+        evidence.append(seen.values[(slice(None), *index.T)].numpy().T)
+        errors.append(np.linalg.norm(transform.transform_points(points) - points - case.truth.at(points), axis=1))
+    return Judged(case.name, np.concatenate(evidence), np.concatenate(errors))
+
+
+def row(name: str, chance: np.ndarray, errors: np.ndarray) -> str:
+    """What a reader asks: how many of the sure ones are right, and how much of the error the flagged ones hold."""
+    right, sure, flagged = errors <= RIGHT, chance >= 0.8, chance < DOUBTFUL
+    wrong = ~right
+    cells = (
+        name,
+        f"{right.mean():.2f}",
+        f"{sure.mean():.2f}",
+        f"{right[sure].mean() if sure.any() else 0:.2f}",
+        f"{flagged.mean():.2f}",
+        f"{wrong[flagged].sum() / max(wrong.sum(), 1):.2f}",
+        f"{errors[flagged].mean() if flagged.any() else 0:.1f}",
+        f"{errors[~flagged].mean() if (~flagged).any() else 0:.1f}",
+        f"{((chance - right) ** 2).mean():.3f}",
+        f"{right.mean() * (1 - right.mean()):.3f}",
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+HEADS = (
+    "descriptor", "within 4 mm", "share called 0.8 or surer", "of these right", "share flagged (below 0.5)",
+    "of all wrong voxels, flagged", "error of the flagged, mm", "of the others", "Brier score", "of the base rate",
+)  # fmt: skip
+
+
+def main() -> int:
+    """Judge, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--descriptors", nargs="+", default=["mind", "dsir"])
+    parser.add_argument("--cases", nargs="+", choices=list(KNOWN), default=["brain_t1_t2", "head_t1", "head_ct_t1"])
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--figure", type=Path)
+    options = parser.parse_args()
+    if not (options.data / "cases").is_dir():
+        print(f"No scans to calibrate on: {options.data / 'cases'} does not exist.")
+        return 0
+    torch.set_num_threads(1)
+    cases = [demo_case(), *(build(name, options.data / "cases") for name in options.cases)]
+    descriptors = {name: load_descriptor(name) for name in options.descriptors}
+    parts: dict[str, list[Judged]] = {name: [] for name in descriptors}
+    for case in cases:
+        found = transforms(case)
+        for name, descriptor in descriptors.items():
+            parts[name].append(judged(case, found, descriptor))
+            print(f"{case.name}, {name}: {(parts[name][-1].errors <= RIGHT).mean():.2f} within 4 mm", flush=True)
+    print("| " + " | ".join(HEADS) + " |", "|" + "---|" * len(HEADS), sep="\n")
+    stored, curves = read(FILE) if FILE.exists() else {}, {}
+    for name, descriptor in descriptors.items():
+        chances = []
+        for part in parts[name]:
+            others = [other for other in parts[name] if other is not part]
+            curve = fit(
+                np.concatenate([o.evidence for o in others]), np.concatenate([o.errors for o in others]) <= RIGHT
+            )
+            chances.append(curve.probability(part.evidence))
+        chance, errors = np.concatenate(chances), np.concatenate([part.errors for part in parts[name]])
+        print(row(name, chance, errors), flush=True)
+        curves[name] = reliability(chance, errors <= RIGHT, bins=10)
+        stored[curve_name(descriptor)] = fit(
+            np.concatenate([p.evidence for p in parts[name]]), errors <= RIGHT,
+            cases=tuple(p.case for p in parts[name]), sha256=descriptor.identity.get("sha256"),
+        )  # fmt: skip
+    if options.write:
+        write(FILE, stored)
+    if options.figure:
+        draw(curves, options.figure)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
