@@ -67,11 +67,11 @@ def test_no_parts_are_written_as_the_identity(tmp_path):
 
 
 @pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS.keys())
-def test_the_displacement_image_is_five_dimensional_ras_and_an_intent_vector(tmp_path, grid):
+def test_the_displacement_image_is_five_dimensional_ras_and_a_displacement_by_intent(tmp_path, grid):
     field = field_of(grid)
     write_displacement_nifti(tmp_path / "u.nii.gz", field)
     file = nib.load(tmp_path / "u.nii.gz")
-    assert file.shape == (*grid.shape, 1, 3) and file.header.get_intent()[0] == "vector"
+    assert file.shape == (*grid.shape, 1, 3) and file.header.get_intent()[0] == "displacement vector"
     assert np.allclose(file.affine, grid.affine, atol=1e-4) and np.allclose(file.get_qform(), grid.affine, atol=1e-3)
     x = np.array([4, 5, 6])
     assert np.allclose(np.asarray(file.dataobj)[4, 5, 6, 0], field.at(grid.to_world(x)[None])[0], atol=1e-4)
@@ -82,7 +82,10 @@ def test_the_displacement_image_is_five_dimensional_ras_and_an_intent_vector(tmp
 def test_a_field_that_ants_wrote_is_read_as_lps(tmp_path):
     grid = GRIDS["oblique"]
     field = field_of(grid)
-    write_displacement_nifti(tmp_path / "pair1Warp.nii.gz", field)
+    write_displacement_nifti(tmp_path / "ours.nii.gz", field)
+    file = nib.load(tmp_path / "ours.nii.gz")
+    file.header.set_intent("vector")  # as ANTs has it
+    nib.save(nib.Nifti1Image(np.asarray(file.dataobj), file.affine, file.header), tmp_path / "pair1Warp.nii.gz")
     by_name = read_displacement_nifti(tmp_path / "pair1Warp.nii.gz")
     assert np.allclose(by_name.vectors[:2], -field.vectors[:2]) and np.allclose(by_name.vectors[2], field.vectors[2])
     told = read_displacement_nifti(tmp_path / "pair1Warp.nii.gz", vectors="ras")

@@ -56,7 +56,7 @@ def test_the_displacement_says_where_each_fixed_voxel_lies_in_moving(
     file = nib.load(folder / "displacement.nii.gz")
     fixed, _, transform = pair
     assert file.shape == (*fixed.lattice.shape, 1, 3)
-    assert file.header.get_intent()[0] == "vector"
+    assert file.header.get_intent()[0] == "displacement vector"
     voxel = np.array([11, 7, 9])
     x = nib.affines.apply_affine(file.affine, voxel)
     np.testing.assert_allclose(x + file.dataobj[tuple(voxel)][0], transform.transform_points(x)[0], atol=1e-3)

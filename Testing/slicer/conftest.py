@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +15,6 @@ if find_spec("slicer") is None:
 else:
     from mrml_scene import engine, pair, scene  # noqa: F401
 
-# Some compiled wrapper under MRML gives back a reference to None that it never took. Python 3.12 has an immortal None;
-# before it, after enough calls, the interpreter aborts ("deallocating None"): this test run gets a stock of them.
-ctypes.c_ssize_t.from_address(id(None)).value += 1 << 28
+from DSIRRegistrationLib.immortal import keep_none_alive  # noqa: E402
+
+keep_none_alive()

@@ -6,7 +6,7 @@ import SimpleITK as sitk
 import slicer
 import vtk
 from dsir.errors import DsirError
-from dsir.files.transforms import read_transform
+from dsir.files.transforms import read_transform, write_displacement_nifti
 from dsir.files.transforms import write_transform as write_file
 from dsir.lattice import Lattice
 from DSIRRegistrationLib.nodes.transforms import (
@@ -63,6 +63,18 @@ def test_the_field_ends_where_its_grid_ends(scene, tmp_path) -> None:
     node = load_transform(tmp_path / "t.h5", scene, name="t")
     outside = lattice.centre + np.array([[100.0, 0, 0], [0, -80, 30]])
     assert np.allclose(vtk_points(node.GetTransformFromParent(), outside), outside, atol=1e-6)
+
+
+def test_a_displacement_image_dragged_into_slicer_is_read_as_what_it_is(scene, tmp_path) -> None:
+    """Its intent decides: under the plain vector intent Slicer takes RAS vectors for LPS."""
+    lattice = Lattice((12, 10, 11), GRIDS["straight"])
+    field = known_transform(lattice, linear=False).parts[0]
+    write_displacement_nifti(tmp_path / "displacement.nii.gz", field)
+    node = load_transform(tmp_path / "displacement.nii.gz", scene, name="dragged in")
+    points = lattice.to_world(np.array([[5, 5, 5], [6.5, 4, 7.2]]))
+    found = vtk_points(node.GetTransformFromParent(), points)
+    assert np.abs(found - field.transform_points(points)).max() < 1e-3
+    assert np.linalg.norm(found - points, axis=1).max() > 2.0
 
 
 def test_the_inverse_comes_back(scene, tmp_path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from dsir.errors import DsirError
 
+from ..immortal import keep_none_alive
+
 
 def main() -> int:
     """Read the command line, show the page; exit codes as those of ``dsir``."""
@@ -28,6 +30,7 @@ def main() -> int:
         need = "pip install 'dsir-registration[viewer]'"
         print(f"dsir: The viewer needs trame-slicer ({error.name} is missing): {need}.", file=sys.stderr)
         return 2
+    keep_none_alive()
     vtk.vtkObject.GlobalWarningDisplayOff()  # VTK's notes to developers are not for this user's terminal
     try:
         viewer = Viewer(

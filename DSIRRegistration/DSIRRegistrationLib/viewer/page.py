@@ -131,8 +131,8 @@ def _label(words: str) -> None:
 
 def _button(words: str, call: Callable[[], None], name: str, icon: str, *, off: str, colour: str | None = None) -> None:
     with VBtn(
-        click=call, id=name, disabled=(off,), size="small", variant="tonal", color=colour, block=True,
-        classes="mt-1", style="text-transform: none; flex: 1;",
+        click=call, id=name, disabled=(off,), size="small", variant="tonal", color=colour,
+        classes="mt-1", style="text-transform: none; flex: 1 1 0; min-width: 0; width: 100%;",
     ):  # fmt: skip
         VIcon(icon, size="small", classes="mr-1")
         html.Span(words)

@@ -56,10 +56,11 @@ def write_transform(path: str | Path, transform: Transform) -> None:
 
 
 def write_displacement_nifti(path: str | Path, field: DisplacementField) -> None:
-    """Write (I, J, K, 1, 3) float32 in RAS mm, intent vector (1007): the fixed point x lies at x + u(x) in moving.
+    """Write (I, J, K, 1, 3) float32 in RAS mm, intent displacement vector (1006): the fixed point x lies at x + u(x) in
+    moving.
 
-    For numerical work. Slicer and ITK take the vectors of this intent for LPS (measured with Slicer 5.11, which warns);
-    what they are to read is the file of :func:`write_transform`.
+    Slicer and ITK read it as what it is. Under the plain vector intent (1007) they would take its vectors for LPS: a
+    Slicer user who drags the file in would get a field mirrored in two axes, and a warning in the log alone.
     """
     values = field.vectors.detach().cpu().movedim(0, -1)[:, :, :, None].numpy()
     with complete_file(path) as temporary:
@@ -67,7 +68,7 @@ def write_displacement_nifti(path: str | Path, field: DisplacementField) -> None
             temporary,
             values,
             field.lattice.affine,
-            intent="vector",
+            intent="displacement vector",
             description="DSIR displacement fixed to moving, RAS mm",
         )
 

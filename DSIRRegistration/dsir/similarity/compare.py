@@ -89,12 +89,13 @@ def compare(
             part = within(progress, step / steps, (step + 1) / steps)
             store = describe_image(partner.image, descriptor, mask=partner.body, spacing=spacing, progress=part)
             answer = query(marked, point, store, around=partner.place)
-            row.append(_finding(descriptor.name, answer, partner.place))
+            row.append(finding(descriptor.name, answer, partner.place))
             step += 1
     return found
 
 
-def _finding(name: str, answer: Answer, place: np.ndarray | None) -> Finding:
+def finding(name: str, answer: Answer, place: np.ndarray | None) -> Finding:
+    """What one answer says of a voxel whose true place is known, or is not."""
     hills = highest(answer.similarity, answer.lattice, COUNTED + 1, apart=APART)
     if place is None:
         rivals = sum(hill.similarity >= answer.best.similarity - 0.05 for hill in hills[1:])
