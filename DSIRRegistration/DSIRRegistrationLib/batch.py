@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import tempfile
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -100,7 +101,7 @@ def _file(value: Any, fixed: Any, scan: Any, folder: Path, written: dict[str, Pa
     nodes = value if isinstance(value, tuple) else (value,)
     key = " ".join(part if isinstance(part, str) else part.GetID() for part in (*nodes, *_needed(nodes, fixed, scan)))
     if key not in written:
-        path = folder / f"input{len(written)}"
+        path = folder / f"{re.sub(r'[^A-Za-z0-9-]+', '_', nodes[0].GetName())}_{len(written)}"
         written[key] = path = _write(path, nodes, fixed, scan)
         called[str(path)] = nodes[0].GetName()
     return written[key]

@@ -21,7 +21,7 @@ from dsir.batch.pairs import read_pairs
 from dsir.batch.run import run_batch
 from dsir.cli.main import main
 from dsir.errors import DsirError
-from dsir.files.images import read_image, write_image
+from dsir.files.images import read_image, write_image, write_labels
 from dsir.image import Image
 from dsir.pair import Pair
 from dsir.registration.settings import RegistrationSettings
@@ -44,9 +44,13 @@ def write_scans(folder: Path, names: str, broken: str = "") -> Path:
         write_image(folder / f"{name}.nii.gz", Image(fixed.data.roll(number, 0), lattice))
     for name in broken:
         (folder / f"{name}.nii.gz").write_bytes((folder / f"{name}.nii.gz").read_bytes()[:2000])
+    write_labels(folder / "organ.nii.gz", (fixed.data > 500).int(), lattice)
+    write_labels(folder / "organ_c.nii.gz", (fixed.data.roll(2, 0) > 500).int(), lattice)
     (folder / "settings.json").write_text(json.dumps(SETTINGS))
+    labels = {"c": "organ.nii.gz,organ_c.nii.gz"}
+    rows = [f"{name},fixed.nii.gz,{name}.nii.gz,,{labels.get(name, ',')}" for name in names]
     (folder / "pairs.csv").write_text(
-        "name,fixed,moving,moving_mask\n" + "".join(f"{name},fixed.nii.gz,{name}.nii.gz,\n" for name in names)
+        "\n".join(["name,fixed,moving,moving_mask,fixed_labels,moving_labels", *rows]) + "\n"
     )
     return folder
 
@@ -93,7 +97,10 @@ def test_neither_a_damaged_scan_nor_a_killed_worker_stops_the_others_and_nothing
     assert states(folder) == {"a": "done", "b": "failed", "c": "done"}
     assert "damaged" in table(folder)["b"]["error"]
     assert float(table(folder)["a"]["similarity_end"]) > 0.9
+    assert table(folder)["a"]["dice_end"] == ""
+    assert float(table(folder)["c"]["dice_end"]) > float(table(folder)["c"]["dice_start"]) + 0.2
     page = (folder / "out" / "results.html").read_text()
+    assert "<th>Dice</th>" in page
     assert page.count("<img") == 2
     assert page.index("b.nii.gz is damaged") < page.index("alt='a'")  # what needs a person comes first
     assert not list((folder / "out").glob(".*.part"))
