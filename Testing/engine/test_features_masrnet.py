@@ -88,3 +88,9 @@ def test_mirrors_are_asked_and_turned_back():
     assert torch.allclose(vectors.norm(dim=0), torch.ones(24, 24, 24), atol=1e-4)
     turned = mirrored(volume.flip(1)).flip(2)
     assert torch.allclose(vectors[: SMALL.channels], turned[SMALL.channels :], atol=1e-5)
+
+
+def test_what_a_network_describes_may_be_masked_in_place():
+    described = Dsir.untrained(SMALL)(noise(12, 13, 14))
+    described.mul_(torch.zeros(12, 13, 14))  # as the registration does; no tensor of inference mode allows it
+    assert not described.any()

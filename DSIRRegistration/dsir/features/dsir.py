@@ -77,7 +77,7 @@ class Dsir:
         volume = normalised[None, None].float().to(self.device)
         volume = F.pad(volume, [rim for rim in reversed(rims) for _ in range(2)])
         inner = [slice(rim, rim + size) for rim, size in zip(rims, normalised.shape, strict=True)]
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             return self.network(volume)[0][:, inner[0], inner[1], inner[2]].cpu().contiguous()
 
     def __call__(self, volume: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:

@@ -169,8 +169,8 @@ def _register(
             target,
             source,
             lambda own: (
-                describe(own, fixed, fixed_mask, lattice),
-                describe(own, moving, moving_mask, reach, pose),
+                describe(own, fixed, fixed_mask, lattice, piece=plan.piece),
+                describe(own, moving, moving_mask, reach, pose, piece=plan.piece),
             ),
         )
         lap("proposal")
