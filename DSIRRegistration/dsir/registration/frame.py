@@ -152,10 +152,9 @@ class View:
     whole: Lattice
 
     @staticmethod
-    def of(image: Image, mask: torch.Tensor, spacing: float, *, margin: float | None = None) -> View:
-        """``margin``: mm kept around the body; a few voxels of ``spacing`` by default."""
-        rim = (6 * spacing if margin is None else margin) / image.lattice.spacing
-        start, shape = occupied_box(mask, rim, image.lattice.shape)
+    def of(image: Image, mask: torch.Tensor, spacing: float) -> View:
+        """``mask``: bool, on the image's lattice; ``spacing``: mm of the lattices it will be read at."""
+        start, shape = occupied_box(mask, 6 * spacing / image.lattice.spacing, image.lattice.shape)
         box = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
         window = image.lattice.window(start, shape)
         values, lattice, sigmas = thinned(image.data[box][None], window, spacing)
@@ -235,7 +234,7 @@ def describe(
     else:
         features = side_by_side(lattice.shape, descriptor.channels)
     for box, part in described_pieces(descriptor, normalised, whole=piece):
-        features[(slice(None), *box)] = part.mul_(rim[box])
+        features[(slice(None), *box)] = part * rim[box]
     return Described(features, inside, reach, lattice)
 
 
