@@ -28,7 +28,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", type=Path, metavar="LABELS", help="structures on the fixed scan, judged one by one")
     parser.add_argument("--names", type=Path, metavar="FILE.csv", help="names of the labels, columns value,name")
     parser.add_argument(
-        "--descriptor", metavar="NAME", help="dsir, mind or weights (default: that of dsir register)"
+        "--descriptor", metavar="NAME", help="dsir (default), mind or weights"
     )  # fmt: skip
     parser.add_argument("--out", "-o", required=True, type=Path, metavar="FILE", help="the map, 0 to 1, about 4 mm")
     add_overwrite(parser)
@@ -40,10 +40,9 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..features.descriptor import load_descriptor
     from ..files.images import read_image, read_labels, read_mask, write_image
     from ..files.transforms import read_transform
-    from ..registration.settings import RegistrationSettings
     from ..similarity.confidence import reliability_of
 
-    descriptor = load_descriptor(arguments.descriptor or RegistrationSettings().descriptor)
+    descriptor = load_descriptor(arguments.descriptor or "dsir")
     fixed, moving = read_image(arguments.fixed), read_image(arguments.moving)
     mask = read_mask(arguments.mask, fixed.lattice) if arguments.mask else None
     labels = read_labels(arguments.labels) if arguments.labels else None
