@@ -24,6 +24,7 @@ class Task:
         out: the ``.npy`` to write.
         setting: the method's own name for how it shall run.
         threads: CPU threads.
+        features: what ``dsir features`` wrote of the fixed and of the moving image, for recipes that read it.
     """
 
     fixed: Path
@@ -31,6 +32,7 @@ class Task:
     out: Path
     setting: str
     threads: int
+    features: list[Path] | None = None
 
     @property
     def folder(self) -> Path:
@@ -46,12 +48,13 @@ class Task:
 
 
 def read_task() -> Task:
-    """The command line every peer understands: FIXED MOVING OUT [--setting S] [--threads N]."""
+    """The command line every peer understands: FIXED MOVING OUT [--setting S] [--threads N] [--features F M]."""
     parser = argparse.ArgumentParser()
     for name in ("fixed", "moving", "out"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--setting", default="default")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--features", type=Path, nargs=2, metavar=("FIXED", "MOVING"))
     return Task(**vars(parser.parse_args()))
 
 

@@ -88,12 +88,17 @@ class Run:
     error: str = ""
 
 
-def run_method(method: Method, fixed: Path, moving: Path, folder: Path, *, threads: int = 1) -> Run:
-    """Register two NIfTI files by one method, in ``folder`` (which must be empty and may be thrown away)."""
+def run_method(
+    method: Method, fixed: Path, moving: Path, folder: Path, *, threads: int = 1, further: tuple[str, ...] = ()
+) -> Run:
+    """Register two NIfTI files by one method, in ``folder`` (which must be empty and may be thrown away).
+
+    ``further`` arguments go to its script.
+    """
     out, log, facts = folder / "field.npy", folder / "log.txt", folder / "facts.json"
     command = [sys.executable, str(HERE / "measured.py"), str(facts)]
     command += [method.python, str(HERE / method.script), str(fixed), str(moving), str(out)]
-    command += ["--setting", method.setting, "--threads", str(threads)]
+    command += ["--setting", method.setting, "--threads", str(threads), *further]
     with open(log, "wb") as words:
         done = subprocess.run(command, stdout=words, stderr=words, cwd=folder, env=_environment(threads), check=False)
     used = json.loads(facts.read_text(encoding="utf-8")) if facts.is_file() else {"cpu": 0.0, "wall": 0.0, "peak": 0.0}

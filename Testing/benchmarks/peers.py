@@ -65,17 +65,17 @@ def measure(case: Case, methods: list[str], *, threads: int, console: Console) -
     """One row for the start and one for each method."""
     rows = [{"case": case.name, "method": "start", **identity_score(case)}]
     with tempfile.TemporaryDirectory() as folder:
-        fixed, moving = _write_pair(case, Path(folder))
+        fixed, moving = write_pair(case, Path(folder))
         for name in methods:
             work = Path(folder) / name
             work.mkdir()
             run = run_method(METHODS[name], fixed, moving, work, threads=threads)
-            rows.append({"case": case.name, "method": name, **_scored(case, run)})
+            rows.append({"case": case.name, "method": name, **scored(case, run)})
             console.print(_line(rows[-1]), highlight=False)
     return rows
 
 
-def _write_pair(case: Case, folder: Path) -> tuple[Path, Path]:
+def write_pair(case: Case, folder: Path) -> tuple[Path, Path]:
     """The two images as NIfTI; the moving one is shifted by the case's ``start``, so that all begin from there."""
     affine = case.moving.lattice.affine.copy()
     if case.start is not None:
@@ -86,7 +86,7 @@ def _write_pair(case: Case, folder: Path) -> tuple[Path, Path]:
     return fixed, moving
 
 
-def _scored(case: Case, run: Run) -> dict[str, Any]:
+def scored(case: Case, run: Run) -> dict[str, Any]:
     cost = {"cpu_s": run.cpu, "wall_s": run.wall, "peak_mib": run.peak}
     if run.displacement is None:
         return {"error": run.error, **cost}
