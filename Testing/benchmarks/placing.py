@@ -1,0 +1,147 @@
+"""How well descriptors place, as registration uses them: what is left of a step when the images already fit.
+
+    python Testing/benchmarks/placing.py [--data ../shared/data] [--examples 60]
+
+Pairs of views of the training scans whose correspondence is known are brought onto each other. In patches of 7^3 voxels
+the descent's own equations are summed: H = sum g^2 of the descriptors' gradients, b = sum g r of what differs between
+the views. Where the views fit, b should be nothing; |sum b| / sum H, in voxels, is by how much contrast and noise pull
+the field away. Finding a place from afar (retrieval.py) is another matter: a descriptor may be good at one and poor at
+the other.
+
+"weighed": the channels turned and weighed so that they place best: directions of the largest gradient for their noise,
+then each with the non-negative weight that makes the summed step least wrong (best linear estimate), fitted on every
+other pair of views and measured on the rest. It shows what a linear layer behind the channels could gain.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from scipy.linalg import eigh
+from scipy.optimize import nnls
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
+
+from dsir.features.descriptor import load_descriptor
+from dsir.features.dns import DnsSettings
+from dsir.features.mind import Mind, MindSettings
+from dsir.sampling import sample
+from dsir.training.batches import ExampleSettings, Mixture
+from dsir.training.draws import step_generator
+from dsir.training.synthesis import SynthesisSettings, look
+from dsir.training.views import View, ViewSettings, draw_views
+from dsir.training.volumes import Source, load_sources
+
+ROOT = Path(__file__).resolve().parents[2]
+SIDE = 7
+"""Voxels of a patch along each axis."""
+
+SETS = {
+    "MIND-SSC, radius 1": slice(16, 28),
+    "MIND-SSC, radius 2": slice(28, 40),
+    "MIND-SSC, both": slice(16, 40),
+    "DSIR": slice(0, 16),
+    "DSIR and MIND-SSC, radius 1": slice(0, 28),
+}
+"""Channels of each row among all that are described: DSIR, then MIND-SSC of either radius."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Describe, fit, measure, print; exit code 0 also where the data are absent."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data", metavar="FOLDER")
+    parser.add_argument("--examples", type=int, default=60, metavar="N", help="pairs of views")
+    parser.add_argument("--patches", type=int, default=60, metavar="N", help="in each pair")
+    options = parser.parse_args(arguments)
+    if not (options.data / "train").is_dir():
+        print(f"Nothing to measure: {options.data / 'train'} is not there.")
+        return 0
+    torch.set_grad_enabled(False)
+    sources = [s for s in load_sources(options.data / "train", None, 1.5, lambda name: None) if s.kind == "scan"]
+    mean = DnsSettings(radii=(2,), patch=1, subtract_minimum=True)
+    descriptors = [load_descriptor("dsir"), Mind(), Mind(MindSettings(dns=mean))]
+    pairs = [patches(sources, descriptors, number, options.patches) for number in range(options.examples)]
+    pairs = [pair for pair in pairs if len(pair)]
+    fitted, held = torch.cat(pairs[::2]), torch.cat(pairs[1::2])
+    table = Table("channels", "as they are", "weighed")
+    for name, channels in SETS.items():
+        turn = placing_directions(fitted[:, :, channels])
+        weights = placing_weights(*sums(fitted[:, :, channels], turn))
+        count = turn.shape[0]
+        plain = pull(*sums(held[:, :, channels], torch.eye(count)), torch.ones(count))
+        table.add_row(name, f"{plain:.3f}", f"{pull(*sums(held[:, :, channels], turn), weights):.3f}")
+    Console().print(table)
+    print(f"{len(fitted)} patches to fit, {len(held)} to measure; voxels (2 mm), root mean square over patches, axes")
+    return 0
+
+
+def patches(sources: list[Source], descriptors: list, number: int, count: int) -> torch.Tensor:
+    """(N, 4, C, SIDE^3) of one pair of views: what differs, and the gradients along the three axes."""
+    settings = ExampleSettings(views=ViewSettings(size=56, offset=0.35), mixture=Mixture(1, 0, 0, 0))
+    generator = step_generator(7, number)
+    source = sources[int(torch.randint(0, len(sources), (1,), generator=generator))]
+    first, second = draw_views(source.body, source.spacing, settings.views, generator)
+    looks = [look(source, view, SynthesisSettings(), generator) for view in (first, second)]
+    here, there = (torch.cat([d.describe(image) for d in descriptors]) for image in looks)
+    partner, seen = correspondence(first, second, source.body)
+    brought = sample(there, partner, padding="border")
+    both = 0.5 * (here + brought)
+    parts = torch.stack([here - brought, *torch.gradient(both, dim=(1, 2, 3))])
+    blocks = seen.float().unfold(0, SIDE, SIDE).unfold(1, SIDE, SIDE).unfold(2, SIDE, SIDE).flatten(3).amin(-1) > 0
+    cubes = parts.unfold(2, SIDE, SIDE).unfold(3, SIDE, SIDE).unfold(4, SIDE, SIDE).flatten(5)
+    found = cubes[:, :, blocks].permute(2, 0, 1, 3)
+    return found[torch.randperm(len(found), generator=generator)[:count]].contiguous()
+
+
+def correspondence(first: View, second: View, body: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(3, n, n, n) the second view's voxel of each of the first, and (n, n, n) bool: in its inside and in the body."""
+    shape = (3, *[first.size] * 3)
+    points = first.grid().reshape(3, -1)
+    there = second.from_source(points).reshape(shape)
+    inside = ((there >= 1) & (there <= second.size - 2)).all(0)
+    return there, inside & (sample(body.float()[None], points, padding="zeros").reshape(shape[1:]) > 0.5)
+
+
+def sums(patches: torch.Tensor, turn: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """h and b, (N, 3, P): each turned channel's curvature and pull, summed over every patch."""
+    h, b = [], []
+    for part in patches.split(100):
+        turned = torch.einsum("nscv,cp->nspv", part, turn)
+        difference, slopes = turned[:, :1], turned[:, 1:]
+        h.append(slopes.square().sum(-1))
+        b.append((slopes * difference).sum(-1))
+    return torch.cat(h), torch.cat(b)
+
+
+def placing_directions(patches: torch.Tensor) -> torch.Tensor:
+    """(C, C) columns: the channels' mixtures of large gradient for their difference between views."""
+    flat = patches.permute(1, 2, 0, 3).flatten(2).double().numpy()  # (4, C, M)
+    noise = flat[0] @ flat[0].T / flat.shape[2]
+    signal = sum(part @ part.T for part in flat[1:]) / flat.shape[2]
+    noise += 1e-4 * np.trace(noise) / len(noise) * np.eye(len(noise))
+    return torch.as_tensor(eigh(signal, noise)[1], dtype=torch.float32)
+
+
+def placing_weights(h: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """(P,) weights >= 0 that make E[(sum a b)^2] least while sum a E[h] stays 1."""
+    flat, mean = b.flatten(0, 1).double().numpy(), h.mean((0, 1)).double().numpy()
+    spread = flat.T @ flat / len(flat)
+    root = np.linalg.cholesky(spread + 1e-6 * spread.trace() / len(spread) * np.eye(len(spread))).T
+    strong = 1e3 * np.abs(root).max()  # the side condition as one more, very heavy row
+    weights, _ = nnls(np.vstack([root, strong * mean / mean.mean()]), np.append(np.zeros(len(mean)), strong))
+    return torch.as_tensor(weights, dtype=torch.float32)
+
+
+def pull(h: torch.Tensor, b: torch.Tensor, weights: torch.Tensor) -> float:
+    """Root mean square of the summed pull over the mean curvature, voxels."""
+    return float((b @ weights).square().mean().sqrt() / (h @ weights).mean())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
