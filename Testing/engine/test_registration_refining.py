@@ -12,7 +12,7 @@ from dsir.field import DisplacementField
 from dsir.files.images import write_image
 from dsir.files.transforms import write_transform
 from dsir.registration.linear import LinearSettings
-from dsir.registration.refining import bend, distances, linear_part
+from dsir.registration.refining import bend, distances, linear_part, lost
 from dsir.registration.register import RegistrationResult, register
 from dsir.registration.settings import RegistrationSettings, preset
 from dsir.similarity.landmarks import LandmarkPairs, write_landmarks
@@ -77,6 +77,38 @@ def test_a_transform_that_the_pairs_call_lost_is_forgotten(images) -> None:
     assert found.report["linear"]["start"] == "landmarks"
     assert found.report["landmarks"]["before"]["mean_mm"] > 45
     assert error_mm(found.transform, truth).mean() < 2.0
+
+
+@pytest.mark.parametrize(
+    ("apart", "confidence", "forgotten"),
+    [
+        ([60], [1.0], True),  # placed by hand
+        ([60], [0.05], False),
+        ([11], [1.0], False),  # near enough to be bent
+        ([60, 60, 0], [0.05, 0.05, 0.9], False),  # most pairs say so, and nobody believes them
+        ([60, 60, 0], [0.9, 0.9, 0.9], True),
+        ([60, 0, 0], [1.0, 0.05, 0.05], True),  # the surest pair, against two guesses
+    ],
+)
+def test_pairs_overthrow_a_transform_only_by_their_confidence(apart, confidence, forgotten) -> None:
+    fixed = body_points(100)[: len(apart)]
+    away = np.outer(apart, [2, -1, 2]) / 3
+    pairs = LandmarkPairs(fixed, fixed + away, np.ones(len(apart)), np.array(confidence))
+    assert lost(Transform((Linear(np.eye(4)),)), pairs) is forgotten
+
+
+def test_a_far_off_match_of_little_confidence_leaves_a_good_result(images, good: RegistrationResult) -> None:
+    fixed = body_points(20)[:2]
+    partners = good.transform.transform_points(fixed) + np.array([[40.0, 0, 0], [0, 0, 0]])
+    pairs = LandmarkPairs(fixed, partners, np.full(2, 2.0), np.array([0.05, 0.2]))
+    steered = register(*images, settings(), refine=good.transform, landmarks=pairs)
+    alone = register(*images, settings(), refine=good.transform, landmarks=pairs.without(0))
+    assert steered.report["linear"]["start"] == "refined" and "1 of 2 pairs" in " ".join(steered.report["warnings"])
+    np.testing.assert_array_equal(
+        steered.transform.transform_points(fixed), alone.transform.transform_points(fixed)
+    )  # as if it were not there
+    assert steered.report["landmarks"]["count"] == 2 and not alone.report["warnings"]
+    assert error_mm(steered.transform, truth).mean() < error_mm(good.transform, truth).mean() + 0.2
 
 
 def test_the_linear_part_and_the_bend_before_it_are_the_transform() -> None:

@@ -18,20 +18,38 @@ from .regularity import composed, mended
 from .steering import REACH, Pairs, Springs
 
 LOST = 12.0
-"""mm; where the pairs (the middle one of them) lie further than this from where the transform puts them, it is
-forgotten and they are the start: a descent does not come back from there (Testing/benchmarks/steering.py: from 20 mm
-it ended at 3.9 mm, where the good start ends at 1.9)."""
+"""mm; pairs that lie further than this from where the transform puts them speak against it. Where they outweigh the
+others it is forgotten, and the pairs are the start: a descent does not come back from there
+(Testing/benchmarks/steering.py: from 20 mm it ended at 3.9 mm, where the good start ends at 1.9)."""
 
+VOTE = 0.5
+"""What the transform itself weighs against them: one pair alone overthrows it only if it is more likely right than
+wrong."""
 
 FEW = 2
 """Steps on each level but the coarsest: what the pairs change is smooth, and the rest was found before."""
 
 
 def lost(transform: Transform, pairs: Pairs | None) -> bool:
-    """Whether the pairs say that the transform is not worth beginning from."""
+    """Whether the pairs, each as heavy as its confidence, say that the transform is not worth beginning from."""
     if pairs is None or len(pairs) == 0:
         return False
-    return float(np.median(distances(transform, pairs))) > LOST
+    far = distances(transform, pairs) > LOST
+    return float(pairs.confidence[far].sum()) > VOTE + float(pairs.confidence[~far].sum())
+
+
+def believed(transform: Transform, pairs: Pairs) -> np.ndarray:
+    """(N,) bool, which pairs may bend a transform that is kept: not those far off that are likelier wrong than right;
+    however little they weigh, over that way they would tear at it."""
+    return (distances(transform, pairs) <= LOST) | (pairs.confidence > VOTE)
+
+
+def left_out(count: int, of: int) -> str:
+    """What the report says of pairs that are not believed."""
+    return (
+        f"{count} of {of} pairs lie more than {LOST:g} mm from where the result puts them and are likelier wrong than "
+        "right: they were left out. Take them back, or place the points by hand if you are sure."
+    )
 
 
 def distances(transform: Transform, pairs: Pairs) -> np.ndarray:

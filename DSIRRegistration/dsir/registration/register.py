@@ -32,7 +32,7 @@ from .frame import Described, describe, reach_in_fixed, widened, working_lattice
 from .memory import planned
 from .normal import SLAB
 from .paper import descend_as_paper
-from .refining import bend, distances, led_on, linear_part, lost, shortened
+from .refining import believed, bend, distances, led_on, left_out, linear_part, lost, shortened
 from .settings import RegistrationSettings
 from .steering import REACH, Pairs, Springs
 from .taper import tapered
@@ -176,6 +176,11 @@ def _register(
         lap("proposal")
 
     springs = Springs.behind(landmarks, pose)
+    if springs is not None and known is not None:
+        kept = believed(known, landmarks)
+        springs = springs.only(kept)
+        if not kept.all():
+            warnings.append(left_out(int((~kept).sum()), len(landmarks)))
     led = springs.smooth_field(lattice.with_spacing(2 * REACH)) if springs else None
     field = led or DisplacementField.identity(lattice)
     if known is not None:
@@ -218,7 +223,7 @@ def _register(
         "seconds": seconds,
         "similarity": {"start": start, "linear": before, "end": after},
         "landmarks": None
-        if springs is None
+        if landmarks is None or len(landmarks) == 0
         else _pairs(landmarks, refine or initial, Transform((residual, *pose.parts))),
         "linear": {"start": alignment.start, "matrix": alignment.matrix.tolist()},
         "folds": folds.folds,

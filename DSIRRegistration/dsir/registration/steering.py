@@ -62,6 +62,11 @@ class Springs:
         target = carried_back(pose, pairs.moving) - pairs.fixed
         return Springs(pairs.fixed, target, pairs.tolerance, pairs.confidence)
 
+    def only(self, kept: np.ndarray) -> Springs | None:
+        """Those of a (N,) bool mask; None where none is left."""
+        parts = (self.fixed, self.target, self.tolerance, self.weight)
+        return Springs(*(part[kept] for part in parts)) if kept.any() else None
+
     def pulling(
         self, equations: NormalEquations, u: torch.Tensor, lattice: Lattice, weight: torch.Tensor
     ) -> NormalEquations:
