@@ -72,6 +72,18 @@ def add_volume(scene, name: str, values: np.ndarray, matrix: np.ndarray, kind: s
     return node
 
 
+def drawn(scene, volume, masks: dict[str, np.ndarray], name: str):
+    """A segmentation on a volume, (I, J, K) bool by ID (which is the name; no blanks)."""
+    from DSIRRegistrationLib.nodes.segments import place_segmentation
+
+    draft = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "draft")
+    for segment in masks:
+        assert draft.GetSegmentation().AddEmptySegment(segment, segment, (1.0, 0.5, 0.25)) == segment
+    placed = place_segmentation(draft, masks, volume, name=name)
+    scene.RemoveNode(draft)
+    return placed
+
+
 def ball(lattice: Lattice, centre: Sequence[float], radius: float) -> np.ndarray:
     """(I, J, K) bool: the voxels within ``radius`` mm of a RAS point."""
     index = np.stack(np.meshgrid(*map(np.arange, lattice.shape), indexing="ij"), -1)
