@@ -1,8 +1,9 @@
 """How much memory a registration takes, told before it begins, and how it is kept under a limit.
 
 Three things can give way, in this order: the pieces in which volumes are described, the cost volume of the discrete
-search, and the working lattice. The images themselves and the field on the fixed grid cannot. The bytes below were
-fitted to peaks measured by ``Testing/benchmarks/size.py`` and lie above all of them (Docs/speed.md).
+search, and the working lattice. The images themselves and the field on the fixed grid cannot. The bytes below
+are rounded up from what the arrays take; the estimates lie above every peak that ``Testing/benchmarks/size.py`` measured
+(Docs/speed.md).
 """
 
 from __future__ import annotations
