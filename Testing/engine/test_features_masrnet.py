@@ -1,14 +1,21 @@
 """MASR-Net: the published shape, shifts, tiles, sizes."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+import torch.nn.functional as F
 from dsir.errors import DsirError
 from dsir.features.descriptor import Descriptor, load_descriptor
 from dsir.features.dsir import Dsir
-from dsir.features.masrnet import BlurPool, MasrNet, MasrNetSettings, local_contrast
+from dsir.features.masrnet import BlurPool, MasrNet, MasrNetSettings, double, local_contrast
 from dsir.features.mirrored import Mirrored
 
-SMALL = MasrNetSettings(widths=(4, 8, 8), depth=(0, 0, 1), local_contrast=(2,), features=4, channels=6)
+SMALL = MasrNetSettings(widths=(4, 8), depth=(0, 1), local_contrast=(2,), features=4, channels=6)
+EVERY_VOXEL = replace(SMALL, base=1, widths=(4, 8, 8), depth=(0, 0, 1))
+SETTINGS = pytest.mark.parametrize(
+    "settings", [SMALL, EVERY_VOXEL, MasrNetSettings.paper()], ids=["small", "every voxel", "paper"]
+)
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -25,7 +32,7 @@ def test_paper_network_has_the_published_shape():
     assert network.settings.stride == 8
 
 
-@pytest.mark.parametrize("settings", [SMALL, MasrNetSettings.paper()], ids=["small", "paper"])
+@SETTINGS
 def test_output_is_unit_vectors_at_full_resolution(settings):
     size = (19, 24, 21)  # no multiples of the stride
     with torch.no_grad():
@@ -34,24 +41,44 @@ def test_output_is_unit_vectors_at_full_resolution(settings):
     assert torch.allclose(out.norm(dim=1), torch.ones(1, *size), atol=1e-4)
 
 
-def test_shift_by_the_stride_shifts_the_features():
-    descriptor = Dsir.untrained(SMALL)
-    descriptor.half = False
-    volume = noise(96, 20, 20)
-    shift, margin = SMALL.stride, SMALL.margin
+@SETTINGS
+def test_shift_by_the_stride_shifts_the_features(settings):
+    descriptor = Dsir.untrained(settings, half=False)
+    volume = noise(128, 20, 20)
+    shift, margin = settings.stride, settings.margin
     whole, part = descriptor.describe(volume), descriptor.describe(volume[shift:])
     assert torch.allclose(whole[:, shift + margin :], part[:, margin:], atol=1e-5)
 
 
-def test_margin_is_enough_and_not_wasteful():
-    descriptor = Dsir.untrained(SMALL)
-    descriptor.half = False
-    volume = noise(112, 12, 12)
+@SETTINGS
+def test_margin_is_enough_and_not_wasteful(settings):
+    descriptor = Dsir.untrained(settings, half=False)
+    volume = noise(144, 12, 12)
     changed = volume.clone()
     changed[:8] += 1
     moved = (descriptor.describe(volume) - descriptor.describe(changed)).abs().amax((0, 2, 3))
     reach = int((moved > 1e-6).nonzero().max()) - 7
-    assert SMALL.margin / 2 < reach <= SMALL.margin
+    assert settings.margin / 2 < reach <= settings.margin
+
+
+def test_input_made_in_slabs_is_that_of_the_whole():
+    network = MasrNet(SMALL).eval()
+    volume = noise(1, 1, 56, 16, 16)
+    whole = network.thin(network._inputs(F.pad(volume, [3] * 6, mode="replicate"), 3))
+    assert torch.allclose(network.prepare(volume)[:, : network.inputs], whole, atol=1e-6)
+
+
+def test_doubling_keeps_every_second_voxel_and_fills_the_line_between():
+    line = torch.tensor([1.0, 3.0, 7.0])
+    doubled = double(line.view(1, 1, 3, 1, 1).expand(1, 1, 3, 3, 3))
+    assert doubled.shape == (1, 1, 6, 6, 6)
+    assert torch.allclose(doubled[0, 0, :, 2, 2], torch.tensor([1.0, 2.0, 3.0, 5.0, 7.0, 7.0]))
+
+
+def test_thinning_and_doubling_leave_a_place_where_it_was():
+    ramp = torch.arange(16.0).view(1, 1, 16, 1, 1).expand(1, 1, 16, 16, 16)
+    back = double(BlurPool(1)(ramp))
+    assert torch.allclose(back[..., 2:-2, 2:-2, 2:-2], ramp[..., 2:-2, 2:-2, 2:-2], atol=1e-5)
 
 
 def test_blur_pool_keeps_a_constant_and_halves_the_grid():
@@ -79,8 +106,7 @@ def test_unknown_descriptor_is_named_in_the_error():
 
 
 def test_mirrors_are_asked_and_turned_back():
-    network = Dsir.untrained(SMALL)
-    network.half = False
+    network = Dsir.untrained(SMALL, half=False)
     volume = noise(24, 24, 24)
     mirrored = Mirrored(network, axes=(1,))
     vectors = mirrored(volume)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from dsir.training.curves import random_curve
 from dsir.training.draws import step_generator
+from dsir.training.neighbourhood import random_neighbourhood
 from dsir.training.synthesis import SynthesisSettings, look
 from dsir.training.tissue import OUTSIDE_BRAIN, RIGHT_TO_LEFT, random_table
 from dsir.training.views import ViewSettings, draw_views
@@ -55,6 +56,19 @@ def test_left_and_right_look_alike_and_hidden_heads_are_brains():
     looks = random_table(531, step_generator(0, 0), hidden=True)
     assert all(looks.mean[right] == looks.mean[left] for right, left in RIGHT_TO_LEFT.items())
     assert (looks.mean[OUTSIDE_BRAIN:] == looks.mean[0]).all()
+
+
+def test_a_neighbourhood_tells_a_border_from_a_tissue_of_the_same_brightness():
+    # Grey matter (0.5), and a blurred border between white matter (1) and fluid (0.1) that passes through 0.5.
+    image = torch.zeros(24, 24, 24)
+    image[2:22, 2:22, 2:8] = 0.5
+    image[2:22, 2:22, 8:22] = torch.tensor([1, 1, 1, 1, 1, 1, 0.8, 0.5, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1])
+    apart = []
+    for seed in range(20):
+        looked = random_neighbourhood(image, step_generator(seed, 0))
+        assert len(looked[image == 0].unique()) == 1
+        apart.append(abs(float(looked[12, 12, 4] - looked[12, 12, 15])))
+    assert sum(step > 0.1 for step in apart) >= 8  # a curve of intensity has no step there at all
 
 
 def test_curves_include_ones_that_are_not_monotone():

@@ -60,12 +60,19 @@ class Dsir:
         )
 
     @staticmethod
-    def untrained(settings: MasrNetSettings, *, seed: int = 0, spacing: float = 2.0, name: str = "cnn") -> Dsir:
+    def untrained(
+        settings: MasrNetSettings,
+        *,
+        seed: int = 0,
+        spacing: float = 2.0,
+        name: str = "cnn",
+        half: bool | None = None,
+    ) -> Dsir:
         """The same network before it learned anything: the floor every figure is compared with."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = MasrNet(settings)
-        return Dsir(network, name=name, spacing=spacing, identity={"seed": seed})
+        return Dsir(network, name=name, spacing=spacing, half=half, identity={"seed": seed})
 
     def normalise(self, volume: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Intensities (I, J, K) to one scale; of the whole volume, before it is cut into tiles."""
@@ -86,7 +93,12 @@ class Dsir:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is the fast way here: AMX on a CPU, any recent GPU."""
+    """Whether bfloat16 is the fast way here: AMX or AVX-512 with bf16 on a CPU, any recent GPU.
+
+    Measured on one core with AVX-512 bf16 (Zen 5): the convolutions take a half to a twentieth of float32's time; on
+    AVX2 alone, many times as long.
+    """
     if device.type == "cpu":
-        return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
+        units = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        return any(getattr(torch.cpu, unit, lambda: False)() for unit in units)
     return device.type == "cuda" and torch.cuda.is_bf16_supported()

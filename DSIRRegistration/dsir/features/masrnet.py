@@ -1,7 +1,8 @@
 """MASR-Net: a volume of any modality to the deep structural representation of every voxel (Mok et al., CVPR 2024).
 
-    intensities -> [self-similarity of the image] -> encoder-decoder, stride 8 -> F
-                -> DNS of F -> squeezing   (the paper)   or   a 3x3x3 convolution   ("direct")   -> unit vectors
+    intensities -> [self-similarity of the image] -> encoder-decoder -> F
+                -> DNS of F -> squeezing   (the paper)   or   a 3x3x3 convolution   ("direct")
+                -> [interpolated to every voxel] -> unit vectors
 
 Every point the paper leaves open, and every one where measurement led us elsewhere, is a field of
 :class:`MasrNetSettings`; :meth:`MasrNetSettings.paper` is the published configuration.
@@ -15,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .dns import DnsSettings, box_mean, dns_valid
+from .dns import DnsSettings, box_mean, dns, dns_valid
 from .squeeze import SLAB, Squeeze
 
 
@@ -29,8 +30,12 @@ class MasrNetSettings:
         input_dns: relations of the image when ``input`` is ``"dns"``.
         local_contrast: radii in voxels of boxes; for each, one more input channel (x - mean) / deviation in that box.
             It tells which distant regions are equally bright, what relations of a few voxels cannot.
-        widths: channels at resolution 1, 1/2, 1/4, 1/8 [R: 8, 16, 32, 64].
-        depth: further residual blocks at each of these resolutions on the way down (0: none [R]).
+        base: the encoder-decoder works on every voxel (1 [P]) or on every second one (2): the same time buys a wider,
+            deeper network. The input is blurred before it is thinned, the output interpolated. Measured after six
+            minutes of training each, found within 4 mm on brain T1-T2: 0.48 and 0.67 (Docs/ablation.md).
+        coarse_dns: relations of the blurred, thinned image, a further input where ``base`` is 2 and ``input`` "dns".
+        widths: channels of the levels, each half as fine as the one before [R: 8, 16, 32, 64].
+        depth: further residual blocks at each of these levels on the way down (0: none [R]).
         features: channels of F [R: 4].
         head: ``"dns"``: self-similarity of F, then squeezing [P]; ``"direct"``: a 3x3x3 convolution of F.
         feature_dns: relations of F when ``head`` is ``"dns"``.
@@ -45,13 +50,15 @@ class MasrNetSettings:
     input: str = "dns"
     input_dns: DnsSettings = field(default_factory=lambda: DnsSettings(radii=(1, 2), floor=1e-6))
     local_contrast: tuple[int, ...] = (4, 10)
-    widths: tuple[int, ...] = (16, 32, 64, 128)
-    depth: tuple[int, ...] = (0, 0, 1, 1)
-    features: int = 16
+    base: int = 2
+    coarse_dns: DnsSettings = field(default_factory=lambda: DnsSettings(radii=(1, 2), floor=1e-6))
+    widths: tuple[int, ...] = (32, 64, 128)
+    depth: tuple[int, ...] = (2, 2, 2)
+    features: int = 32
     head: str = "direct"
     feature_dns: DnsSettings = field(default_factory=lambda: DnsSettings(radii=(1, 2), floor=1e-4))
     embedding: int = 24
-    channels: int = 16
+    channels: int = 24
     norm: bool = True
     slope: float = 0.1
 
@@ -61,6 +68,7 @@ class MasrNetSettings:
         return MasrNetSettings(
             input="intensity",
             local_contrast=(),
+            base=1,
             widths=(8, 16, 32, 64),
             depth=(0, 0, 0, 0),
             features=4,
@@ -71,9 +79,14 @@ class MasrNetSettings:
         )
 
     @property
+    def thinned(self) -> bool:
+        """Whether the encoder-decoder sees every second voxel only."""
+        return self.base == 2
+
+    @property
     def stride(self) -> int:
         """Largest stride; positions differing by a multiple of it see the very same arithmetic."""
-        return 2 ** (len(self.widths) - 1)
+        return self.base * 2 ** (len(self.widths) - 1)
 
     @property
     def margin(self) -> int:
@@ -83,14 +96,26 @@ class MasrNetSettings:
         voxels, blurring s / 2 on the way down and trilinear interpolation s on the way up.
         """
         reach = max([self.input_dns.margin if self.input == "dns" else 0, *self.local_contrast])
+        if self.thinned:
+            reach = 1 + max(reach, self.base * self.coarse_dns.margin) + self.base
         levels = len(self.widths)
         for level in range(levels):
-            scale = 2**level
+            scale = self.base * 2**level
             down = (2 if level else 1) + 2 * self.depth[level] + (1 if level == levels - 1 else 0)
             up = 1 if level < levels - 1 else 0
             reach += scale * (down + up) + (scale // 2 + scale if level else 0)
-        reach += 1 + (self.feature_dns.margin + 2 if self.head == "dns" else 1)
+        reach += self.base * (1 + (self.feature_dns.margin + 2 if self.head == "dns" else 1))
         return -(-reach // self.stride) * self.stride
+
+
+_LINE = torch.tensor([0.25, 0.5, 0.25])
+BINOMIAL = _LINE[:, None, None] * _LINE[:, None] * _LINE
+"""(3, 3, 3) the blur before voxels are left out."""
+
+
+def thinned(padded: torch.Tensor) -> torch.Tensor:
+    """Every second voxel of a blurred volume (N, 1, I, J, K) that carries one voxel of context."""
+    return F.conv3d(padded, BINOMIAL[None, None].to(padded), stride=2)
 
 
 class VoxelNorm(nn.LayerNorm):
@@ -134,12 +159,15 @@ class BlurPool(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        line = torch.tensor([0.25, 0.5, 0.25])
-        kernel = line[:, None, None] * line[:, None] * line
-        self.register_buffer("kernel", torch.eye(channels)[:, :, None, None, None] * kernel, persistent=False)
+        kernel = torch.eye(channels)[:, :, None, None, None] * BINOMIAL
+        self.register_buffer("kernel", kernel, persistent=False)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.conv3d(x, self.kernel.to(x.dtype), stride=2, padding=1)
+    def forward(self, x: torch.Tensor, before: int = 1) -> torch.Tensor:
+        """(N, C, I, J, K) with even sides to half of them; ``before``: planes of zeros put before the first.
+
+        With 0 of them ``x`` is a slab whose first plane belongs to the slab before it.
+        """
+        return F.conv3d(F.pad(x, [1, 0, 1, 0, before, 0]), self.kernel.to(x.dtype), stride=2)
 
 
 class MasrNet(nn.Module):
@@ -150,7 +178,12 @@ class MasrNet(nn.Module):
         self.settings = settings
         widths, slope = settings.widths, settings.slope
         self.inputs = (settings.input_dns.relations if settings.input == "dns" else 1) + len(settings.local_contrast)
-        self.stem = self._level(self.inputs, widths[0], settings.depth[0])
+        if settings.base not in (1, 2):
+            raise ValueError(f"base is 1 or 2, not {settings.base}")
+        coarse = settings.thinned and settings.input == "dns"
+        inside = self.inputs + (settings.coarse_dns.relations if coarse else 0)
+        self.thin = BlurPool(self.inputs) if settings.thinned else None
+        self.stem = self._level(inside, widths[0], settings.depth[0])
         self.down, self.encode = nn.ModuleList(), nn.ModuleList()
         for level in range(1, len(widths)):
             above = widths[level - 1]
@@ -177,24 +210,40 @@ class MasrNet(nn.Module):
     def prepare(self, volume: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
         """The fixed, contrast-free input channels of (N, 1, I, J, K), channels last; nothing here is learned.
 
-        Made slab by slab: in float32 and at once they would be the largest thing in memory.
+        Where the encoder-decoder sees every second voxel, so does the result. Made slab by slab: in float32, at every
+        voxel and at once they would be the largest thing in memory.
         """
-        settings, size = self.settings, volume.shape[2:]
-        radii = settings.local_contrast
-        relations = settings.input_dns if settings.input == "dns" else None
-        reach = max([relations.margin if relations else 0, *radii])
+        settings, base = self.settings, self.settings.base
+        reach = max([self._relations.margin if self._relations else 0, *settings.local_contrast])
         padded = F.pad(volume, [reach] * 6, mode="replicate")
+        channels = self.stem[0][0].in_channels
+        size = [n // base for n in volume.shape[2:]]
         out = torch.empty(
-            volume.shape[0], self.inputs, *size, dtype=dtype, device=volume.device, memory_format=torch.channels_last_3d
+            volume.shape[0], channels, *size, dtype=dtype, device=volume.device, memory_format=torch.channels_last_3d
         )
-        for start in range(0, size[0], SLAB):
-            stop = min(start + SLAB, size[0])
-            slab = padded[:, :, start : stop + 2 * reach]
-            parts = [2 * dns_valid(_trim(slab, reach - relations.margin), relations)[:, 0] - 1] if relations else []
-            parts += [] if relations else [_trim(slab, reach)]
-            parts += [local_contrast(_trim(slab, reach - radius), radius) for radius in radii]
-            out[:, :, start:stop] = torch.cat(parts, 1)
+        for start in range(0, volume.shape[2], SLAB):
+            stop = min(start + SLAB, volume.shape[2])
+            first = max(start - 1, 0) if settings.thinned else start  # what the blur reads before the slab
+            slab = self._inputs(padded[:, :, first : stop + 2 * reach], reach).to(dtype)
+            if settings.thinned:
+                slab = self.thin(slab, before=int(first == start))
+            out[:, : slab.shape[1], start // base : stop // base] = slab
+        if channels > self.inputs:
+            coarse = thinned(F.pad(volume.float(), [1] * 6, mode="replicate"))
+            out[:, self.inputs :] = 2 * dns(coarse, settings.coarse_dns)[:, 0] - 1
         return out
+
+    @property
+    def _relations(self) -> DnsSettings | None:
+        return self.settings.input_dns if self.settings.input == "dns" else None
+
+    def _inputs(self, padded: torch.Tensor, reach: int) -> torch.Tensor:
+        """The input channels at every voxel that has ``reach`` voxels of context."""
+        relations, radii = self._relations, self.settings.local_contrast
+        parts = [2 * dns_valid(_trim(padded, reach - relations.margin), relations)[:, 0] - 1] if relations else []
+        parts += [] if relations else [_trim(padded, reach)]
+        parts += [local_contrast(_trim(padded, reach - radius), radius) for radius in radii]
+        return torch.cat(parts, 1)
 
     def forward(self, volume: torch.Tensor) -> torch.Tensor:
         size, stride = volume.shape[2:], self.settings.stride
@@ -212,10 +261,21 @@ class MasrNet(nn.Module):
             skips.append(x)
         x = self.bottom(skips.pop())
         for decode in self.decode:
-            x = F.interpolate(x, scale_factor=2, mode="trilinear", align_corners=False)
-            x = decode(torch.cat([x, skips.pop().to(x.dtype)], 1))
+            x = decode(torch.cat([double(x), skips.pop().to(x.dtype)], 1))
         x = self.head(self.features(x))
+        if self.settings.thinned:
+            x = double(x)
         return F.normalize(x[:, :, : size[0], : size[1], : size[2]].float(), dim=1, eps=1e-6)
+
+
+def double(x: torch.Tensor) -> torch.Tensor:
+    """(N, C, i, j, k) to (N, C, 2 i, 2 j, 2 k), linearly; voxel v lands on voxel 2 v, where :class:`BlurPool` took it.
+
+    Plain interpolation by a factor would put it half a voxel further at every level (measured: nothing, while both
+    images are turned alike; half a voxel of error where one is mirrored).
+    """
+    size = [2 * n - 1 for n in x.shape[2:]]
+    return F.pad(F.interpolate(x, size=size, mode="trilinear", align_corners=True), [0, 1] * 3, mode="replicate")
 
 
 def local_contrast(padded: torch.Tensor, radius: int, floor: float = 1e-3) -> torch.Tensor:

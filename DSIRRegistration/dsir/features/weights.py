@@ -85,7 +85,7 @@ def read_tensors(
 def settings_from(plain: dict) -> MasrNetSettings:
     """Settings as they were before JSON made lists of tuples."""
     fields = dict(plain)
-    for key in ("input_dns", "feature_dns"):
+    for key in fields.keys() & {"input_dns", "coarse_dns", "feature_dns"}:
         fields[key] = DnsSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields[key].items()})
     return MasrNetSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
 

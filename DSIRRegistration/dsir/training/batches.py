@@ -25,8 +25,8 @@ DRAWS = 50
 class Mixture:
     """How often each kind of source is drawn (relative weights); kinds that are not there are left out."""
 
-    scan: float = 0.3
-    labels: float = 0.4
+    scan: float = 0.35
+    labels: float = 0.35
     clusters: float = 0.2
     shapes: float = 0.1
 

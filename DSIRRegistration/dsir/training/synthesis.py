@@ -12,6 +12,7 @@ from ..sampling import sample
 from .curves import random_curve
 from .degrade import Degradation, degrade, smooth_field
 from .draws import chance, normal, uniform
+from .neighbourhood import random_neighbourhood
 from .tissue import random_table
 from .views import View
 from .volumes import Source
@@ -28,6 +29,7 @@ class SynthesisSettings:
             the brain are then not asked for.
         cropped: probability that a slab of the field of view is missing.
         monotone: probability that a scan's curve is the paper's monotone Bezier [R] instead of a free one.
+        mixed: probability that a scan's brightness is a random function of its neighbourhood instead of a curve.
     """
 
     degradation: Degradation = field(default_factory=Degradation)
@@ -35,6 +37,7 @@ class SynthesisSettings:
     hidden: float = 0.25
     cropped: float = 0.1
     monotone: float = 0.3
+    mixed: float = 0.3
 
 
 def look(
@@ -84,6 +87,8 @@ def _remap(
     part: torch.Tensor, grid: torch.Tensor, settings: SynthesisSettings, generator: torch.Generator
 ) -> torch.Tensor:
     image = sample(part[None] - part.min(), grid, padding="zeros")[0] + part.min()
+    if chance(settings.mixed, generator):
+        return random_neighbourhood(image, generator)
     curve = random_curve(image, generator, monotone=settings.monotone)
     out = curve(image)
     if chance(settings.local, generator):
