@@ -42,20 +42,23 @@ ROOT = Path(__file__).resolve().parents[2]
 SIDE = 7
 """Voxels of a patch along each axis."""
 
-SETS = {
-    "MIND-SSC, radius 1": slice(16, 28),
-    "MIND-SSC, radius 2": slice(28, 40),
-    "MIND-SSC, both": slice(16, 40),
-    "DSIR": slice(0, 16),
-    "DSIR and MIND-SSC, radius 1": slice(0, 28),
-}
-"""Channels of each row among all that are described: DSIR, then MIND-SSC of either radius."""
+
+def sets(learned: int) -> dict[str, slice]:
+    """Channels of each row among all that are described: DSIR's, then MIND-SSC's of either radius."""
+    return {
+        "MIND-SSC, radius 1": slice(learned, learned + 12),
+        "MIND-SSC, radius 2": slice(learned + 12, learned + 24),
+        "MIND-SSC, both": slice(learned, learned + 24),
+        "DSIR": slice(0, learned),
+        "DSIR and MIND-SSC, radius 1": slice(0, learned + 12),
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Describe, fit, measure, print; exit code 0 also where the data are absent."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data", metavar="FOLDER")
+    parser.add_argument("--descriptor", default="dsir", help="a name, or a file of weights")
     parser.add_argument("--examples", type=int, default=60, metavar="N", help="pairs of views")
     parser.add_argument("--patches", type=int, default=60, metavar="N", help="in each pair")
     options = parser.parse_args(arguments)
@@ -65,12 +68,12 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_grad_enabled(False)
     sources = [s for s in load_sources(options.data / "train", None, 1.5, lambda name: None) if s.kind == "scan"]
     mean = DnsSettings(radii=(2,), patch=1, subtract_minimum=True)
-    descriptors = [load_descriptor("dsir"), Mind(), Mind(MindSettings(dns=mean))]
+    descriptors = [load_descriptor(options.descriptor), Mind(), Mind(MindSettings(dns=mean))]
     pairs = [patches(sources, descriptors, number, options.patches) for number in range(options.examples)]
     pairs = [pair for pair in pairs if len(pair)]
     fitted, held = torch.cat(pairs[::2]), torch.cat(pairs[1::2])
     table = Table("channels", "as they are", "weighed")
-    for name, channels in SETS.items():
+    for name, channels in sets(descriptors[0].channels).items():
         turn = placing_directions(fitted[:, :, channels])
         weights = placing_weights(*sums(fitted[:, :, channels], turn))
         count = turn.shape[0]

@@ -9,6 +9,7 @@ import torch
 from ..errors import DsirError
 from .contrast import LossSettings
 from .draws import chance, step_generator, uniform
+from .placing import patches
 from .synthesis import SynthesisSettings, look
 from .tissue import brain
 from .views import View, ViewSettings, corresponding, draw_views
@@ -44,7 +45,7 @@ class ExampleSettings:
 class Example:
     """Two views (n, n, n) and the voxels (3, N) in each that show the same points.
 
-    ``source`` and ``views`` say what of and how they were cut.
+    ``source`` and ``views`` say what of and how they were cut, ``patches`` (3, P, V) where the placing loss looks.
     """
 
     source: Source
@@ -53,6 +54,7 @@ class Example:
     second: torch.Tensor
     a: torch.Tensor
     b: torch.Tensor
+    patches: tuple[torch.Tensor, torch.Tensor]
 
 
 class Examples:
@@ -93,7 +95,8 @@ class Examples:
         ]
         visible = brain(source) if any(hidden) else source.body
         a, b = corresponding(first, second, visible, self.loss.positions, generator, near=self.loss.near)
-        return Example(source, (first, second), looks[0], looks[1], a, b)
+        cubes = patches(first, second, visible, self.loss.patches, generator)
+        return Example(source, (first, second), looks[0], looks[1], a, b, cubes)
 
     def _source(self, generator: torch.Generator) -> tuple[str, Source]:
         weights = {kind: getattr(self.settings.mixture, kind) for kind, groups in self.kinds.items() if groups}

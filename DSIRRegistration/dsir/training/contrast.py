@@ -25,6 +25,8 @@ class LossSettings:
         trust: exponent q of the generalised cross-entropy (1 - p^q) / q (Zhang and Sabuncu 2018); 0 is InfoNCE. Many
             positions cannot be told apart (flat tissue, noise), and InfoNCE listens to those most.
         indifferent: voxels; positions nearer than this to a positive are no negatives of it.
+        placing: weight of the placing loss (:mod:`.placing`), the logarithm of the step that should be nothing.
+        patches: in each view over which that step is summed.
         detach_keys: no gradient through the second view [A: CUT's loss]; off: the loss is symmetric (measured).
     """
 
@@ -35,6 +37,8 @@ class LossSettings:
     reach: float = 12.0
     far: float = 0.25
     trust: float = 0.2
+    placing: float = 0.5
+    patches: int = 24
     detach_keys: bool = False
 
 

@@ -13,6 +13,7 @@ from ..features.weights import read_weights, write_weights
 from ..progress import Progress, silent
 from .batches import Examples, ExampleSettings
 from .contrast import LossSettings, contrast
+from .placing import pull
 from .run import Run, RunSettings, begin
 from .volumes import load_sources
 
@@ -71,17 +72,21 @@ def train(
 class Representation:
     """The same point in two views is alike, every other is not; a :class:`dsir.training.run.Task`."""
 
-    facts = ("hits",)
+    facts = ("hits", "pull")
 
     def __init__(self, settings: TrainingSettings, examples: Examples) -> None:
         self.settings, self.examples = settings, examples
 
     def loss(self, model: nn.Module, number: int) -> tuple[torch.Tensor, dict[str, float]]:
-        example = self.examples.draw(number)
+        example, settings = self.examples.draw(number), self.settings.loss
         device = next(model.parameters()).device
         first, second = (model(view[None, None].to(device))[0] for view in (example.first, example.second))
-        result = contrast(first, second, example.a.to(device), example.b.to(device), self.settings.loss)
-        return result.loss, {"hits": result.hits}
+        result = contrast(first, second, example.a.to(device), example.b.to(device), settings)
+        here, there = (places.to(device) for places in example.patches)
+        if not settings.placing or not here.numel():
+            return result.loss, {"hits": result.hits, "pull": 0.0}
+        step = pull(first, second, here, there)
+        return result.loss + settings.placing * step.log(), {"hits": result.hits, "pull": float(step.detach())}
 
     def write(self, path: Path, network: nn.Module, provenance: dict[str, object]) -> None:
         spacing = self.settings.examples.views.spacing
