@@ -34,7 +34,7 @@ def test_pull_is_the_displacement(axis):
     quarter = pull(vectors(), vectors(), cubes(), there)
     there[axis] += 0.25
     half = pull(vectors(), vectors(), cubes(), there)
-    assert half == pytest.approx(2 * quarter, rel=0.05)
+    assert half == pytest.approx(2 * float(quarter), rel=0.05)
     # Root mean square over three axes, one of them off by half a voxel; steep patches count more than flat ones.
     assert 0.5 / 3**0.5 < half < 1.4 * 0.5 / 3**0.5
 
