@@ -68,6 +68,17 @@ def test_input_made_in_slabs_is_that_of_the_whole():
     assert torch.allclose(network.prepare(volume)[:, : network.inputs], whole, atol=1e-6)
 
 
+@SETTINGS
+def test_output_made_in_slabs_is_that_of_the_whole(settings):
+    network = MasrNet(settings).eval()
+    volume = noise(1, 1, 61, 16, 19)
+    whole = network(volume)
+    with torch.no_grad():
+        assert torch.allclose(network(volume), whole, atol=1e-5)
+        inner = (slice(5, 54), slice(3, 16), slice(0, 18))
+        assert torch.allclose(network(volume, inner), whole[(..., *inner)], atol=1e-5)
+
+
 def test_doubling_keeps_every_second_voxel_and_fills_the_line_between():
     line = torch.tensor([1.0, 3.0, 7.0])
     doubled = double(line.view(1, 1, 3, 1, 1).expand(1, 1, 3, 3, 3))

@@ -83,9 +83,9 @@ class Dsir:
         rims = [2 * RIM if size < THIN else RIM for size in normalised.shape]
         volume = normalised[None, None].float().to(self.device)
         volume = F.pad(volume, [rim for rim in reversed(rims) for _ in range(2)])
-        inner = [slice(rim, rim + size) for rim, size in zip(rims, normalised.shape, strict=True)]
+        inner = tuple(slice(rim, rim + size) for rim, size in zip(rims, normalised.shape, strict=True))
         with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            return self.network(volume)[0][:, inner[0], inner[1], inner[2]].cpu().contiguous()
+            return self.network(volume, inner)[0].cpu()
 
     def __call__(self, volume: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """(I, J, K) raw intensities on an isotropic lattice to (C, I, J, K)."""

@@ -19,6 +19,8 @@ from torch import nn
 from .dns import DnsSettings, box_mean, dns, dns_valid
 from .squeeze import SLAB, Squeeze
 
+Box = tuple[slice, slice, slice]
+
 
 @dataclass(frozen=True)
 class MasrNetSettings:
@@ -245,7 +247,8 @@ class MasrNet(nn.Module):
         parts += [local_contrast(_trim(padded, reach - radius), radius) for radius in radii]
         return torch.cat(parts, 1)
 
-    def forward(self, volume: torch.Tensor) -> torch.Tensor:
+    def forward(self, volume: torch.Tensor, inner: Box | None = None) -> torch.Tensor:
+        """Unit vectors at every voxel of (N, 1, I, J, K), or of its part ``inner``."""
         size, stride = volume.shape[2:], self.settings.stride
         pads = [(-n) % stride for n in size]
         if any(pads):
@@ -263,9 +266,22 @@ class MasrNet(nn.Module):
         for decode in self.decode:
             x = decode(torch.cat([double(x), skips.pop().to(x.dtype)], 1))
         x = self.head(self.features(x))
-        if self.settings.thinned:
-            x = double(x)
-        return F.normalize(x[:, :, : size[0], : size[1], : size[2]].float(), dim=1, eps=1e-6)
+        inner = inner or tuple(slice(0, n) for n in size)
+        if torch.is_grad_enabled():
+            return self._vectors(x)[(..., *inner)]
+        base, planes = self.settings.base, SLAB // self.settings.base
+        wanted, across = inner[0], inner[1:]
+        out = torch.empty(*x.shape[:2], *(s.stop - s.start for s in inner), device=x.device)
+        for start in range(wanted.start // base, -(-wanted.stop // base), planes):  # all at once is twice the memory
+            first = start * base
+            slab = self._vectors(x[:, :, start : start + planes + 1])[:, :, : planes * base]
+            low, high = max(wanted.start, first), min(wanted.stop, first + slab.shape[2])
+            out[:, :, low - wanted.start : high - wanted.start] = slab[(..., slice(low - first, high - first), *across)]
+        return out
+
+    def _vectors(self, x: torch.Tensor) -> torch.Tensor:
+        """Unit vectors at every voxel, from the head's output."""
+        return F.normalize(double(x.float()) if self.settings.thinned else x.float(), dim=1, eps=1e-6)
 
 
 def double(x: torch.Tensor) -> torch.Tensor:
