@@ -12,10 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..body import body_mask
 from ..errors import DsirError
-from ..features.blend import Blend
-from ..features.descriptor import Descriptor, load_descriptor
 from ..features.mind import Mind
 from ..field import DisplacementField
 from ..image import Image
@@ -23,15 +20,14 @@ from ..jacobian import fold_report
 from ..lattice import Lattice
 from ..progress import Progress, silent
 from ..proposal.propose import Proposer
-from ..sampling import affine_grid, sample
 from ..transform import Linear, Transform
+from .agreement import covered_by, mean_cosine
 from .align import Alignment, align
-from .descent import descend
 from .discrete import discrete_search
-from .frame import Described, describe, reach_in_fixed, widened, working_lattice
+from .frame import describe, reach_in_fixed, widened, working_lattice
+from .inputs import MARGIN, chosen_descriptor, device_named, finest_spacing, given_or_found, working_spacing
+from .levels import descend_levels
 from .memory import planned
-from .normal import SLAB
-from .paper import descend_as_paper
 from .refining import believed, bend, distances, led_on, left_out, linear_part, lost, shortened
 from .settings import RegistrationSettings
 from .steering import REACH, Pairs, Springs
@@ -110,14 +106,14 @@ def _register(
         clock = time.perf_counter()
 
     progress("prepare", 0.0, "finding the body in both images")
-    descriptor = _descriptor(settings)
+    descriptor = chosen_descriptor(settings)
     network = settings.initial_network
-    proposer = Proposer.read(Path(network), _device(settings.device)) if network else None
-    fixed_mask, moving_mask = _mask(fixed, fixed_mask, "fixed"), _mask(moving, moving_mask, "moving")
+    proposer = Proposer.read(Path(network), device_named(settings.device)) if network else None
+    fixed_mask, moving_mask = given_or_found(fixed, fixed_mask, "fixed"), given_or_found(moving, moving_mask, "moving")
     plan = planned(
         fixed.lattice,
         moving.lattice,
-        working_lattice(fixed, fixed_mask, spacing=_finest(fixed, moving, settings), margin=MARGIN),
+        working_lattice(fixed, fixed_mask, spacing=finest_spacing(fixed, moving, settings), margin=MARGIN),
         descriptor,
         settings,
     )
@@ -146,14 +142,14 @@ def _register(
     lap("linear")
 
     progress("features", 0.3, f"describing both images ({descriptor.name})")
-    spacing = _spacing(fixed, moving, fixed_mask, settings)
+    spacing = working_spacing(fixed, moving, fixed_mask, settings)
     lattice = working_lattice(fixed, fixed_mask, spacing=spacing, margin=MARGIN)
     target = describe(descriptor, fixed, fixed_mask, lattice, piece=plan.piece)
     progress("features", 0.38, f"describing both images ({descriptor.name})")
     pose = Transform((linear, *(initial.parts if initial else ())))
     reach = widened(lattice, max(settings.discrete.captures) / 2, reach_in_fixed(moving.lattice, pose))
     source = describe(descriptor, moving, moving_mask, reach, pose, piece=plan.piece)
-    covered = float((target.mask * _covered(target, source)).sum())
+    covered = float((target.mask * covered_by(target, source)).sum())
     if covered < 1:
         raise DsirError(
             "The two images share no space: nothing of the fixed body lies within the moving image. "
@@ -194,14 +190,14 @@ def _register(
         field = discrete_search(target, source, settings.discrete, led)
         lap("discrete")
 
-    field = _descend(target, source, field, settings, springs, progress)
+    field = descend_levels(target, source, field, settings, springs, progress)
     lap("descent")
 
     progress("finish", 0.95, "checking the field for folds")
     residual = tapered(field, spacing=max(2 * spacing, 3.0))
     # Undoing the linear part is a mapping too, so the start is measured on the very same descriptors.
     undone = DisplacementField.from_affine(np.linalg.inv(alignment.matrix), lattice)
-    start, before, after = (_similarity(target, source, f) for f in (undone, None, residual))
+    start, before, after = (mean_cosine(target, source, f) for f in (undone, None, residual))
     if after < before and springs is None:
         # The search found nothing better than the linear alignment: that is then the honest answer.
         warnings.append("The deformable stages did not raise the similarity; only the linear alignment is kept.")
@@ -249,107 +245,8 @@ def _pairs(pairs: Pairs, start: Transform | None, end: Transform) -> dict[str, A
     return found
 
 
-MARGIN = 16.0
-"""mm around the fixed body that are registered with it."""
-
 LOW_SIMILARITY = 0.15
 """Mean cosine below which nothing was matched (unrelated scans reach about 0.1, our measurement)."""
-
-
-def _descend(
-    target: Described,
-    source: Described,
-    field: DisplacementField,
-    settings: RegistrationSettings,
-    springs: Springs | None,
-    progress: Progress,
-) -> DisplacementField:
-    if settings.descent.method == "paper":
-        return descend_as_paper(
-            target,
-            source,
-            field,
-            settings.descent.paper,
-            lambda fraction, loss: progress("descent", 0.55 + 0.4 * fraction, f"loss {loss:.3f}"),
-        )
-    if settings.descent.method != "compositive":
-        raise DsirError(f"The descent method must be 'compositive' or 'paper', not {settings.descent.method!r}.")
-    done, total = 0, sum(level.iterations for level in settings.descent.levels)
-    for level in settings.descent.levels:
-        spacing = level.scale * float(target.lattice.spacing[0])
-        fine, other = target.on(spacing), source.on(spacing)
-
-        def tell(n: int, cost: float, done: int = done, level=level, spacing: float = spacing) -> None:
-            message = f"{spacing:.3g} mm, step {n + 1} of {level.iterations}, similarity {1 - cost / 2:.3f}"
-            progress("descent", 0.55 + 0.4 * (done + n) / total, message)
-
-        u, _ = descend(fine, other, field.on(fine.lattice).to_index(), level, tell, springs)
-        field = DisplacementField.from_index(u, fine.lattice)
-        done += level.iterations
-    return field
-
-
-def _similarity(target: Described, source: Described, field: DisplacementField | None) -> float:
-    """Mean cosine over the fixed body; voxels without a counterpart count 0."""
-    index = affine_grid(target.lattice, source.lattice)
-    if field is not None:
-        index += field.on(target.lattice).to_index()
-    total, planes = 0.0, max(1, SLAB // target.mask[0].numel())
-    for start in range(0, target.mask.shape[0], planes):
-        slab = slice(start, start + planes)
-        cosine = torch.zeros_like(target.mask[slab])
-        for a, b in zip(target.features[:, slab], sample(source.features, index[:, slab]), strict=True):
-            cosine.addcmul_(a.float(), b.float())
-        total += float((cosine * target.mask[slab]).sum())
-    return total / float(target.mask.sum().clamp(min=1e-6))
-
-
-def _covered(target: Described, source: Described) -> torch.Tensor:
-    return sample(source.reach[None], affine_grid(target.lattice, source.lattice))[0]
-
-
-def _spacing(fixed: Image, moving: Image, mask: torch.Tensor, settings: RegistrationSettings) -> float:
-    """mm of the working lattice: as asked, but never finer than both images nor larger than may be."""
-    spacing = _finest(fixed, moving, settings)
-    while np.prod(working_lattice(fixed, mask, spacing=spacing, margin=MARGIN).shape) > settings.voxels:
-        spacing *= 1.05
-    return float(spacing)
-
-
-def _finest(fixed: Image, moving: Image, settings: RegistrationSettings) -> float:
-    """mm as asked, but not finer than both images."""
-    native = min(float(np.prod(image.lattice.spacing) ** (1 / 3)) for image in (fixed, moving))
-    return max(settings.spacing, native)
-
-
-def _mask(image: Image, mask: torch.Tensor | None, name: str) -> torch.Tensor:
-    if mask is None:
-        return body_mask(image)
-    if tuple(mask.shape) != image.lattice.shape:
-        raise DsirError(
-            f"The {name} mask has the shape {tuple(mask.shape)}, the {name} image {image.lattice.shape}: "
-            "they must lie on one grid."
-        )
-    if not bool(mask.any()):
-        raise DsirError(f"The {name} mask is empty.")
-    return mask.bool()
-
-
-def _descriptor(settings: RegistrationSettings) -> Descriptor:
-    descriptor = load_descriptor(settings.descriptor, _device(settings.device))
-    if not 0 <= settings.detail < 1:
-        raise DsirError(f"The share of detail channels must lie between 0 and 1 (1 excluded), not {settings.detail:g}.")
-    learned = descriptor.spacing is not None
-    return Blend(descriptor, Mind(), settings.detail) if learned and settings.detail > 0 else descriptor
-
-
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(name, False):
-        raise DsirError(f"The device {name!r} is not available here; use 'auto' or 'cpu'.")
-    return name
 
 
 @contextmanager

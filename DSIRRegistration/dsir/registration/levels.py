@@ -1,0 +1,50 @@
+"""The descent from coarse to fine: ours, or the paper's."""
+
+from __future__ import annotations
+
+from ..errors import DsirError
+from ..field import DisplacementField
+from ..progress import Progress
+from .descent import descend
+from .frame import Described
+from .paper import descend_as_paper
+from .settings import RegistrationSettings
+from .steering import Springs
+
+
+def descend_levels(
+    target: Described,
+    source: Described,
+    field: DisplacementField,
+    settings: RegistrationSettings,
+    springs: Springs | None,
+    progress: Progress,
+) -> DisplacementField:
+    """The field after every level, by the method that was chosen.
+
+    Raises:
+        DsirError: there is no such method.
+    """
+    if settings.descent.method == "paper":
+        return descend_as_paper(
+            target,
+            source,
+            field,
+            settings.descent.paper,
+            lambda fraction, loss: progress("descent", 0.55 + 0.4 * fraction, f"loss {loss:.3f}"),
+        )
+    if settings.descent.method != "compositive":
+        raise DsirError(f"The descent method must be 'compositive' or 'paper', not {settings.descent.method!r}.")
+    done, total = 0, sum(level.iterations for level in settings.descent.levels)
+    for level in settings.descent.levels:
+        spacing = level.scale * float(target.lattice.spacing[0])
+        fine, other = target.on(spacing), source.on(spacing)
+
+        def tell(n: int, cost: float, done: int = done, level=level, spacing: float = spacing) -> None:
+            message = f"{spacing:.3g} mm, step {n + 1} of {level.iterations}, similarity {1 - cost / 2:.3f}"
+            progress("descent", 0.55 + 0.4 * (done + n) / total, message)
+
+        u, _ = descend(fine, other, field.on(fine.lattice).to_index(), level, tell, springs)
+        field = DisplacementField.from_index(u, fine.lattice)
+        done += level.iterations
+    return field
