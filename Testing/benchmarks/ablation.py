@@ -52,6 +52,10 @@ def _views(**changes: object) -> TrainingSettings:
     return replace(BASE, examples=replace(BASE.examples, views=replace(BASE.examples.views, **changes)))
 
 
+def _synthesis(**changes: object) -> TrainingSettings:
+    return replace(BASE, examples=replace(BASE.examples, synthesis=replace(BASE.examples.synthesis, **changes)))
+
+
 def _mixture(*weights: float) -> TrainingSettings:
     return replace(BASE, examples=replace(BASE.examples, mixture=Mixture(*weights)))
 
@@ -61,25 +65,29 @@ ROWS: dict[str, TrainingSettings | None] = {
     "untrained": None,
     "default": BASE,
     "the paper's network": replace(BASE, network=MasrNetSettings.paper()),
+    "at every voxel, 16 to 128 channels": _network(base=1, widths=(16, 32, 64, 128), depth=(0, 0, 1, 1), features=16),
     "raw intensities as input": _network(input="intensity", local_contrast=()),
     "no local contrast input": _network(local_contrast=()),
     "DNS of F as well": _network(head="dns", features=4),
+    "no residual blocks": _network(depth=(0, 0, 0)),
     "one layout (radius 1)": _network(input_dns=DnsSettings(radii=(1,), floor=1e-6)),
     "dilation 3 instead of 2": _network(input_dns=DnsSettings(radii=(1, 3), floor=1e-6)),
     "no patch mean": _network(input_dns=DnsSettings(radii=(1, 2), patch=0, floor=1e-6)),
     "minimum subtracted": _network(input_dns=DnsSettings(radii=(1, 2), subtract_minimum=True, floor=1e-6)),
     "no norm": _network(norm=False),
     "8 channels": _network(channels=8),
-    "24 channels": _network(channels=24),
-    "half the widths": _network(widths=(8, 16, 32, 64)),
+    "48 channels": _network(channels=48),
+    "half the widths": _network(widths=(16, 32, 64)),
     "temperature 0.2": _loss(temperature=0.2),
     "temperature 0.04": _loss(temperature=0.04),
     "256 positions": _loss(positions=256),
     "negatives from everywhere": _loss(reach=1e6, far=0.0),
     "InfoNCE (no trust)": _loss(trust=0.0),
     "keys detached": _loss(detach_keys=True),
+    "no placing loss": _loss(placing=0.0),
     "views at the same place": _views(offset=0.0, rotation=0.0, scale=0.0, warp=0.0),
     "views shifted only": _views(rotation=0.0, scale=0.0, warp=0.0),
+    "curves only, no surroundings": _synthesis(mixed=0.0),
     "scans only": _mixture(1, 0, 0, 0),
     "label maps only": _mixture(0, 1, 0, 0),
 }
