@@ -15,6 +15,9 @@ if find_spec("slicer") is None:
 else:
     from mrml_scene import engine, pair, scene  # noqa: F401
 
+    if find_spec("PySide6") is not None:
+        from shown_panel import chosen, panel, widget  # noqa: F401
+
 from DSIRRegistrationLib.immortal import keep_none_alive  # noqa: E402
 
 keep_none_alive()

@@ -1,0 +1,109 @@
+"""Click, accept, refine: the steering of the panel."""
+
+import numpy as np
+import pytest
+import slicer
+import vtk
+from dsir.transform import Linear
+from DSIRRegistrationLib.nodes.volumes import lattice_of
+from mrml_scene import affine, known_transform
+from shown_panel import finish, words
+
+
+@pytest.fixture
+def asked(widget, chosen, pair):
+    """A point is placed in the fixed scan and its match is shown."""
+    chosen.parameters.descriptor = "mind"
+    chosen.ui.placeButton.click()
+    finish(widget)
+    chosen.clicking.point.place(lattice_of(pair[0]).centre)
+    return chosen
+
+
+def test_a_click_asks_the_other_scan_and_nothing_of_it_stays_but_the_pair(asked, scene) -> None:
+    assert "similarity" in asked.ui.similarityLabel.text
+    asked.ui.acceptButton.click()
+    assert asked.parameters.fixedPairs.GetNumberOfControlPoints() == 1
+    assert "Pairs: 1" in asked.ui.pairsLabel.text and not asked.ui.acceptButton.enabled
+    asked.clicking.point.place(np.array([500.0, 0, 0]))
+    assert "similarity" not in asked.ui.similarityLabel.text and not asked.ui.acceptButton.enabled
+    asked.clicking.stop()
+    names = [scene.GetNthNode(n).GetName() or "" for n in range(scene.GetNumberOfNodes())]
+    assert not {"Similarity", "Query point", "best match", "where the transform puts it"} & set(names)
+    assert {"DSIR pairs (fixed)", "DSIR pairs (moving)"} <= set(names)
+
+
+def test_accepted_pairs_go_with_apply(widget, asked) -> None:
+    asked.ui.acceptButton.click()
+    assert "steer the run: 1" in words(asked.ui.preflightLabel) and not asked.ui.refineButton.enabled
+    asked.ui.applyButton.click()
+    finish(widget)
+    arguments = asked.logic.launch.started[-1]
+    assert "--landmarks" in arguments and "--refine" not in arguments
+    assert asked.ui.refineButton.enabled
+
+
+def test_refine_begins_from_the_result_and_ends_at_the_last_click(widget, asked, scene) -> None:
+    asked.ui.applyButton.click()
+    finish(widget)
+    asked.ui.cursorCheck.setChecked(True)
+    scene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCursorPositionRAS([3.0, 4.0, 5.0])
+    transform, marker = asked.parameters.transform, asked.review._cursor.place
+    asked.clicking.ask_again()
+    asked.ui.acceptButton.click()
+    asked.logic.launch.transform = lambda lattice: known_transform(lattice).then(
+        Linear(affine((1, 1, 1), origin=(4, 0, 0)))
+    )
+    asked.ui.refineButton.click()
+    finish(widget)
+    arguments = asked.logic.launch.started[-1]
+    assert {"--refine", "--landmarks", "--brief"} <= set(arguments) and "--initial" not in arguments
+    assert asked.parameters.transform is transform
+    assert asked.clicking.shown is not None and "similarity" in asked.ui.similarityLabel.text
+    expected = scene.GetFirstNodeByName("where the transform puts it").GetNthControlPointPositionWorld(0)
+    assert np.allclose(expected, asked.clicking.shown.expected)
+    assert np.allclose(
+        asked.review._cursor.place, marker + np.array([4.0, 0, 0]), atol=0.05
+    )  # without the mouse being moved
+
+
+def test_refine_works_on_a_moving_scan_below_the_result(widget, asked) -> None:
+    asked.parameters.applyToMoving = True
+    asked.ui.applyButton.click()
+    finish(widget)
+    assert asked.parameters.moving.GetParentTransformNode() is asked.parameters.transform
+    asked.clicking.ask_again()
+    asked.ui.acceptButton.click()
+    asked.ui.refineButton.click()
+    finish(widget)
+    assert words(asked.ui.messageLabel).startswith("Refined")
+
+
+def test_pairs_are_taken_back_and_odd_ones_named(asked) -> None:
+    asked.ui.acceptButton.click()
+    asked.ui.takeBackButton.click()
+    assert "No pairs yet" in asked.ui.pairsLabel.text and not asked.ui.takeBackButton.enabled
+    asked.clicking.ask_again()
+    asked.ui.acceptButton.click()
+    asked.parameters.fixedPairs.AddControlPoint(vtk.vtkVector3d(1, 2, 3))
+    asked._refresh()
+    assert "same points in both" in asked.ui.applyButton.toolTip and "2 points" in asked.ui.pairsLabel.text
+
+
+def test_pairs_come_back_with_a_saved_scene(widget, asked, scene, tmp_path) -> None:
+    asked.ui.acceptButton.click()
+    where = np.array(asked.parameters.movingPairs.GetNthControlPointPosition(0))
+    scene.RegisterNodeClass(slicer.vtkMRMLMarkupsJsonStorageNode())  # the Markups module has done it in Slicer
+    for role in ("fixed", "moving"):  # as the application does for each storable node
+        node = getattr(asked.parameters, f"{role}Pairs")
+        storage = scene.AddNewNodeByClass("vtkMRMLMarkupsJsonStorageNode")
+        storage.SetFileName(str(tmp_path / f"{role}.mrk.json"))
+        node.SetAndObserveStorageNodeID(storage.GetID())
+        assert storage.WriteData(node)
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    assert scene.Commit()
+    scene.Clear(False)
+    assert scene.Import()
+    widget.enter()
+    assert np.allclose(asked.parameters.movingPairs.GetNthControlPointPosition(0), where, atol=1e-3)
+    assert asked.parameters.fixedPairs.GetNthControlPointDescription(0).startswith("confidence")
