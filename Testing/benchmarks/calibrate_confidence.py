@@ -25,7 +25,7 @@ from dsir.evaluation.cases import Case  # noqa: E402
 from dsir.evaluation.catalogue import KNOWN, build  # noqa: E402
 from dsir.evaluation.demo import demo_case  # noqa: E402
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
-from dsir.similarity.calibration import FILE, RIGHT, evidence, fit, read, reliability, write  # noqa: E402
+from dsir.similarity.calibration import FILE, RIGHT, evidence, fit, left_out, read, reliability, write  # noqa: E402
 from dsir.similarity.describe import describe_image  # noqa: E402
 from dsir.similarity.figure import NAMES  # noqa: E402
 from dsir.similarity.query import query  # noqa: E402
@@ -63,16 +63,6 @@ def matches(case: Case, descriptor: Descriptor, points: int, seed: int = 0) -> M
         found += [evidence(answer) for answer in answers]
         errors += [np.linalg.norm(answer.best.point - place) for answer in answers]
     return Matches(case.name, np.array(found), np.array(errors))
-
-
-def left_out(parts: list[Matches]) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities of each pair by the curve of the others, and the errors."""
-    chances = []
-    for part in parts:
-        others = [other for other in parts if other is not part]
-        curve = fit(np.concatenate([o.evidence for o in others]), np.concatenate([o.errors for o in others]) <= RIGHT)
-        chances.append(curve.probability(part.evidence))
-    return np.concatenate(chances), np.concatenate([part.errors for part in parts])
 
 
 def draw(curves: dict[str, np.ndarray], target: Path) -> None:
@@ -117,8 +107,8 @@ def main() -> int:
     for name in options.descriptors:
         descriptor = load_descriptor(name)
         parts = [matches(case, descriptor, options.points) for case in cases]
-        chance, errors = left_out(parts)
-        right = errors <= RIGHT
+        right = np.concatenate([part.errors <= RIGHT for part in parts])
+        chance = left_out([part.evidence for part in parts], [part.errors <= RIGHT for part in parts])
         curves[descriptor.name] = reliability(chance, right)
         sure = chance >= 0.8
         whole, near = ([p.errors[n :: len(RADII)] <= RIGHT for p in parts] for n in range(2))

@@ -28,7 +28,7 @@ from dsir.evaluation.demo import demo_case  # noqa: E402
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
 from dsir.registration.register import register  # noqa: E402
 from dsir.registration.settings import preset  # noqa: E402
-from dsir.similarity.calibration import FILE, RIGHT, fit, read, reliability, write  # noqa: E402
+from dsir.similarity.calibration import FILE, RIGHT, fit, left_out, read, reliability, write  # noqa: E402
 from dsir.similarity.confidence import DOUBTFUL, curve_name, evidence_of  # noqa: E402
 from dsir.transform import Transform  # noqa: E402
 
@@ -115,18 +115,12 @@ def main() -> int:
     print("| " + " | ".join(HEADS) + " |", "|" + "---|" * len(HEADS), sep="\n")
     stored, curves = read(FILE) if FILE.exists() else {}, {}
     for name, descriptor in descriptors.items():
-        chances = []
-        for part in parts[name]:
-            others = [other for other in parts[name] if other is not part]
-            curve = fit(
-                np.concatenate([o.evidence for o in others]), np.concatenate([o.errors for o in others]) <= RIGHT
-            )
-            chances.append(curve.probability(part.evidence))
-        chance, errors = np.concatenate(chances), np.concatenate([part.errors for part in parts[name]])
+        found, errors = [part.evidence for part in parts[name]], np.concatenate([p.errors for p in parts[name]])
+        chance = left_out(found, [part.errors <= RIGHT for part in parts[name]])
         print(row(name, chance, errors), flush=True)
         curves[name] = reliability(chance, errors <= RIGHT, bins=10)
         stored[curve_name(descriptor)] = fit(
-            np.concatenate([p.evidence for p in parts[name]]), errors <= RIGHT,
+            np.concatenate(found), errors <= RIGHT,
             cases=tuple(p.case for p in parts[name]), sha256=descriptor.identity.get("sha256"),
         )  # fmt: skip
     if options.write:

@@ -119,6 +119,13 @@ def test_the_fitted_curve_recovers_known_chances() -> None:
     assert np.abs(curve[:, 0] - curve[:, 1]).max() < 0.08
 
 
+def test_a_pair_left_out_is_judged_by_the_others_alone() -> None:
+    (found, _, right), (other, _, happened) = evidence(2000, 0), evidence(2000, 1)
+    chance = calibration.left_out([found, other], [right, ~happened])  # the second pair's answers are upside down
+    assert np.allclose(chance[:2000], calibration.fit(other, ~happened).probability(found))
+    assert np.allclose(chance[2000:], calibration.fit(found, right).probability(other))
+
+
 def test_matches_of_one_kind_cannot_be_calibrated_on() -> None:
     with pytest.raises(DsirError, match="too few"):
         calibration.fit(np.zeros((50, 4)), np.ones(50, dtype=bool))

@@ -8,6 +8,7 @@ fitted numbers lie beside the weights they belong to, and a descriptor without t
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -82,6 +83,21 @@ def fit(found: np.ndarray, right: np.ndarray, **facts: Any) -> Calibration:
     weights = beta[:-1] / deviation
     offset = float(beta[-1] - weights @ mean)
     return Calibration(tuple(float(w) for w in weights), offset, queries=len(right), **facts)
+
+
+def left_out(found: Sequence[np.ndarray], right: Sequence[np.ndarray]) -> np.ndarray:
+    """(N,) probabilities of every pair's matches, each pair's by the curve fitted on the other pairs.
+
+    Args:
+        found: (Ni, 4) evidence of each pair.
+        right: (Ni,) bool.
+    """
+    chances = []
+    for number, part in enumerate(found):
+        rest = [n for n in range(len(found)) if n != number]
+        curve = fit(np.concatenate([found[n] for n in rest]), np.concatenate([right[n] for n in rest]))
+        chances.append(curve.probability(part))
+    return np.concatenate(chances)
 
 
 def chance_within(answer: Answer, identity: dict[str, Any]) -> float | None:
