@@ -30,6 +30,9 @@ FEWEST = 300_000
 SMALL_PIECE = 500_000
 """Voxels described in one go, at the least: smaller pieces are mostly margin."""
 
+NETWORK = 24
+"""Floats for each voxel that the network's largest layers take (measured: 20, the vectors themselves not counted)."""
+
 COST_VOLUME = 64
 """MiB to which the cost volume of the discrete search may be cut."""
 
@@ -95,7 +98,7 @@ def piece_of_features(image: Lattice, target: Lattice, descriptor: Descriptor, l
     Raises:
         DsirError: the image and its descriptors alone are larger.
     """
-    network = 120 if descriptor.spacing is not None else 0
+    network = NETWORK if descriptor.spacing is not None else 0
     volume, work = (float(np.prod(lattice.shape)) / MIB for lattice in (image, target))
     held = PROGRAM + 18 * volume + (4 * descriptor.channels + 12) * work
     for piece in (WHOLE, PIECE, PIECE // 2, PIECE // 4, SMALL_PIECE):
@@ -119,7 +122,7 @@ def _plan(
     still, other = (float(np.prod(lattice.shape)) / MIB for lattice in (fixed, moving))  # a MiB for each byte a voxel
     work, piece_mib = voxels / MIB, min(piece, 2.5 * voxels) / MIB
     channels = descriptor.channels
-    network = 120 if descriptor.spacing is not None else 0  # floats a voxel of a network's largest layers
+    network = NETWORK if descriptor.spacing is not None else 0
     images = 5 * (still + other)  # float32 and a mask
     described = 2 * channels * 3 * work + 40 * work  # fixed, and moving with its rim; half precision
     stages = {
