@@ -1,10 +1,14 @@
 """Weights on disk: written, read, altered."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 import torch
 from dsir.errors import DsirError
 from dsir.features.masrnet import MasrNet, MasrNetSettings
 from dsir.features.weights import MODELS, manifest, read_weights, shipped, write_weights
+from safetensors.torch import save_file
 
 SETTINGS = MasrNetSettings(widths=(4, 8), depth=(0, 1), features=4, channels=6, local_contrast=())
 
@@ -39,6 +43,14 @@ def test_what_is_no_weights_is_said_in_a_sentence(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(DsirError, match=r"x\.safetensors"):
         read_weights(path)
+
+
+def test_a_network_of_an_earlier_version_is_refused(weights):
+    tensors = read_weights(weights).tensors
+    network = {key: value for key, value in asdict(SETTINGS).items() if key not in ("base", "coarse_dns")}
+    save_file(tensors, weights, metadata={"network": json.dumps(network), "provenance": "{}"})
+    with pytest.raises(DsirError, match="earlier version"):
+        read_weights(weights)
 
 
 def test_every_shipped_model_has_its_hash_and_finite_numbers():

@@ -49,6 +49,8 @@ def read_weights(path: Path, sha256: str | None = None) -> Weights:
     tensors, digest, (shape, provenance) = read_tensors(
         path, kind="a MASR-Net", wanted=("network", "provenance"), sha256=sha256
     )
+    if "base" not in shape:
+        raise DsirError(f"{path.name} holds a network of an earlier version, which works otherwise; train it anew.")
     try:
         settings = settings_from(shape)
     except (KeyError, TypeError) as error:
