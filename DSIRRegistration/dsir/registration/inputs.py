@@ -19,7 +19,7 @@ MARGIN = 16.0
 
 
 def working_spacing(fixed: Image, moving: Image, mask: torch.Tensor, settings: RegistrationSettings) -> float:
-    """mm of the working lattice: as asked, but never finer than both images nor larger than may be."""
+    """mm of the working lattice: as asked, but neither much finer than both images nor larger than may be."""
     spacing = finest_spacing(fixed, moving, settings)
     while np.prod(working_lattice(fixed, mask, spacing=spacing, margin=MARGIN).shape) > settings.voxels:
         spacing *= 1.05
@@ -27,9 +27,14 @@ def working_spacing(fixed: Image, moving: Image, mask: torch.Tensor, settings: R
 
 
 def finest_spacing(fixed: Image, moving: Image, settings: RegistrationSettings) -> float:
-    """mm as asked, but not finer than both images."""
+    """mm as asked, but no less than half the voxel size of the finer image.
+
+    Between voxels there is nothing new to see, yet descriptors of a finer lattice place better (measured, 2 mm in the
+    place of the images' own: torso of 3.2 mm 1.65 to 1.34 mm, head T1 of 2.4 mm 2.16 to 2.04; blurred averages of CT
+    5.0 to 5.3).
+    """
     native = min(float(np.prod(image.lattice.spacing) ** (1 / 3)) for image in (fixed, moving))
-    return max(settings.spacing, native)
+    return max(settings.spacing, native / 2)
 
 
 def given_or_found(image: Image, mask: torch.Tensor | None, name: str) -> torch.Tensor:

@@ -40,7 +40,7 @@ class RegistrationSettings:
         detail: share of MIND-SSC channels put beside a learned descriptor's, 0..1.
         initial_network: a file of ``dsir train-registration``; its field, where it raises the similarity, is where the
             descent begins, in the place of the discrete search. None by default.
-        spacing: mm of the finest lattice that descriptors are computed on; never finer than both images.
+        spacing: mm of the finest lattice that descriptors are computed on; at least half of both images' voxels.
         voxels: the most that lattice may have; coarser spacing is used where it would have more.
         memory: MiB that the whole program may take, 0 for no limit; see :mod:`.memory` for what gives way.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
