@@ -31,7 +31,7 @@ SMALL = RegistrationTrainingSettings(
     network=replace(TINY, channels=99),  # the descriptor says how many
     examples=ExampleSettings(views=ViewSettings(size=24, offset=0.05, warp=0.0), mixture=Mixture(1, 0, 0, 0)),
     pairs=PairSettings(count=2, bending=BendingSettings(knots=24.0, amplitude=6.0)),
-    steps=60,
+    steps=90,
     learning_rate=5e-3,
     warmup=5,
     average=0.9,
