@@ -88,7 +88,7 @@ def test_neither_a_damaged_scan_nor_a_killed_worker_stops_the_others_and_nothing
             worker.kill()
             killed.append(worker.pid)
 
-    settings = RegistrationSettings.from_json({**SETTINGS, "preset": "fast"})
+    settings = RegistrationSettings.from_json({**SETTINGS, "preset": "fast", "descriptor": "mind"})
     rows = run_batch(read_pairs(folder / "pairs.csv"), folder / "out", settings, workers=1, progress=progress)
     assert killed
     assert not children(os.getpid())
