@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -127,8 +128,19 @@ def begin(
     use_threads(arguments.threads)
 
 
+BUSY = 0.7
+"""Programs that wait for each processor, from which on the machine is called busy."""
+
+
 def use_threads(threads: int | None) -> None:
-    """Let torch use so many CPU threads; its own choice for 0 or None."""
+    """Let torch use so many CPU threads; its own choice for 0 or None. To be called before torch is loaded.
+
+    Where others keep the processors busy, OpenMP's threads must sleep while they wait: spinning they take the time of
+    those they wait for (measured, two programs beside ours on two cores: 12 s, and more than 60 s without this; on
+    idle cores sleeping costs 10 s in the place of 7).
+    """
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY * (os.cpu_count() or 1):
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if threads:
         import torch
 
