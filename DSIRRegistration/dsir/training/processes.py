@@ -41,13 +41,6 @@ def device(accelerator: str) -> torch.device:
     return torch.device("cpu")
 
 
-def part() -> None:
-    """The processes wait for one another and let go; one that just ends may take the others' connections with it."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.barrier()
-        torch.distributed.destroy_process_group()
-
-
 def leads() -> bool:
     """Whether this process is the one that speaks and writes."""
     return int(os.environ.get("RANK", "0")) == 0

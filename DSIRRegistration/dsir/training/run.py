@@ -23,7 +23,7 @@ from ..errors import DsirError
 from ..progress import Progress
 from .checkpoint import Progressed, load_checkpoint, save_checkpoint
 from .log import TrainingLog
-from .processes import fabric, leads, part
+from .processes import fabric, leads
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,6 @@ class Run:
             if log:
                 log.close()
             self.save(task)
-        part()
         return self.out / "weights.safetensors"
 
     def _learn(self, task: Task) -> dict[str, float]:
