@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from ..sampling import sample
-from .views import View
+from .views import View, partners_seen
 
 SIDE = 7
 """Voxels of a patch along each axis: 14 mm, as registration sums at its finest."""
@@ -37,13 +37,8 @@ def patches(
     line = torch.arange(-reach, reach + 1)
     offsets = torch.stack(torch.meshgrid(line, line, line, indexing="ij")).reshape(3, 1, -1)
     here = (middles + offsets).float()
-    points = first.to_source(here.flatten(1))
-    there = second.from_source(points).reshape(here.shape)
-    limits = torch.tensor(visible.shape)[:, None]
-    voxels = points.round().long()
-    index = voxels.clamp(min=0).minimum(limits - 1)
-    inside = ((voxels >= 0) & (voxels < limits)).all(0) & visible[index[0], index[1], index[2]]
-    seen = ((there >= EDGE) & (there <= size - 1 - EDGE)).all(0) & inside.reshape(here.shape[1:])
+    partners, inside = partners_seen(here.flatten(1), first, second, visible, EDGE)
+    there, seen = partners.reshape(here.shape), inside.reshape(here.shape[1:])
     whole = seen.all(1).nonzero()[:count, 0]
     return here[:, whole], there[:, whole]
 

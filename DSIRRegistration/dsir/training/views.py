@@ -165,6 +165,14 @@ def corresponding(
 def _seen(
     positions: torch.Tensor, first: View, second: View, visible: torch.Tensor, border: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
+    partners, inside = partners_seen(positions, first, second, visible, border)
+    return positions[:, inside], partners[:, inside]
+
+
+def partners_seen(
+    positions: torch.Tensor, first: View, second: View, visible: torch.Tensor, border: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where voxels (3, N) of the first view lie in the second, and (N,) bool: in the body and within both views."""
     points = first.to_source(positions)
     partners = second.from_source(points)
     voxels = points.round().long()
@@ -173,4 +181,4 @@ def _seen(
     inside &= ((partners >= border) & (partners <= second.size - 1 - border)).all(0)
     index = voxels.clamp(min=0).minimum(limits - 1)
     inside &= visible[index[0], index[1], index[2]]
-    return positions[:, inside], partners[:, inside]
+    return partners, inside
