@@ -23,7 +23,7 @@ from ..errors import DsirError
 from ..progress import Progress
 from .checkpoint import Progressed, load_checkpoint, save_checkpoint
 from .log import TrainingLog
-from .processes import fabric, leads
+from .processes import fabric, leads, part
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,7 @@ class Run:
             if log:
                 log.close()
             self.save(task)
+        part()
         return self.out / "weights.safetensors"
 
     def _learn(self, task: Task) -> dict[str, float]:
