@@ -49,6 +49,7 @@ class Clicking:
         ui.sideSelector.addItems([_("the fixed scan"), _("the moving scan")])
         ui.placeButton.clicked.connect(lambda *_args: self._ready(self._begin_placing))
         ui.hoverButton.toggled.connect(self._hovering)
+        ui.surroundingsCheckBox.toggled.connect(lambda *_args: self.ask_again())
         ui.acceptButton.clicked.connect(lambda *_args: self.accept())
 
     @property
@@ -88,7 +89,8 @@ class Clicking:
         self.session.transform = self.parameters.transform
         self._asked = point
         try:
-            self.shown = self.session.ask(self.side, point, self.descriptor)
+            alone = not self.ui.surroundingsCheckBox.checked
+            self.shown = self.session.ask(self.side, point, self.descriptor, alone=alone)
         except DsirError as error:
             self.shown = None
             self.ui.similarityLabel.setText(str(error))

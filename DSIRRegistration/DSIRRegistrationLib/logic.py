@@ -203,25 +203,28 @@ class RegistrationLogic:
         point: Sequence[float],
         *,
         side: str = "fixed",
-        descriptor: str = "mind",
+        descriptor: str = "dsir",
         radius: float | None = None,
+        alone: bool = False,
         progress: Progress = silent,
     ) -> tuple[slicer.vtkMRMLScalarVolumeNode, Shown]:
         """Where the structure at a point of one scan is found in the other.
 
         Args:
             point: world RAS mm, in the scan that ``side`` names (``"fixed"`` or ``"moving"``).
+            descriptor: ``"dsir"``, ``"mind"`` or ``"cnn"`` (untrained).
             radius: mm around the point within which is searched; everywhere by default.
+            alone: ask by the voxel's own vector, as in the paper's Figure 1; else its surroundings must fit too.
 
         Returns:
-            the cosine similarity of every voxel of the other scan as a volume, and the best match with its sentence.
+            the similarity of every voxel of the other scan as a volume, and the best match with its sentence.
         """
         from .similarity import Similarity
 
         session = Similarity(fixedNode, movingNode, launch=self.launch)
         try:
             Run(session.compute(descriptor, progress=progress)).wait()
-            shown = session.ask(side, np.asarray(point, dtype=np.float64), descriptor, radius=radius)
+            shown = session.ask(side, np.asarray(point, dtype=np.float64), descriptor, radius=radius, alone=alone)
             node = fixedNode.GetScene().AddNewNodeByClass("vtkMRMLScalarVolumeNode", "DSIR similarity")
             node.CopyContent(session.heat.volume, True)
             node.SetAndObserveTransformNodeID(session.heat.volume.GetTransformNodeID())

@@ -107,12 +107,20 @@ class Similarity:
         progress("features", 1.0, "ready")
 
     def ask(
-        self, side: str, point: np.ndarray, descriptor: str, *, radius: float | None = None, runners_up: int = 4
+        self,
+        side: str,
+        point: np.ndarray,
+        descriptor: str,
+        *,
+        radius: float | None = None,
+        runners_up: int = 4,
+        alone: bool = False,
     ) -> Shown:
         """Look for a point (world RAS) of one side in the other, and show the heat map there.
 
         Args:
             radius: mm around where the transform puts the point (or the point itself); everywhere by default.
+            alone: ask by the voxel's own vector; else its surroundings must fit too.
 
         Raises:
             DsirError: outside, in the air, or the features are missing or stale.
@@ -123,8 +131,8 @@ class Similarity:
         expected = self._expected(side, point)
         around = None if radius is None else _to_own(there, point if expected is None else expected)
         answer = query(
-            stores[0], local, stores[1], around=around, radius=radius, runners_up=runners_up,
-            out=self._heat_memory(OTHER[side], stores[1]),
+            stores[0], local, stores[1], around=around, radius=radius, runners_up=runners_up, alone=alone,
+            out=self._heat_memory(OTHER[side], stores[1]) if alone else None,
         )  # fmt: skip
         self.heat.show(answer, there)
         match = _to_world(there, answer.best.point)

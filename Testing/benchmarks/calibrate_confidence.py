@@ -25,7 +25,7 @@ from dsir.evaluation.cases import Case  # noqa: E402
 from dsir.evaluation.catalogue import KNOWN, build  # noqa: E402
 from dsir.evaluation.demo import demo_case  # noqa: E402
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
-from dsir.similarity.calibration import FILE, RIGHT, evidence, fit, left_out, read, reliability, write  # noqa: E402
+from dsir.similarity.calibration import FILE, RIGHT, evidence, fit, key, left_out, read, reliability, write  # noqa: E402
 from dsir.similarity.describe import describe_image  # noqa: E402
 from dsir.similarity.figure import NAMES  # noqa: E402
 from dsir.similarity.query import query  # noqa: E402
@@ -43,7 +43,7 @@ class Matches:
     errors: np.ndarray
 
 
-def matches(case: Case, descriptor: Descriptor, points: int, seed: int = 0) -> Matches:
+def matches(case: Case, descriptor: Descriptor, points: int, *, alone: bool, seed: int = 0) -> Matches:
     """Look for random voxels of the fixed body in the moving image, in the whole volume and within 30 mm."""
     body = case.body if bool(case.body.any()) else torch.ones_like(case.body)
     fixed = describe_image(case.fixed, descriptor, mask=body, spacing=descriptor.spacing or 2.0)
@@ -57,7 +57,7 @@ def matches(case: Case, descriptor: Descriptor, points: int, seed: int = 0) -> M
         if not moving.lattice.contains(place) or len(errors) >= len(RADII) * points:
             continue
         try:
-            answers = [query(fixed, point, moving, radius=radius) for radius in RADII]
+            answers = [query(fixed, point, moving, radius=radius, alone=alone) for radius in RADII]
         except DsirError:  # flat there, or too far from everything
             continue
         found += [evidence(answer) for answer in answers]
@@ -75,7 +75,10 @@ def draw(curves: dict[str, np.ndarray], target: Path) -> None:
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="#b9bec6", lw=0.9, zorder=0)
     for name, curve in curves.items():
-        axes.plot(*curve[:, :2].T, marker="o", ms=4, lw=1.3, color=COLOURS.get(name), label=NAMES.get(name, name))
+        descriptor, *alone = name.split(":")
+        label = NAMES.get(descriptor, descriptor) + (", voxel alone" if alone else "")
+        look = {"marker": "o", "ms": 4, "lw": 1.3, "ls": ":" if alone else "-"}
+        axes.plot(*curve[:, :2].T, color=COLOURS.get(descriptor), label=label, **look)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     axes.set_xlabel("predicted probability", size=8)
     axes.set_ylabel("share within 4 mm of the truth", size=8)
@@ -104,21 +107,22 @@ def main() -> int:
         "| descriptor | within 4 mm | whole volume | within 30 mm | chance >= 0.8: share, right | Brier | base rate |"
     )
     print("|---|---|---|---|---|---|---|")
-    for name in options.descriptors:
+    for name, alone in ((name, alone) for name in options.descriptors for alone in (True, False)):
         descriptor = load_descriptor(name)
-        parts = [matches(case, descriptor, options.points) for case in cases]
+        title = key(descriptor.name, alone=alone)
+        parts = [matches(case, descriptor, options.points, alone=alone) for case in cases]
         right = np.concatenate([part.errors <= RIGHT for part in parts])
         chance = left_out([part.evidence for part in parts], [part.errors <= RIGHT for part in parts])
-        curves[descriptor.name] = reliability(chance, right)
+        curves[title] = reliability(chance, right)
         sure = chance >= 0.8
         whole, near = ([p.errors[n :: len(RADII)] <= RIGHT for p in parts] for n in range(2))
         print(
-            f"| {descriptor.name} | {right.mean():.2f} | {np.concatenate(whole).mean():.2f} "
+            f"| {title} | {right.mean():.2f} | {np.concatenate(whole).mean():.2f} "
             f"| {np.concatenate(near).mean():.2f} | {sure.mean():.2f}, {right[sure].mean() if sure.any() else 0:.2f} "
             f"| {((chance - right) ** 2).mean():.3f} | {right.mean() * (1 - right.mean()):.3f} |",
             flush=True,
         )
-        stored[descriptor.name] = fit(
+        stored[title] = fit(
             np.concatenate([p.evidence for p in parts]), right, cases=tuple(p.case for p in parts),
             sha256=descriptor.identity.get("sha256"),
         )  # fmt: skip

@@ -4,8 +4,8 @@
 
 Random voxels of the body are looked for in the whole other image: T1 in T2 of one brain, CT in T1 of the averaged head
 (both lie on each other as they are), and an abdominal CT in itself in a random contrast (the MR of that pair is of
-another person, where nobody knows the true place). Rivals are hills elsewhere at least as high as the one at the true
-place; 50 stands for 50 and more.
+another person, where nobody knows the true place). Each is asked for by its own vector, and with its surroundings.
+Rivals are hills elsewhere at least as high as the one at the true place; 50 stands for 50 and more.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def pair(folder: Path, fixed: str, moving: str | None) -> tuple[Image, Image]:
     return image, read_image(folder / f"{moving}.nii.gz").on(image.lattice, padding="zeros")
 
 
-def findings(image: Image, other: Image, name: str, points: np.ndarray) -> list[Finding]:
+def findings(image: Image, other: Image, name: str, points: np.ndarray, *, alone: bool) -> list[Finding]:
     """One for each point that both images show."""
     descriptor = load_descriptor(name)
     here = describe_image(image, descriptor, spacing=SPACING)
@@ -57,7 +57,7 @@ def findings(image: Image, other: Image, name: str, points: np.ndarray) -> list[
     found = []
     for point in points:
         try:
-            found.append(finding(name, query(here, point, there), point))
+            found.append(finding(name, query(here, point, there, alone=alone), point))
         except DsirError:  # air, or beyond the other image
             continue
     return found
@@ -71,7 +71,7 @@ def main() -> int:
     parser.add_argument("--points", type=int, default=60)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    heads = ("pair", "descriptor", "within 4 mm", "median distance, mm", "median rivals", "no rival")
+    heads = ("pair", "descriptor", "asked by", "within 4 mm", "median distance, mm", "median rivals", "no rival")
     print("| " + " | ".join(heads) + " |", "|" + "---|" * len(heads), sep="\n", flush=True)
     for title, (fixed, moving) in PAIRS.items():
         if not (options.data / "cases" / f"{fixed}.nii.gz").is_file():
@@ -81,12 +81,13 @@ def main() -> int:
         inside = body_mask(image).nonzero().numpy()
         chosen = inside[np.random.default_rng(0).permutation(len(inside))[: options.points]]
         points = image.lattice.to_world(chosen)
-        for name in options.descriptors:
-            found = findings(image, other, name, points)
+        for name, alone in ((name, alone) for alone in (True, False) for name in options.descriptors):
+            found = findings(image, other, name, points, alone=alone)
             distances = np.array([one.distance for one in found])
             rivals = np.array([one.rivals for one in found])
             cells = (f"{(distances <= RIGHT).mean():.2f}", f"{np.median(distances):.0f}", f"{np.median(rivals):.0f}")
-            print(f"| {title} | {name} | {' | '.join(cells)} | {(rivals == 0).mean():.2f} |", flush=True)
+            by = "voxel" if alone else "with surroundings"
+            print(f"| {title} | {name} | {by} | {' | '.join(cells)} | {(rivals == 0).mean():.2f} |", flush=True)
     return 0
 
 

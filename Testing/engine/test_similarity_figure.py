@@ -135,7 +135,7 @@ def test_a_calibration_is_only_used_for_the_weights_it_belongs_to(
     head: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, _, right = evidence(200, 0)
-    calibration.write(tmp_path / "c.json", {"mind": calibration.fit(found, right, sha256="abc")})
+    calibration.write(tmp_path / "c.json", {"mind:alone": calibration.fit(found, right, sha256="abc")})
     monkeypatch.setattr(calibration, "shipped", lambda: calibration.read(tmp_path / "c.json"))
     answer = compare(head, GRID.centre, [Partner("own", head, GRID.centre)], [Mind()])[0][0].answer
     assert calibration.chance_within(answer, {"descriptor": "mind", "sha256": "other"}) is None

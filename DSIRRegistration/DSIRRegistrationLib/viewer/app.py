@@ -64,7 +64,8 @@ class Viewer:
         state.trame__favicon = None
         start = {
             "descriptor": descriptor, "descriptors": list(dict.fromkeys((descriptor, *DESCRIPTORS))),
-            "threshold": 0.3, "opacity": 0.6, "radius": 0, "follow": True, "hover": False, "pairs": 0, "asked": False,
+            "threshold": 0.3, "opacity": 0.6, "radius": 0, "follow": True, "hover": False,
+            "surroundings": True, "pairs": 0, "asked": False,
             "preset": "default", "presets": list(PRESETS), "busy": False, "stage": "", "percent": 0, "ready": False,
             "overlay": SIMILARITY, "registered": False, "words": "", "missed": "",
             "transform": transform is not None,
@@ -81,6 +82,7 @@ class Viewer:
         state.change("dsir_threshold")(self._threshold)
         state.change("dsir_opacity", "dsir_overlay")(self._overlay)
         state.change("dsir_descriptor")(self._descriptor)
+        state.change("dsir_surroundings", "dsir_radius")(self._ask_again)
         self.server.controller.on_server_ready.add(lambda **_: self.compute())
         self.server.controller.on_client_connected.add(lambda **_: create_task(self._fit()))
 
@@ -149,7 +151,7 @@ class Viewer:
             return
         if self.session.similarity.ready(state.dsir_descriptor):
             with contextlib.suppress(DsirError):
-                self.session.click_again(state.dsir_descriptor, radius=state.dsir_radius or None)
+                self.session.click_again(state.dsir_descriptor, **self._search)
         with state:
             state.dsir_registered, state.dsir_transform = True, True
             state.dsir_overlay, state.dsir_asked = self.session.overlay, self.session.last is not None
@@ -164,13 +166,26 @@ class Viewer:
     def _asked(self, side: str, point: np.ndarray) -> None:
         with self.server.state as state:
             try:
-                shown = self.session.click(
-                    side, point, state.dsir_descriptor, radius=state.dsir_radius or None, follow=state.dsir_follow
-                )
+                shown = self.session.click(side, point, state.dsir_descriptor, follow=state.dsir_follow, **self._search)
                 state.dsir_words, state.dsir_asked = shown.sentence[:1].upper() + shown.sentence[1:], True
             except DsirError as error:
                 state.dsir_words = str(error)
         self._redraw()
+
+    @property
+    def _search(self) -> dict[str, Any]:
+        """How the page wants a point to be looked for."""
+        state = self.server.state
+        return {"radius": state.dsir_radius or None, "alone": not state.dsir_surroundings}
+
+    def _ask_again(self, **_: object) -> None:
+        state = self.server.state
+        if self.session.similarity.ready(state.dsir_descriptor):
+            with contextlib.suppress(DsirError):
+                shown = self.session.click_again(state.dsir_descriptor, **self._search)
+                if shown is not None:
+                    state.dsir_words = shown.sentence[:1].upper() + shown.sentence[1:]
+            self._redraw()
 
     def _threshold(self, dsir_threshold: float, **_: object) -> None:
         self.session.similarity.heat.threshold = dsir_threshold

@@ -34,7 +34,7 @@ html { overflow: hidden; }
   background: #000a; color: #d5dae1; font-size: 12px; padding: 1px 10px; border-radius: 0 0 6px 6px; }
 .dsir-words { position: absolute; left: 10px; bottom: 8px; z-index: 3; pointer-events: none; background: #000c;
   color: #eef1f5; font-size: 13px; padding: 3px 10px; border-radius: 5px; max-width: 92%; }
-.dsir-key { display: flex; align-items: center; gap: 8px; font-size: 12px; opacity: .85; }
+.dsir-key { display: flex; justify-content: space-between; margin-top: 4px; font-size: 12px; opacity: .85; }
 .dsir-ramp { height: 10px; border-radius: 2px; background: linear-gradient(90deg,
   #000005,#1c0f45,#52127a,#82267f,#b83878,#e64f63,#fa8761,#ffc287,#fcfcbf); }
 .dsir-ends { display: flex; justify-content: space-between; font-size: 11px; opacity: .7; }
@@ -93,10 +93,12 @@ class Page:
         _slider("dsir_threshold", "show from", 0, 0.95, 0.05)
         _slider("dsir_opacity", "opacity", 0, 1, 0.05)
         _slider("dsir_radius", "within mm (0: all)", 0, 80, 5)
+        _check("dsir_surroundings", "with its surroundings")
         _check("dsir_follow", "other image jumps to the match")
         _check("dsir_hover", "follow the mouse (hover)")
-        for colour, words in (("#ffcf33", "✚ asked"), ("#33ffe6", "✚ best match"), ("#ffffff", "◆ by the transform")):
-            html.Div(words, classes="dsir-key", style=f"color: {colour};")
+        with html.Div(classes="dsir-key"):
+            for colour, words in (("#ffcf33", "✚ asked"), ("#33ffe6", "✚ best match"), ("#ffffff", "◆ transform")):
+                html.Span(words, style=f"color: {colour};")
         VDivider(classes="my-2")
         _label("steer: {{ dsir_pairs }} accepted{{ dsir_missed }}")
         with html.Div(classes="d-flex", style="gap: 6px;"):

@@ -59,7 +59,9 @@ class Session:
         if transform is not None:
             self.similarity.transform = load_transform(transform, app.scene, name="start")
 
-    def click(self, side: str, point: np.ndarray, descriptor: str, *, radius: float | None, follow: bool) -> Shown:
+    def click(
+        self, side: str, point: np.ndarray, descriptor: str, *, radius: float | None, follow: bool, alone: bool = False
+    ) -> Shown:
         """Ask for a world point of one side; draws everything that is drawn.
 
         Raises:
@@ -67,7 +69,7 @@ class Session:
         """
         here, there = self.sides[side], self.sides[OTHER[side]]
         here.mark(ASKED, point)
-        shown = self.similarity.ask(side, point, descriptor, radius=radius)
+        shown = self.similarity.ask(side, point, descriptor, radius=radius, alone=alone)
         self.last, self._asked = shown, (side, point)
         for what in (FOUND, EXPECTED):
             here.mark(what, None)
@@ -80,11 +82,11 @@ class Session:
         self.lay()
         return shown
 
-    def click_again(self, descriptor: str, *, radius: float | None) -> Shown | None:
+    def click_again(self, descriptor: str, *, radius: float | None, alone: bool = False) -> Shown | None:
         """Ask for the last point once more, after a registration; None where there was none."""
         if self._asked is None:
             return None
-        return self.click(*self._asked, descriptor, radius=radius, follow=True)
+        return self.click(*self._asked, descriptor, radius=radius, follow=True, alone=alone)
 
     def lay(self) -> None:
         """Show the heat map over the searched image, and before or after over the fixed one where that is wished."""

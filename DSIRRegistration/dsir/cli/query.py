@@ -36,6 +36,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help=f"from IMAGE to the other ({TRANSFORM_KINDS}); the search begins where it puts the point",
     )  # fmt: skip
     parser.add_argument("--radius", type=millimetres, metavar="MM", help="of the search (default: the whole volume)")
+    parser.add_argument(
+        "--alone", action="store_true", help="ask by the voxel's own vector; by default its surroundings must fit too"
+    )
     parser.add_argument("--runners-up", type=count, default=4, metavar="N", help="how many at most (default: 4)")
     parser.add_argument(
         "--descriptor", metavar="NAME", help="dsir, mind, cnn (untrained) or weights (default: that of dsir register)"
@@ -73,7 +76,10 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     expected = read_transform(arguments.transform).transform_points(point[None])[0] if arguments.transform else None
     here = describe_image(image, descriptor, progress=within(progress, 0.05, 0.5))
     there = describe_image(other, descriptor, progress=within(progress, 0.5, 0.95)) if arguments.other else here
-    answer = query(here, point, there, around=expected, radius=arguments.radius, runners_up=arguments.runners_up)
+    answer = query(
+        here, point, there, around=expected, radius=arguments.radius,
+        runners_up=arguments.runners_up, alone=arguments.alone,
+    )  # fmt: skip
     if arguments.heat_map:
         heat = Image(torch.from_numpy(answer.similarity), answer.lattice).on(other.lattice, padding="zeros")
         write_image(arguments.heat_map, heat)
@@ -90,6 +96,7 @@ def _values(answer: Answer, descriptor: str, expected: Any, chance: float | None
 
     values = {
         "descriptor": descriptor,
+        "alone": answer.alone,
         "point": _mm(answer.point),
         "best": peak(answer.best),
         "runners_up": [peak(found) for found in answer.runners_up],
@@ -111,7 +118,7 @@ COMMAND = Command(
     summary="find a voxel of one scan in another, by the similarity of their structure",
     description="""\
 Find a voxel of one scan in another. Prints JSON: the best match (RAS mm), what competes with it, and the calibrated
-chance that it lies within 4 mm of the truth. With --heat-map the cosine similarity with every voxel is written too.""",
+chance that it lies within 4 mm of the truth. With --heat-map the similarity with every voxel is written too.""",
     usage="--image IMAGE --ras X Y Z --other IMAGE",
     example="dsir query --image t1.nii.gz --ras -20 12 14 --other t2.nii.gz --heat-map similarity.nii.gz",
     arguments=_arguments,

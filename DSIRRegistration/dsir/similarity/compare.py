@@ -64,12 +64,14 @@ def compare(
     descriptors: Sequence[Descriptor],
     *,
     spacing: float | None = None,
+    alone: bool = True,
     progress: Progress = silent,
 ) -> list[list[Finding]]:
     """Look for the voxel at ``point`` (3,) RAS mm in every partner with every descriptor; rows are partners.
 
     Args:
         spacing: mm of all descriptors; the one made for a spacing decides by default, so that all see alike.
+        alone: ask by the voxel's own vector, as the paper does; else with its surroundings.
 
     Raises:
         DsirError: the point lies outside the body.
@@ -88,7 +90,7 @@ def compare(
         for row, partner in zip(found, partners, strict=True):
             part = within(progress, step / steps, (step + 1) / steps)
             store = describe_image(partner.image, descriptor, mask=partner.body, spacing=spacing, progress=part)
-            answer = query(marked, point, store, around=partner.place)
+            answer = query(marked, point, store, around=partner.place, alone=alone)
             row.append(finding(descriptor.name, answer, partner.place))
             step += 1
     return found

@@ -76,7 +76,8 @@ def draw(
     for column, heading in enumerate(headings):
         x = LEFT + column * (cell + GAP) + cell / 2
         figure.text(x / WIDTH, 1 - 0.17 / height, heading, size=8.5, ha="center")
-    _legend(figure, cell, height)
+    alone = all(finding.answer.alone for row in findings for finding in row)
+    _legend(figure, cell, height, "cosine similarity with the marked voxel" if alone else AROUND)
     return figure
 
 
@@ -157,7 +158,10 @@ def _undress(axes: Axes, plane: Plane) -> None:
         spine.set_visible(False)
 
 
-def _legend(figure: Figure, cell: float, height: float) -> None:
+AROUND = "similarity with the marked voxel and what lies 16 and 28 mm around it"
+
+
+def _legend(figure: Figure, cell: float, height: float, shown: str) -> None:
     x = LEFT + cell + GAP
     axes = figure.add_axes((x / WIDTH, 0.27 / height, cell / WIDTH, 0.07 / height))
     bar = figure.colorbar(ScalarMappable(Normalize(0, 1), COLOURS), cax=axes, orientation="horizontal")
@@ -165,7 +169,7 @@ def _legend(figure: Figure, cell: float, height: float) -> None:
     bar.set_ticks([0, 0.5, 1])
     bar.ax.tick_params(length=0, labelsize=6, pad=2)
     lines = (
-        "cosine similarity with the marked voxel",
+        shown,
         "○ its true place    × best match in the whole volume (pale: out of the plane)",
     )
     for line, words in enumerate(lines):

@@ -84,8 +84,7 @@ def retrieval(
         generator = step_generator(settings.seed, repeat)
         displaced, warp, shift = displace(moving, spacing, settings, generator)
         keys = descriptor(displaced)
-        points = _draw(body, settings.points, generator)
-        truth = _find(points, warp, shift)
+        points, truth = asked(body, warp, shift, settings, generator)
         rows.append(_look(queries, keys, points, truth, spacing, settings))
     errors, near, peaks = (torch.cat(columns) for columns in zip(*rows, strict=True))
     return Retrieval(
@@ -117,17 +116,22 @@ def displace(
     return sample(volume[None] - low, at)[0] + low, warp, shift
 
 
-def _draw(body: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
+def asked(
+    body: torch.Tensor,
+    warp: torch.Tensor,
+    shift: torch.Tensor,
+    settings: RetrievalSettings,
+    generator: torch.Generator,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Voxels (3, N) of the body and where (3, N) they lie in what :func:`displace` made; N at most ``points``."""
     inside = body.nonzero()
-    pick = torch.randperm(len(inside), generator=generator)[: 3 * count]
-    return inside[pick].T.float()
-
-
-def _find(points: torch.Tensor, warp: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    points = inside[torch.randperm(len(inside), generator=generator)[: 3 * settings.points]].T.float()
     there = points + shift[:, None]
     for _ in range(20):
         there = points + shift[:, None] + sample(warp, there, padding="border")
-    return there
+    size = torch.tensor(warp.shape[1:])[:, None]
+    seen = ((there >= 1) & (there <= size - 2)).all(0)  # the rest has left the partner's field of view
+    return points[:, seen][:, : settings.points], there[:, seen][:, : settings.points]
 
 
 def _look(
@@ -139,8 +143,6 @@ def _look(
     settings: RetrievalSettings,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     size = torch.tensor(keys.shape[1:])[:, None]
-    seen = ((truth >= 1) & (truth <= size - 2)).all(0)  # the rest has left the partner's field of view
-    points, truth = points[:, seen][:, : settings.points], truth[:, seen][:, : settings.points]
     reach = round(settings.search / spacing)
     errors, near, peaks = [], [], []
     for point, there in zip(points.T.long().tolist(), truth.T.numpy(), strict=True):
