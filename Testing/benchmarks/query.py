@@ -1,4 +1,4 @@
-"""How long one query takes, beside one read through the same memory.
+"""How long one query takes, with surroundings and alone, beside one read through the same memory.
 
     python Testing/benchmarks/query.py [--shape 192 160 192] [--channels 24] [--threads 2] [--queries 50]
 
@@ -28,12 +28,13 @@ from dsir.similarity.store import SCALE, FeatureStore  # noqa: E402
 
 
 def random_store(shape: tuple[int, int, int], channels: int, seed: int = 0) -> FeatureStore:
-    """Unit vectors without meaning, 2 mm apart."""
+    """Unit vectors without meaning, 2 mm apart, alike within cubes of four voxels."""
     rng = np.random.default_rng(seed)
     data = np.empty((shape[0], channels, shape[1] * shape[2]), np.int8)
-    for plane in data:
-        vectors = rng.standard_normal(plane.shape, dtype=np.float32)
-        plane[:] = np.rint(SCALE * vectors / np.linalg.norm(vectors, axis=0))
+    for start in range(0, shape[0], 4):
+        vectors = rng.standard_normal((channels, *(-(-n // 4) for n in shape[1:])), dtype=np.float32)
+        vectors = (vectors / np.linalg.norm(vectors, axis=0)).repeat(4, 1).repeat(4, 2)[:, : shape[1], : shape[2]]
+        data[start : start + 4] = np.rint(SCALE * vectors).reshape(channels, -1)
     return FeatureStore(data, Lattice(shape, np.diag([2.0, 2.0, 2.0, 1.0])), {"descriptor": "random"}, "")
 
 
@@ -62,9 +63,9 @@ def main() -> int:
     pool = ThreadPoolExecutor(options.threads)
     heat = np.empty(store.lattice.shape, np.float32)
 
-    def ask(threads: int) -> None:
+    def ask(threads: int, *, alone: bool) -> None:
         point = store.lattice.to_world(rng.random(3) * (np.array(store.lattice.shape) - 1))
-        query(store, point, store, threads=threads, out=heat)
+        query(store, point, store, threads=threads, alone=alone, out=heat)
 
     def one_thread(work: Callable[[], object]) -> float:
         work()
@@ -74,7 +75,8 @@ def main() -> int:
         return 1e3 * (time.thread_time() - start) / options.queries
 
     rows = (
-        ("one query", lambda: ask(options.threads), lambda: ask(1)),
+        ("with surroundings", lambda: ask(options.threads, alone=False), lambda: ask(1, alone=False)),
+        ("by the voxel alone", lambda: ask(options.threads, alone=True), lambda: ask(1, alone=True)),
         ("one read", lambda: list(pool.map(np.max, parts)), words.max),
     )
     print(f"{store.data.nbytes / 1e6:.0f} MB of descriptors, {options.threads} threads, load {os.getloadavg()[0]:.1f}")

@@ -34,6 +34,10 @@ REACH = 12.0
 GRID = 4.0
 """mm of the map."""
 
+AROUND = 20.0
+"""mm, side of the cube over which similarity is averaged: what lies around a voxel moves about as it does. Measured, 4
+mm to 20 mm: of the wrong voxels 81 % and 89 % are flagged, Brier score 0.160 and 0.134; with 28 mm no better."""
+
 DOUBTFUL = 0.5
 """Voxels less certain than this count as doubtful."""
 
@@ -190,6 +194,7 @@ def _look_around(here: torch.Tensor, there: torch.Tensor, spacing: float) -> tor
     for n, step in enumerate(steps):
         shifted = padded[(slice(None), *(slice(reach + s, reach + s + e) for s, e in zip(step, size, strict=True)))]
         alike[n] = (here * shifted).sum(0)
+    _average(alike, (here != 0).any(0), spacing)
     offsets = torch.tensor(steps, dtype=torch.float32) * spacing
     best, which = alike.max(0)
     forth = offsets[which].movedim(-1, 0)
@@ -206,6 +211,15 @@ def _look_around(here: torch.Tensor, there: torch.Tensor, spacing: float) -> tor
     landed = torch.minimum(landed, torch.tensor(size).view(3, 1, 1, 1) - 1)
     disagreement = (forth - back[:, landed[0], landed[1], landed[2]]).norm(dim=0)
     return torch.stack([forth.norm(dim=0), disagreement, share.clamp(min=1e-9).log(), best])
+
+
+def _average(alike: torch.Tensor, body: torch.Tensor, spacing: float) -> None:
+    """Average each offset's similarities (N, I, J, K) over what lies around a voxel within the body, in place."""
+    size = 2 * round(AROUND / spacing / 2 - 0.5) + 1
+    inside = body.float()[None]
+    share = F.avg_pool3d(inside, size, 1, size // 2).clamp(min=1e-3)
+    for one in alike:
+        one.copy_((F.avg_pool3d(one[None], size, 1, size // 2) / share * inside)[0])
 
 
 def _back(alike: torch.Tensor, steps: list[tuple[int, ...]], offsets: torch.Tensor, reach: int) -> torch.Tensor:

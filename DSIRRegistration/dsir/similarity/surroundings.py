@@ -118,7 +118,7 @@ def surroundings(
         return first, found[:, margin : margin + voxels]
 
     parts = [part for part in np.array_split(np.arange(size[0]), threads) if len(part)]
-    for first, found in pool.map(work, parts):
+    for first, found in (map if threads == 1 else pool.map)(work, parts):
         around[first : first + len(found)] += found
     heat = heat[:, :, : size[2]]
     around = around[reach : reach + size[0]].reshape(size[0], size[1], wide)[:, :, : size[2]]
