@@ -84,7 +84,8 @@ def test_a_transform_that_the_pairs_call_lost_is_forgotten(images) -> None:
     [
         ([60], [1.0], True),  # placed by hand
         ([60], [0.05], False),
-        ([11], [1.0], False),  # near enough to be bent
+        ([5], [1.0], False),  # near enough to be bent
+        ([11], [1.0], True),
         ([60, 60, 0], [0.05, 0.05, 0.9], False),  # most pairs say so, and nobody believes them
         ([60, 60, 0], [0.9, 0.9, 0.9], True),
         ([60, 0, 0], [1.0, 0.05, 0.05], True),  # the surest pair, against two guesses

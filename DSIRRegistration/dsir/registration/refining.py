@@ -17,10 +17,10 @@ from .descent import Level
 from .regularity import composed, mended
 from .steering import REACH, Pairs, Springs
 
-LOST = 12.0
+LOST = 6.0
 """mm; pairs that lie further than this from where the transform puts them speak against it. Where they outweigh the
-others it is forgotten, and the pairs are the start: a descent does not come back from there
-(Testing/benchmarks/steering.py: from 20 mm it ended at 3.9 mm, where the good start ends at 1.9)."""
+others it is forgotten, and the pairs are the start: a descent does not come back from there (Testing/benchmarks/
+steering.py: three pairs 10 mm off bent a wrong result to 4.2 mm; as the start of a new one they end at 1.6)."""
 
 VOTE = 0.5
 """What the transform itself weighs against them: one pair alone overthrows it only if it is more likely right than
