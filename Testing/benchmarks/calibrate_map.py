@@ -39,7 +39,7 @@ VOXELS = 4000
 
 @dataclass(frozen=True)
 class Judged:
-    """Voxels of one pair, both registrations: (N, 4) evidence, (N,) errors in mm."""
+    """Voxels of one pair, both registrations: (N, 3) evidence, (N,) errors in mm."""
 
     case: str
     evidence: np.ndarray

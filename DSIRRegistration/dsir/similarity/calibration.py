@@ -32,7 +32,7 @@ class Calibration:
     """A fitted curve.
 
     Attributes:
-        weights: one for each of :func:`evidence`'s numbers.
+        weights: one for each of the evidence's numbers.
         offset: added to their weighted sum; the logistic function of it is the probability.
         queries: how many matches it was fitted on.
         cases: names of the pairs.
@@ -46,7 +46,7 @@ class Calibration:
     sha256: str | None = None
 
     def probability(self, evidence: np.ndarray) -> np.ndarray:
-        """(N, 4) evidence to (N,) probabilities."""
+        """(N, E) evidence to (N,) probabilities."""
         return 1 / (1 + np.exp(-(np.asarray(evidence) @ np.array(self.weights) + self.offset)))
 
 
@@ -60,7 +60,7 @@ def fit(found: np.ndarray, right: np.ndarray, **facts: Any) -> Calibration:
     """Fit the curve by Newton's method.
 
     Args:
-        found: (N, 4) evidence of N matches.
+        found: (N, E) evidence of N matches.
         right: (N,) bool, whether they were right.
 
     Raises:
