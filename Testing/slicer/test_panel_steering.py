@@ -33,6 +33,14 @@ def test_a_click_asks_the_other_scan_and_nothing_of_it_stays_but_the_pair(asked,
     assert {"DSIR pairs (fixed)", "DSIR pairs (moving)"} <= set(names)
 
 
+def test_the_box_says_whether_the_surroundings_have_a_say_and_the_point_is_asked_again(asked) -> None:
+    assert not asked.clicking.shown.answer.alone
+    former = asked.clicking.shown
+    asked.ui.surroundingsCheckBox.setChecked(False)
+    assert asked.clicking.shown.answer.alone
+    assert np.array_equal(asked.clicking.shown.point, former.point)
+
+
 def test_accepted_pairs_go_with_apply(widget, asked) -> None:
     asked.ui.acceptButton.click()
     assert "steer the run: 1" in words(asked.ui.preflightLabel) and not asked.ui.refineButton.enabled

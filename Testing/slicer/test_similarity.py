@@ -61,6 +61,16 @@ def test_the_way_back_ends_where_it_began(similarity: Similarity) -> None:
     assert np.linalg.norm(similarity.ask(MOVING, there, "mind").match - point) < 3.0
 
 
+def test_alone_every_voxel_is_asked_and_with_its_surroundings_every_second(similarity: Similarity) -> None:
+    point = np.array([5.0, -7.0, 3.0])
+    together, alone = (similarity.ask(FIXED, point, "mind", alone=alone).answer for alone in (False, True))
+    assert np.allclose(together.lattice.spacing, 2 * alone.lattice.spacing)
+    assert together.margin > 0.1
+    assert alone.margin < together.margin  # MIND sees the same in many places
+    shown = slicer.util.arrayFromVolume(similarity.heat.volume)
+    assert np.allclose(shown.transpose(2, 1, 0), alone.similarity)
+
+
 def test_the_same_memory_is_filled_at_every_click(similarity: Similarity) -> None:
     similarity.ask(FIXED, np.zeros(3), "mind")
     before = similarity.heat.volume.GetImageData()
