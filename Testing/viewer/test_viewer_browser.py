@@ -133,8 +133,10 @@ def test_dragging_brings_new_answers_before_the_button_is_let_go(page) -> None:
 
 
 def test_the_box_says_whether_the_surroundings_have_a_say(page) -> None:
+    click(page, 0, 12, 200)
+    page.wait_for_selector("#dsir-words:has-text('The point')", timeout=30_000)  # the words of former clicks are gone
     click(page, 0, 170, 160)
-    page.wait_for_selector("#dsir-words:has-text('imilarity')", timeout=10_000)
+    page.wait_for_selector("#dsir-words:has-text('Similarity')", timeout=30_000)
     together = page.inner_text("#dsir-words")
     box = page.get_by_label("with its surroundings")
     box.uncheck()
