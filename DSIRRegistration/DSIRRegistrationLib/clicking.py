@@ -118,7 +118,7 @@ class Clicking:
 
     def _mark(self) -> None:
         """Best match and where the transform puts the point, in the view of the scan that is searched."""
-        for what, place in ((FOUND, self.shown and self.shown.match), (EXPECTED, self.shown and self.shown.expected)):
+        for what, place in ((EXPECTED, self.shown and self.shown.expected), (FOUND, self.shown and self.shown.match)):
             if what not in self._marks:
                 self._marks[what] = Mark(self.parameters.fixed.GetScene(), what, views=(views.SEARCHED,))
             self._marks[what].place = place

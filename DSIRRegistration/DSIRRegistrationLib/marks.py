@@ -11,9 +11,10 @@ import vtk
 ASKED, FOUND, EXPECTED = "point asked for", "best match", "where the transform puts it"
 LOOKS = {
     ASKED: ("ThickCross2D", (1.0, 0.81, 0.2), 3.4),
-    FOUND: ("ThickCross2D", (0.2, 1.0, 0.9), 3.4),
     EXPECTED: ("Diamond2D", (1.0, 1.0, 1.0), 2.0),
+    FOUND: ("ThickCross2D", (0.2, 1.0, 0.9), 3.4),
 }
+"""In the order they are drawn: a match that lies where the transform puts the point must be seen."""
 
 
 class Mark:

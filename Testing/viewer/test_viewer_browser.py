@@ -81,8 +81,8 @@ def pixels(page, box: dict[str, float]) -> np.ndarray:
 
 def cursor(page, number: int) -> np.ndarray | None:
     """Middle of the best match's cursor in a view, relative to its corner."""
-    near = np.abs(pixels(page, cell(page, number)) - MATCH).max(-1) < 60
-    return np.argwhere(near).mean(0)[::-1] if near.sum() > 2 else None
+    near = np.abs(pixels(page, cell(page, number)) - MATCH).max(-1) < 40
+    return np.argwhere(near).mean(0)[::-1] if near.sum() > 4 else None
 
 
 def click(page, number: int, x: float, y: float) -> tuple[float, float]:
