@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from dsir.similarity.calibration import FILE, RIGHT, evidence, fit, key, left_ou
 from dsir.similarity.describe import describe_image  # noqa: E402
 from dsir.similarity.figure import NAMES  # noqa: E402
 from dsir.similarity.query import query  # noqa: E402
+from dsir.similarity.store import FeatureStore  # noqa: E402
 
 RADII = (None, 30.0)
 COLOURS = {"dsir": "#c2410c", "mind": "#2563a8", "cnn": "#6b7280"}
@@ -43,11 +45,17 @@ class Matches:
     errors: np.ndarray
 
 
-def matches(case: Case, descriptor: Descriptor, points: int, *, alone: bool, seed: int = 0) -> Matches:
-    """Look for random voxels of the fixed body in the moving image, in the whole volume and within 30 mm."""
+def described(case: Case, descriptor: Descriptor) -> tuple[FeatureStore, FeatureStore]:
+    """The fixed and the moving image."""
     body = case.body if bool(case.body.any()) else torch.ones_like(case.body)
     fixed = describe_image(case.fixed, descriptor, mask=body, spacing=descriptor.spacing or 2.0)
-    moving = describe_image(case.moving, descriptor, spacing=descriptor.spacing or 2.0)
+    return fixed, describe_image(case.moving, descriptor, spacing=descriptor.spacing or 2.0)
+
+
+def matches(
+    case: Case, fixed: FeatureStore, moving: FeatureStore, points: int, *, alone: bool, seed: int = 0
+) -> Matches:
+    """Look for random voxels of the fixed body in the moving image, in the whole volume and within 30 mm."""
     rng = np.random.default_rng(seed)
     inside = case.body.nonzero().numpy()
     asked = case.fixed.lattice.to_world(inside[rng.permutation(len(inside))[: 2 * points]])
@@ -107,10 +115,12 @@ def main() -> int:
         "| descriptor | within 4 mm | whole volume | within 30 mm | chance >= 0.8: share, right | Brier | base rate |"
     )
     print("|---|---|---|---|---|---|---|")
-    for name, alone in ((name, alone) for name in options.descriptors for alone in (True, False)):
-        descriptor = load_descriptor(name)
+    descriptors = [load_descriptor(name) for name in options.descriptors]
+    stores = {d.name: [described(case, d) for case in cases] for d in descriptors}
+    for descriptor, alone in product(descriptors, (True, False)):
         title = key(descriptor.name, alone=alone)
-        parts = [matches(case, descriptor, options.points, alone=alone) for case in cases]
+        pairs = zip(cases, stores[descriptor.name], strict=True)
+        parts = [matches(case, *pair, options.points, alone=alone) for case, pair in pairs]
         right = np.concatenate([part.errors <= RIGHT for part in parts])
         chance = left_out([part.evidence for part in parts], [part.errors <= RIGHT for part in parts])
         curves[title] = reliability(chance, right)

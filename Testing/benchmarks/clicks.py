@@ -18,9 +18,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from retrieval import PAIRS, ROOT, volumes
 
-from dsir.errors import DsirError  # isort: skip
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
+
+from dsir.errors import DsirError
+from dsir.evaluation.deformation import rotation_matrix
 from dsir.features.descriptor import Descriptor, load_descriptor
 from dsir.lattice import Lattice
 from dsir.sampling import index_grid, sample
@@ -28,15 +30,14 @@ from dsir.similarity.query import query
 from dsir.similarity.store import FeatureStore, pack
 from dsir.training.draws import step_generator
 from dsir.training.retrieval import RetrievalSettings, asked, displace
+from retrieval import PAIRS, ROOT, volumes
 
-RIGHT = 4.0
 HEADS = ("pair", "descriptor", "asked by", "within 4 mm", "median mm", "mean mm", "points", "ms a query")
 
 
 def turned(volume: torch.Tensor, degrees: float) -> tuple[torch.Tensor, np.ndarray]:
     """The volume turned about its third axis, and (3, 3): offsets from the middle in it to offsets in the volume."""
-    a = np.deg2rad(degrees)
-    turn = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+    turn = rotation_matrix(np.array([0.0, 0.0, 1.0]), degrees)
     middle = (torch.tensor(volume.shape).float() - 1)[:, None] / 2
     grid = index_grid(tuple(volume.shape))
     at = (torch.from_numpy(turn).float() @ (grid.reshape(3, -1) - middle) + middle).reshape(grid.shape)
@@ -65,8 +66,8 @@ def distances(
     for repeat in range(settings.repeats):
         generator = step_generator(settings.seed, repeat)
         displaced, warp, shift = displace(moving, spacing, settings, generator)
-        at = index_grid(tuple(body.shape)) - shift.view(3, 1, 1, 1) - warp
-        there = stored(descriptor, displaced, sample(body[None].float(), at)[0] > 0.5, spacing)
+        moved = displace(body.float(), spacing, settings, step_generator(settings.seed, repeat))[0]  # the same draw
+        there = stored(descriptor, displaced, moved > 0.5, spacing)
         points, places = asked(body, warp, shift, settings, generator)
         for point, place in zip(points.T.double().numpy(), places.T.double().numpy(), strict=True):
             for alone in (True, False):
@@ -102,7 +103,7 @@ def main() -> int:
             rows = list(distances(load_descriptor(name), scans, options.spacing, settings, options.turn))
             for alone in (True, False):
                 apart, seconds = np.array([row[1:] for row in rows if row[0] == alone]).T
-                cells = (f"{(apart <= RIGHT).mean():.2f}", f"{np.median(apart):.1f}", f"{apart.mean():.1f}")
+                cells = (f"{(apart <= settings.within).mean():.2f}", f"{np.median(apart):.1f}", f"{apart.mean():.1f}")
                 by = "voxel" if alone else "with surroundings"
                 last = f"{len(apart)} | {1e3 * np.median(seconds):.0f}"
                 print(f"| {pair.name} | {name} | {by} | {' | '.join(cells)} | {last} |", flush=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from dsir.image import Image  # noqa: E402
 from dsir.similarity.compare import Finding, finding  # noqa: E402
 from dsir.similarity.describe import describe_image  # noqa: E402
 from dsir.similarity.query import query  # noqa: E402
+from dsir.similarity.store import FeatureStore  # noqa: E402
 
 SPACING = 2.0
 RIGHT = 4.0
@@ -49,11 +51,8 @@ def pair(folder: Path, fixed: str, moving: str | None) -> tuple[Image, Image]:
     return image, read_image(folder / f"{moving}.nii.gz").on(image.lattice, padding="zeros")
 
 
-def findings(image: Image, other: Image, name: str, points: np.ndarray, *, alone: bool) -> list[Finding]:
+def findings(here: FeatureStore, there: FeatureStore, name: str, points: np.ndarray, *, alone: bool) -> list[Finding]:
     """One for each point that both images show."""
-    descriptor = load_descriptor(name)
-    here = describe_image(image, descriptor, spacing=SPACING)
-    there = describe_image(other, descriptor, spacing=SPACING)
     found = []
     for point in points:
         try:
@@ -81,8 +80,12 @@ def main() -> int:
         inside = body_mask(image).nonzero().numpy()
         chosen = inside[np.random.default_rng(0).permutation(len(inside))[: options.points]]
         points = image.lattice.to_world(chosen)
-        for name, alone in ((name, alone) for alone in (True, False) for name in options.descriptors):
-            found = findings(image, other, name, points, alone=alone)
+        stores = {
+            name: [describe_image(scan, load_descriptor(name), spacing=SPACING) for scan in (image, other)]
+            for name in options.descriptors
+        }
+        for alone, name in product((True, False), options.descriptors):
+            found = findings(*stores[name], name, points, alone=alone)
             distances = np.array([one.distance for one in found])
             rivals = np.array([one.rivals for one in found])
             cells = (f"{(distances <= RIGHT).mean():.2f}", f"{np.median(distances):.0f}", f"{np.median(rivals):.0f}")

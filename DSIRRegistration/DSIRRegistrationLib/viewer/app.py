@@ -179,13 +179,8 @@ class Viewer:
         return {"radius": state.dsir_radius or None, "alone": not state.dsir_surroundings}
 
     def _ask_again(self, **_: object) -> None:
-        state = self.server.state
-        if self.session.similarity.ready(state.dsir_descriptor):
-            with contextlib.suppress(DsirError):
-                shown = self.session.click_again(state.dsir_descriptor, **self._search)
-                if shown is not None:
-                    state.dsir_words = shown.sentence[:1].upper() + shown.sentence[1:]
-            self._redraw()
+        if self.session.asked is not None and self.session.similarity.ready(self.server.state.dsir_descriptor):
+            self._asked(*self.session.asked)
 
     def _threshold(self, dsir_threshold: float, **_: object) -> None:
         self.session.similarity.heat.threshold = dsir_threshold

@@ -52,7 +52,7 @@ class Session:
         self.pairs = Pairs(*volumes)
         self.warped: slicer.vtkMRMLScalarVolumeNode | None = None
         self.last: Shown | None = None
-        self._asked: tuple[str, np.ndarray] | None = None
+        self.asked: tuple[str, np.ndarray] | None = None
         self.overlay, self.opacity = SIMILARITY, 0.6
         self._folder = tempfile.TemporaryDirectory(prefix="dsir-view-", ignore_cleanup_errors=True)
         self._result: Path | None = None
@@ -70,7 +70,7 @@ class Session:
         here, there = self.sides[side], self.sides[OTHER[side]]
         here.mark(ASKED, point)
         shown = self.similarity.ask(side, point, descriptor, radius=radius, alone=alone)
-        self.last, self._asked = shown, (side, point)
+        self.last, self.asked = shown, (side, point)
         for what in (FOUND, EXPECTED):
             here.mark(what, None)
         there.mark(ASKED, None)
@@ -84,9 +84,9 @@ class Session:
 
     def click_again(self, descriptor: str, *, radius: float | None, alone: bool = False) -> Shown | None:
         """Ask for the last point once more, after a registration; None where there was none."""
-        if self._asked is None:
+        if self.asked is None:
             return None
-        return self.click(*self._asked, descriptor, radius=radius, follow=True, alone=alone)
+        return self.click(*self.asked, descriptor, radius=radius, follow=True, alone=alone)
 
     def lay(self) -> None:
         """Show the heat map over the searched image, and before or after over the fixed one where that is wished."""

@@ -20,6 +20,7 @@ from ..features.normalise import robust_range
 from ..image import Image
 from ..preview.planes import Plane, look, planes_through
 from .compare import COUNTED, Finding, Partner
+from .surroundings import DISTANCES
 
 PLANES = ("axial", "coronal", "sagittal")
 NAMES = {"cnn": "CNN (untrained)", "mind": "MIND", "dsir": "DSIR"}
@@ -158,7 +159,7 @@ def _undress(axes: Axes, plane: Plane) -> None:
         spine.set_visible(False)
 
 
-AROUND = "similarity with the marked voxel and what lies 16 and 28 mm around it"
+AROUND = f"similarity with the marked voxel and what lies {' and '.join(f'{d:g}' for d in DISTANCES)} mm around it"
 
 
 def _legend(figure: Figure, cell: float, height: float, shown: str) -> None:

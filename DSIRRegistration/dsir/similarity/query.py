@@ -93,18 +93,18 @@ def query(
     """
     _comparable(store, searched)
     point = np.asarray(point, dtype=np.float64)
-    vector = store.at(point)
+    vector = store.at(point) / SCALE
     lattice = searched.lattice
     around = point if around is None else np.asarray(around, dtype=np.float64)
     threads = threads or os.cpu_count() or 1
     with _blas().limit(limits=1, user_api="blas"):  # BLAS threads of their own would fight with ours over the cores
-        found = None if alone else surroundings(store, point, searched, _pool(threads), threads)
+        found = None if alone else surroundings(store, point, vector, searched, _pool(threads), threads)
         if found is not None:
             within = None if radius is None else (around, radius)
-            return _with_surroundings(found, vector, point, searched, within, runners_up)
+            return _with_surroundings(found, point, searched, within, runners_up)
         heat = np.empty(lattice.shape, np.float32) if out is None else out
         box = _box(lattice, around, radius)
-        masses = _search(vector / SCALE, searched, heat, box, threads)
+        masses = _search(vector, searched, heat, box, threads)
     peaks = highest(heat, lattice, 1 + runners_up, apart=APART, planes=range(box.planes.start, box.planes.stop))
     if not peaks:
         raise DsirError(NOTHING)
@@ -117,7 +117,6 @@ NOTHING = "Nothing in the searched region resembles this point; try a larger rad
 
 def _with_surroundings(
     found: Surroundings,
-    vector: np.ndarray,
     point: np.ndarray,
     searched: FeatureStore,
     within: tuple[np.ndarray, float] | None,
@@ -131,7 +130,7 @@ def _with_surroundings(
         for i in range(box.planes.start, box.planes.stop):
             _round_off(heat[i], i, box)
     hills = highest(heat, lattice, 2 + runners_up, apart=APART)
-    tops = [top for hill in hills if (top := found.top(hill, vector, searched, within))]
+    tops = [top for hill in hills if (top := found.top(hill, searched, within))]
     if not tops:
         raise DsirError(NOTHING)
     peaks: list[Peak] = []

@@ -44,23 +44,18 @@ class Surroundings:
         heat: (I', J', K') float32 similarity of voxel and surroundings, at most 1; 0 outside the body.
         around: (I', J', K') float32, of the surroundings alone.
         lattice: of both.
+        own: (C,), the voxel's own vector, for the stores' bytes.
     """
 
     heat: np.ndarray
     around: np.ndarray
     lattice: Lattice
+    own: np.ndarray
 
-    def top(
-        self,
-        hill: Peak,
-        vector: np.ndarray,
-        searched: FeatureStore,
-        within: tuple[np.ndarray, float] | None = None,
-    ) -> Peak | None:
+    def top(self, hill: Peak, searched: FeatureStore, within: tuple[np.ndarray, float] | None = None) -> Peak | None:
         """The top of a hill at full resolution; None where nothing of it lies ``within`` mm of a place.
 
         Args:
-            vector: (C,), the voxel's own.
             within: (3,) RAS mm, and mm.
         """
         middle = np.rint(searched.lattice.to_index(hill.point)).astype(int)
@@ -68,7 +63,7 @@ class Surroundings:
         high = np.minimum(middle + REACH + 1, searched.lattice.shape)
         planes = searched.data[low[0] : high[0]].reshape(-1, searched.channels, *searched.lattice.shape[1:])
         part = planes[:, :, low[1] : high[1], low[2] : high[2]].astype(np.float32)
-        own = np.einsum("c,icjk->ijk", vector / SCALE, part)
+        own = np.einsum("c,icjk->ijk", self.own, part)
         index = np.indices(own.shape).reshape(3, -1).T + low
         points = searched.lattice.to_world(index)
         around = map_coordinates(self.around, self.lattice.to_index(points).T, order=1, mode="nearest")
@@ -83,18 +78,23 @@ class Surroundings:
 
 
 def surroundings(
-    store: FeatureStore, point: np.ndarray, searched: FeatureStore, pool: ThreadPoolExecutor, threads: int
+    store: FeatureStore,
+    point: np.ndarray,
+    own: np.ndarray,
+    searched: FeatureStore,
+    pool: ThreadPoolExecutor,
+    threads: int,
 ) -> Surroundings | None:
     """How alike the voxel at ``point`` (3,) RAS mm in ``store`` and its surroundings are to all of ``searched``.
 
-    None where nothing around the point lies within the body: the voxel then has to speak for itself.
+    ``own`` is the voxel's vector (C,), for the stores' bytes. None where nothing around the point lies within the
+    body: the voxel then has to speak for itself.
     """
     here, there = store.thinned, searched.thinned
     vectors, steps = _around(here, point)
     if not len(vectors):
         return None
     vectors /= SCALE * np.linalg.norm(vectors, axis=1).sum()
-    own = store.at(point) / SCALE
     size, reach = there.lattice.shape, int(np.abs(steps).max())
     # Rows end in zeros, so that a step over the end of one falls on nothing: a step is then a shift of the whole plane.
     wide = size[2] + reach
@@ -122,7 +122,7 @@ def surroundings(
         around[first : first + len(found)] += found
     heat = heat[:, :, : size[2]]
     around = around[reach : reach + size[0]].reshape(size[0], size[1], wide)[:, :, : size[2]]
-    return Surroundings(np.where(heat == 0, 0, (1 - SHARE) * heat + SHARE * around), around, there.lattice)
+    return Surroundings(np.where(heat == 0, 0, (1 - SHARE) * heat + SHARE * around), around, there.lattice, own)
 
 
 def _around(store: FeatureStore, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
