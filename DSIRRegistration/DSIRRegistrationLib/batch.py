@@ -131,7 +131,7 @@ def _write(path: Path, nodes: tuple[Any, ...], fixed: Any, scan: Any) -> Path:
         path = path.with_suffix(".nii")
         write_volume(path, node)
     elif node.IsA("vtkMRMLMarkupsNode") and len(nodes) == 2:
-        from dsir.similarity.landmarks import write_landmarks
+        from dsir.files.landmarks import write_landmarks
 
         from .pairs import landmarks
 

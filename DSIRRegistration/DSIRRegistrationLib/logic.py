@@ -19,13 +19,13 @@ from dsir.progress import Progress, silent
 
 from . import worker
 from .batch import batch
-from .carry import carry, place_carried
 from .evaluation import evaluation
 from .nodes.scene import all_or_nothing
 from .nodes.transforms import write_transform
 from .nodes.volumes import lattice_of, place_vectors, read_array, write_volume
 from .registration import Mask, Registered, Task, registration
 from .run import Run
+from .structures import carry, place_carried
 
 if TYPE_CHECKING:
     from dsir.registration.settings import RegistrationSettings

@@ -9,10 +9,10 @@ import slicer
 import slicer.util
 import vtk
 from dsir.errors import DsirError
-from dsir.similarity.landmarks import LandmarkPairs
+from dsir.files.landmarks import LandmarkPairs
 
 from .nodes.transforms import map_points
-from .sides import FIXED, MOVING, OTHER
+from .roles import FIXED, MOVING, OTHER
 
 if TYPE_CHECKING:
     from .similarity import Shown

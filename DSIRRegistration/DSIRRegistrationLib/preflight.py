@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from dsir.errors import DsirError
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
 
 from .nodes.volumes import lattice_of, matrix_to_world
 from .registration import Task

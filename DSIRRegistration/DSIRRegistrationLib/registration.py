@@ -14,13 +14,12 @@ import slicer
 import slicer.util
 import vtk
 from dsir.errors import Cancelled, DsirError
-from dsir.lattice import Lattice
+from dsir.files.landmarks import write_landmarks
+from dsir.geometry.lattice import Lattice
 from dsir.progress import Progress, within
-from dsir.similarity.landmarks import write_landmarks
 
 from . import worker
-from .carry import Carried, carry, place_carried
-from .certainty import Certainty, certainty, place_certainty
+from .confidence_map import Certainty, certainty, place_certainty
 from .nodes.scene import all_or_nothing, is_in_scene, place_beside
 from .nodes.segments import segment_mask
 from .nodes.slabs import read_slabs, write_slabs
@@ -28,6 +27,7 @@ from .nodes.transforms import describe_transform, read_transform, write_transfor
 from .nodes.volumes import is_below, lattice_of, place_volume, window_of, write_array, write_volume
 from .pairs import landmarks
 from .quality import REPORT, summary
+from .structures import Carried, carry, place_carried
 
 SHARE = 0.9
 """Of the whole run that registering takes; the rest is for what is carried along."""

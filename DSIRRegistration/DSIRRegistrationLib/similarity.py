@@ -13,7 +13,7 @@ import slicer
 import slicer.util
 import vtk
 from dsir.errors import DsirError
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
 from dsir.progress import Progress, silent, within
 from dsir.similarity.calibration import chance_within
 from dsir.similarity.query import Answer, query
@@ -23,7 +23,7 @@ from . import worker
 from .heatmap import HeatMap
 from .nodes.transforms import map_points
 from .nodes.volumes import array_of, write_array
-from .sides import FIXED, MOVING, OTHER
+from .roles import FIXED, MOVING, OTHER
 
 if TYPE_CHECKING:
     Volume = slicer.vtkMRMLScalarVolumeNode

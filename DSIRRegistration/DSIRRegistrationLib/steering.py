@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 
 from .pairs import Pairs, apart, landmarks
 from .parameters import Parameters, pairs, task
-from .sides import FIXED, MOVING
+from .roles import FIXED, MOVING
 
 if TYPE_CHECKING:
     from .similarity import Shown

@@ -15,7 +15,6 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from . import dependencies, parameters, preflight
-from .clicking import Clicking
 from .logic import RegistrationLogic
 from .nodes.transforms import make_linear
 from .nodes.volumes import is_below
@@ -24,6 +23,7 @@ from .quality import REPORT
 from .registration import Registered
 from .review import Review
 from .run import Run
+from .similarity_section import Clicking
 
 TICK = 50
 """Milliseconds between two looks at a working engine."""

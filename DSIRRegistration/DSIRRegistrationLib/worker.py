@@ -16,8 +16,8 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from dsir.cli.watch_parent import FOLDER
 from dsir.errors import Cancelled, DsirError
-from dsir.parent import FOLDER
 from dsir.progress import Progress, silent
 
 MODULE_FOLDER = Path(__file__).resolve().parents[1]
@@ -79,7 +79,7 @@ class PythonProcess:
         with output.open("wb") as out, log.open("wb") as err:
             self._child = subprocess.Popen(
                 [python(), "-m", "dsir", *arguments],
-                stdin=subprocess.PIPE,  # never written: its end is ours, see dsir.parent
+                stdin=subprocess.PIPE,  # never written: its end is ours, see dsir.cli.watch_parent
                 stdout=out,
                 stderr=err,
                 cwd=folder,

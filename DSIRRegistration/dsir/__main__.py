@@ -2,7 +2,7 @@
 
 import sys
 
-from .parent import end_with_parent
+from .cli.watch_parent import end_with_parent
 
 if __name__ == "__main__":
     end_with_parent()

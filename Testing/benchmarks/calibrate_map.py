@@ -30,7 +30,7 @@ from dsir.registration.register import register  # noqa: E402
 from dsir.registration.settings import preset  # noqa: E402
 from dsir.similarity.calibration import FILE, RIGHT, fit, left_out, read, reliability, write  # noqa: E402
 from dsir.similarity.confidence import DOUBTFUL, curve_name, evidence_of  # noqa: E402
-from dsir.transform import Transform  # noqa: E402
+from dsir.transforms.composite import Transform  # noqa: E402
 
 ASTRAY = DeformationSettings(knots=45.0, amplitude=12.0)
 VOXELS = 4000

@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration")
 from dsir.errors import DsirError
 from dsir.evaluation.deformation import rotation_matrix
 from dsir.features.descriptor import Descriptor, load_descriptor
-from dsir.lattice import Lattice
-from dsir.sampling import index_grid, sample
+from dsir.geometry.lattice import Lattice
+from dsir.geometry.sampling import index_grid, sample
 from dsir.similarity.query import query
 from dsir.similarity.store import FeatureStore, pack
 from dsir.training.draws import step_generator

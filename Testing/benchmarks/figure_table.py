@@ -21,12 +21,12 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 
-from dsir.body import body_mask  # noqa: E402
 from dsir.errors import DsirError  # noqa: E402
 from dsir.evaluation.contrast import random_contrast  # noqa: E402
 from dsir.features.descriptor import load_descriptor  # noqa: E402
 from dsir.files.images import read_image  # noqa: E402
-from dsir.image import Image  # noqa: E402
+from dsir.geometry.body_mask import body_mask  # noqa: E402
+from dsir.geometry.image import Image  # noqa: E402
 from dsir.similarity.compare import Finding, finding  # noqa: E402
 from dsir.similarity.describe import describe_image  # noqa: E402
 from dsir.similarity.query import query  # noqa: E402

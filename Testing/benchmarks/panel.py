@@ -28,12 +28,12 @@ sys.path[:0] = [str(ROOT / "DSIRRegistration"), str(ROOT / "Testing" / "slicer")
 import slicer  # noqa: E402
 import slicer.util  # noqa: E402
 import standin  # noqa: E402
-from dsir.field import DisplacementField  # noqa: E402
 from dsir.files.images import write_image  # noqa: E402
 from dsir.files.transforms import write_transform  # noqa: E402
-from dsir.image import Image  # noqa: E402
-from dsir.lattice import Lattice  # noqa: E402
-from dsir.transform import Linear, Transform  # noqa: E402
+from dsir.geometry.image import Image  # noqa: E402
+from dsir.geometry.lattice import Lattice  # noqa: E402
+from dsir.transforms.composite import Linear, Transform  # noqa: E402
+from dsir.transforms.field import DisplacementField  # noqa: E402
 
 ALLOWED = 50.0
 """ms that the panel may be kept busy at one go."""

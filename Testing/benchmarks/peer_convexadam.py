@@ -17,9 +17,9 @@ from peer_files import read_task
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
 from convexAdam.convex_adam_MIND import convex_adam_pt
-from dsir.field import DisplacementField
 from dsir.files.images import read_image
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
+from dsir.transforms.field import DisplacementField
 
 SETTINGS = {
     "default": {},

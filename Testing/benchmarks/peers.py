@@ -29,8 +29,8 @@ from dsir.evaluation.cases import Case
 from dsir.evaluation.catalogue import KNOWN, REAL, build
 from dsir.evaluation.demo import demo_case
 from dsir.evaluation.scoring import identity_score, score
-from dsir.field import DisplacementField
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
+from dsir.transforms.field import DisplacementField
 from peer_methods import METHODS, Run, run_method
 from peer_table import as_markdown, as_screen_table
 

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration")
 from dsir.features.descriptor import load_descriptor
 from dsir.features.dns import DnsSettings
 from dsir.features.mind import Mind, MindSettings
-from dsir.sampling import sample
+from dsir.geometry.sampling import sample
 from dsir.training.batches import ExampleSettings, Mixture
 from dsir.training.draws import step_generator
 from dsir.training.synthesis import SynthesisSettings, look

@@ -27,14 +27,14 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
-from dsir.field import DisplacementField
-from dsir.image import Image
-from dsir.lattice import Lattice
-from dsir.propagation.doors import write_verdicts
-from dsir.propagation.propagate import propagate
-from dsir.propagation.tables import row
-from dsir.propagation.trust import measure_confidence
-from dsir.transform import Linear, Transform
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
+from dsir.structures.confidence_map import measure_confidence
+from dsir.structures.propagate import propagate
+from dsir.structures.structure_io import write_verdicts
+from dsir.structures.tables import row
+from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.field import DisplacementField
 from peer_methods import METHODS, run_method
 from propagation_cases import CASES, FOLDERS, read_case
 from propagation_known import round_trip, thick_slices

@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from dsir.evaluation.catalogue import build
 from dsir.evaluation.deformation import random_deformation
-from dsir.image import Image
-from dsir.propagation.images import warp_image
-from dsir.propagation.pullback import pull_back
-from dsir.propagation.segmentations import read_label_structures, read_names
-from dsir.propagation.structure import StructureSet
-from dsir.transform import Transform
+from dsir.geometry.image import Image
+from dsir.structures.segmentations import read_label_structures, read_names
+from dsir.structures.structure import StructureSet
+from dsir.transforms.composite import Transform
+from dsir.warp.images import warp_image
+from dsir.warp.pullback import pull_back
 
 KNOWN = "planning_ct_known"
 CASES = ("planning_ct_pair", "abdomen_ct_mr", KNOWN)

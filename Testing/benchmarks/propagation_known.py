@@ -8,19 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from dsir.evaluation.metrics import mask_score
-from dsir.field import DisplacementField
-from dsir.lattice import Lattice
-from dsir.propagation.compare import compare
-from dsir.propagation.labels import warp_mask
-from dsir.propagation.polygons import inside
-from dsir.propagation.pullback import pull_back
-from dsir.propagation.rt.reading import read_rtstruct
-from dsir.propagation.rt.series import read_series
-from dsir.propagation.rt.writing import write_rtstruct
-from dsir.propagation.structure import Structure
-from dsir.sampling import sample
-from dsir.transform import Transform
+from dsir.dicom.series import read_series
+from dsir.dicom.structures_in import read_rtstruct
+from dsir.dicom.structures_out import write_rtstruct
+from dsir.geometry.lattice import Lattice
+from dsir.geometry.sampling import sample
+from dsir.metrics.overlap import mask_score
+from dsir.structures.compare import compare
+from dsir.structures.polygons import inside
+from dsir.structures.structure import Structure
+from dsir.transforms.composite import Transform
+from dsir.transforms.field import DisplacementField
+from dsir.warp.labels import warp_mask
+from dsir.warp.pullback import pull_back
 from scipy import ndimage
 from scipy.spatial import cKDTree
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from dsir.propagation.verdict import Light, Verdict, judge
+from dsir.structures.verdict import Light, Verdict, judge
 from rich.table import Table
 
 HELD_BACK = ("dice", "surface_dice", "hd95_mm", "surface_distance_mm")

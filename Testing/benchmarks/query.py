@@ -22,7 +22,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 
-from dsir.lattice import Lattice  # noqa: E402
+from dsir.geometry.lattice import Lattice  # noqa: E402
 from dsir.similarity.query import query  # noqa: E402
 from dsir.similarity.store import SCALE, FeatureStore  # noqa: E402
 

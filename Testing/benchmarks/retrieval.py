@@ -25,8 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
-from dsir.image import Image  # noqa: E402
-from dsir.lattice import Lattice  # noqa: E402
+from dsir.geometry.image import Image  # noqa: E402
+from dsir.geometry.lattice import Lattice  # noqa: E402
 from dsir.training.retrieval import Retrieval, RetrievalSettings, retrieval  # noqa: E402
 
 

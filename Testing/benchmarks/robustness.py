@@ -23,16 +23,16 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
-from dsir.body import body_mask
 from dsir.evaluation.cases import Case
 from dsir.evaluation.catalogue import KNOWN, build
 from dsir.evaluation.deformation import rotation_matrix
 from dsir.evaluation.demo import demo_case
-from dsir.image import Image
-from dsir.lattice import Lattice
+from dsir.geometry.body_mask import body_mask
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
 from dsir.registration.register import register
 from dsir.registration.settings import RegistrationSettings, preset
-from dsir.transform import Linear
+from dsir.transforms.composite import Linear
 
 PROJECT = Path(__file__).resolve().parents[2]
 EMBEDDED = "icbm152"

@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration")
 
 from dsir.evaluation.demo import demo_case
 from dsir.files.images import read_image, write_image
-from dsir.image import Image
+from dsir.geometry.image import Image
 
 HERE = Path(__file__).resolve().parent
 SIZE = 160

@@ -25,19 +25,19 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
-from dsir.body import body_mask
 from dsir.features.mind import Mind
-from dsir.field import DisplacementField
-from dsir.image import Image
-from dsir.jacobian import fold_report
-from dsir.lattice import Lattice
+from dsir.geometry.body_mask import body_mask
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
+from dsir.geometry.sampling import gaussian_blur, index_grid, sample
 from dsir.registration.discrete import cost_volume, coupled_convex, window
-from dsir.registration.frame import describe, widened
 from dsir.registration.normal import normal_equations
 from dsir.registration.regularity import composed, smallest_determinant
 from dsir.registration.solver import Stiffness, step
-from dsir.sampling import gaussian_blur, index_grid, sample
-from dsir.transform import Transform
+from dsir.registration.working_grid import describe, widened
+from dsir.transforms.composite import Transform
+from dsir.transforms.field import DisplacementField
+from dsir.transforms.jacobian import fold_report
 
 CHANNELS = 12
 CONTROL_SPACING, RADIUS = 6.0, 3

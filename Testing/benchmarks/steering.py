@@ -28,14 +28,14 @@ from dsir.evaluation.cases import Case
 from dsir.evaluation.catalogue import KNOWN, build
 from dsir.evaluation.demo import demo_case
 from dsir.features.descriptor import load_descriptor
-from dsir.image import Image
+from dsir.files.landmarks import LandmarkPairs
+from dsir.geometry.image import Image
 from dsir.registration.register import RegistrationResult, register
 from dsir.registration.settings import RegistrationSettings, preset
 from dsir.similarity.calibration import chance_within
 from dsir.similarity.describe import describe_image
-from dsir.similarity.landmarks import LandmarkPairs
 from dsir.similarity.query import query
-from dsir.transform import Linear, Transform
+from dsir.transforms.composite import Linear, Transform
 from robustness import EMBEDDED, half
 
 PROJECT = Path(__file__).resolve().parents[2]

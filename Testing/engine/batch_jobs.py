@@ -7,8 +7,8 @@ import os
 import time
 from pathlib import Path
 
-from dsir.pair import Pair
 from dsir.registration.settings import RegistrationSettings
+from dsir.workflow.pair import Pair
 
 
 def poison(pair: Pair, settings: RegistrationSettings, folder: Path) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from dsir.field import DisplacementField
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
+from dsir.transforms.field import DisplacementField
 
 
 def rotation(degrees: float, axis: tuple[float, float, float] = (1.0, 2.0, 3.0)) -> np.ndarray:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from dsir.field import DisplacementField
-from dsir.image import Image
-from dsir.lattice import Lattice
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
+from dsir.transforms.field import DisplacementField
 
 RADII = np.array([52.0, 62.0, 47.0])
 """mm; half axes of the body, an ellipsoid about the world's origin."""

@@ -22,10 +22,10 @@ from dsir.batch.run import run_batch
 from dsir.cli.main import main
 from dsir.errors import DsirError
 from dsir.files.images import read_image, write_image, write_labels
-from dsir.image import Image
-from dsir.pair import Pair
+from dsir.files.report import run_report, write_report
+from dsir.geometry.image import Image
 from dsir.registration.settings import RegistrationSettings
-from dsir.report import run_report, write_report
+from dsir.workflow.pair import Pair
 
 SETTINGS = {
     "spacing": 6.0,

@@ -7,8 +7,8 @@ import pytest
 import torch
 from dsir.errors import DsirError
 from dsir.evaluation.deformation import DeformationSettings, random_deformation
-from dsir.jacobian import fold_report
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
+from dsir.transforms.jacobian import fold_report
 
 
 def oblique_lattice() -> Lattice:

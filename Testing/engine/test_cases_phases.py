@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 from dsir.evaluation.phases import PHASES, in_phase
-from dsir.image import Image
-from dsir.lattice import Lattice
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
 
 NAMES = {1: "liver", 2: "aorta", 3: "kidney_left", 4: "vertebrae"}
 

@@ -12,11 +12,11 @@ from dsir.evaluation.contrast import random_contrast
 from dsir.evaluation.deformation import DeformationSettings
 from dsir.evaluation.scoring import identity_score, score
 from dsir.evaluation.tissue import threshold_body, tissue_labels
-from dsir.field import DisplacementField
-from dsir.image import Image
-from dsir.lattice import Lattice
-from dsir.sampling import gaussian_blur
-from dsir.transform import Linear, Transform
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
+from dsir.geometry.sampling import gaussian_blur
+from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.field import DisplacementField
 
 
 def textured_ball() -> tuple[Image, torch.Tensor]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from dsir.cli.main import main
 from dsir.files.transforms import write_transform
-from dsir.transform import Linear, Transform
+from dsir.transforms.composite import Linear, Transform
 
 SHIFT = np.array([6.0, -3.0, 9.0])
 """mm: the fixed point x lies at x + SHIFT in moving."""

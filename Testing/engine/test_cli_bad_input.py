@@ -201,7 +201,7 @@ def test_a_fault_of_ours_is_a_sentence_and_a_log_file(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("dsir.pair.register", broken)
+    monkeypatch.setattr("dsir.workflow.pair.register", broken)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert register(fixed, fixed, tmp_path / "out") == 1
     assert_one_sentence(capsys, "ZeroDivisionError")
@@ -216,6 +216,6 @@ def test_too_little_memory_is_said_with_a_remedy(
     def greedy(*_: object, **__: object) -> None:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr("dsir.pair.register", greedy)
+    monkeypatch.setattr("dsir.workflow.pair.register", greedy)
     assert register(fixed, fixed, tmp_path / "out") == 2
     assert_one_sentence(capsys, "memory", "--preset fast")

@@ -8,8 +8,8 @@ from dsir.features.extraction import as_ras, describe, extract, working_lattice
 from dsir.features.masrnet import MasrNetSettings
 from dsir.features.mind import Mind
 from dsir.features.normalise import normalise
-from dsir.image import Image
-from dsir.lattice import Lattice
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
 
 SMALL = MasrNetSettings(widths=(4, 8), depth=(0, 0), local_contrast=(2,), features=4, channels=6)
 

@@ -5,7 +5,7 @@ import torch
 from dsir.features.descriptor import load_descriptor
 from dsir.features.mind import Mind
 from dsir.features.weights import manifest
-from dsir.sampling import gaussian_blur
+from dsir.geometry.sampling import gaussian_blur
 from dsir.training.draws import step_generator
 from dsir.training.retrieval import RetrievalSettings, retrieval
 from dsir.training.volumes import noise_labels

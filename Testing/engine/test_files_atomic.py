@@ -16,7 +16,7 @@ from dsir.errors import DsirError
 from dsir.files import atomic
 from dsir.files.atomic import OutputFolder, check_output_folder, complete_file
 from dsir.files.images import write_image
-from dsir.image import Image
+from dsir.geometry.image import Image
 from grids import lattice
 
 
@@ -108,12 +108,12 @@ FULL_DISK = """
 import resource, signal, sys, numpy as np, torch
 from pathlib import Path
 from dsir.errors import DsirError
-from dsir.field import DisplacementField
+from dsir.transforms.field import DisplacementField
 from dsir.files.images import write_image
 from dsir.files.transforms import write_displacement_nifti, write_transform
-from dsir.image import Image
-from dsir.lattice import Lattice
-from dsir.transform import Transform
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
+from dsir.transforms.composite import Transform
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000))
 grid = Lattice((40, 40, 40), np.eye(4))

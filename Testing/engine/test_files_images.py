@@ -12,17 +12,9 @@ import pytest
 import SimpleITK as sitk
 import torch
 from dsir.errors import DsirError
-from dsir.files.images import (
-    read_image,
-    read_labels,
-    read_mask,
-    write_features,
-    write_image,
-    write_labels,
-    write_mask,
-)
-from dsir.image import Image
-from dsir.lattice import Lattice
+from dsir.files.images import read_image, read_labels, read_mask, write_features, write_image, write_labels, write_mask
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
 from grids import GRIDS, lattice, rotation
 
 FORMATS = ["nii", "nii.gz", "nrrd", "nhdr", "mha", "mhd"]

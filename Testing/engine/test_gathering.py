@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from dsir.gathering import can_gather, gathered, side_by_side
-from dsir.sampling import index_grid, sample
+from dsir.geometry.channels_last import can_gather, gathered, side_by_side
+from dsir.geometry.sampling import index_grid, sample
 
 SHAPE = (9, 7, 11)
 

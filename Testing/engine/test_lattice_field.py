@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from dsir.errors import DsirError, TransformError
-from dsir.field import DisplacementField
-from dsir.inversion import displacement_and_gradient, inverse_error, invert_points
-from dsir.jacobian import determinant, fold_report
-from dsir.lattice import Lattice
-from dsir.sampling import gaussian_blur, resample, sample, thinned
-from dsir.transform import Linear, Transform
+from dsir.geometry.lattice import Lattice
+from dsir.geometry.sampling import gaussian_blur, resample, sample, thinned
+from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.field import DisplacementField
+from dsir.transforms.inversion import displacement_and_gradient, inverse_error, invert_points
+from dsir.transforms.jacobian import determinant, fold_report
 from grids import GRIDS, field_of, lattice, points_inside, rotation, waves
 
 ODD = pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS.keys())

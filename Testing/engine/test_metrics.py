@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from dsir.errors import DsirError
-from dsir.evaluation.metrics import (
+from dsir.metrics.overlap import (
     end_point_error,
     label_scores,
     landmark_error,
@@ -15,8 +15,8 @@ from dsir.evaluation.metrics import (
     summary,
     worst_labels,
 )
-from dsir.field import DisplacementField
-from dsir.transform import Linear, Transform
+from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.field import DisplacementField
 from grids import GRIDS, lattice, points_inside
 
 

@@ -12,10 +12,10 @@ import torch
 from dsir.evaluation.cases import Case, known_case
 from dsir.evaluation.deformation import DeformationSettings, rotation_matrix
 from dsir.evaluation.scoring import score
-from dsir.field import DisplacementField
-from dsir.image import Image
-from dsir.lattice import Lattice
-from dsir.sampling import gaussian_blur
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
+from dsir.geometry.sampling import gaussian_blur
+from dsir.transforms.field import DisplacementField
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 

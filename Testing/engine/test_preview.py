@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from dsir import preview
-from dsir.field import DisplacementField
-from dsir.image import Image
-from dsir.lattice import Lattice
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
 from dsir.preview import panels
 from dsir.preview.planes import look, planes_through
-from dsir.transform import Linear, Transform
+from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.field import DisplacementField
 
 
 def tilted(shape: tuple[int, int, int], spacing: tuple[float, ...], degrees: float = 20.0) -> Lattice:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from dsir.field import DisplacementField
-from dsir.image import Image
-from dsir.propagation import images
-from dsir.propagation.images import covered, warp_image
-from dsir.transform import Linear, Transform
+from dsir.geometry.image import Image
+from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.field import DisplacementField
+from dsir.warp import images
+from dsir.warp.images import covered, warp_image
 from grids import GRIDS, field_of, lattice, rotation, waves
 
 

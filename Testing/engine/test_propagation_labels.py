@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 import torch
-from dsir.propagation.distance import signed_distance
-from dsir.propagation.labels import warp_labels, warp_mask
-from dsir.transform import Linear, Transform
+from dsir.metrics.distance import signed_distance
+from dsir.transforms.composite import Linear, Transform
+from dsir.warp.labels import warp_labels, warp_mask
 from grids import GRIDS, field_of, lattice, waves
 from scipy import ndimage
 

@@ -12,13 +12,13 @@ import torch
 from dsir.cli.main import main
 from dsir.errors import DsirError
 from dsir.features.mind import Mind
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
+from dsir.geometry.sampling import gaussian_blur
 from dsir.proposal.network import RegistrationNetwork, RegistrationNetworkSettings, correlation, integrated
 from dsir.proposal.propose import Proposer
 from dsir.proposal.weights import read_registration, write_registration
-from dsir.registration.frame import Described
 from dsir.registration.regularity import smallest_determinant
-from dsir.sampling import gaussian_blur
+from dsir.registration.working_grid import Described
 from dsir.training.batches import ExampleSettings, Mixture
 from dsir.training.pairs import BendingSettings, PairSettings
 from dsir.training.registration import RegistrationTrainingSettings, train_registration

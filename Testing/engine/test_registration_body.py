@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from dsir.body import body_mask, filled_holes
-from dsir.image import Image
-from dsir.lattice import Lattice
+from dsir.geometry.body_mask import body_mask, filled_holes
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
 from phantoms import RADII, inside, lattice_of, tissue
 from scipy import ndimage
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from dsir.features.descriptor import load_descriptor
-from dsir.jacobian import fold_report
+from dsir.geometry.sampling import gaussian_blur, index_grid, sample
 from dsir.registration.discrete import (
     DiscreteSettings,
     affordable_grid,
@@ -16,8 +16,8 @@ from dsir.registration.discrete import (
     discrete_search,
     window,
 )
-from dsir.registration.frame import Described, describe
-from dsir.sampling import gaussian_blur, index_grid, sample
+from dsir.registration.working_grid import Described, describe
+from dsir.transforms.jacobian import fold_report
 from phantoms import body_points, bright_on_dark, dark_on_bright, inside, lattice_of, render
 
 WIDE = lattice_of((52, 56, 50), (4.0, 4.0, 4.0))

@@ -7,15 +7,15 @@ import pytest
 import torch
 from dsir.errors import Cancelled, DsirError
 from dsir.features.descriptor import load_descriptor
-from dsir.field import DisplacementField
-from dsir.image import Image
-from dsir.jacobian import fold_report
-from dsir.lattice import Lattice
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
 from dsir.registration.align import align
 from dsir.registration.linear import LinearSettings
 from dsir.registration.register import register
 from dsir.registration.settings import DescentSettings, RegistrationSettings, preset
-from dsir.transform import Linear, Transform
+from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.field import DisplacementField
+from dsir.transforms.jacobian import fold_report
 from phantoms import bend, body_points, bright_on_dark, dark_on_bright, error_mm, field_from, lattice_of, render
 
 GRID = lattice_of((36, 40, 32), (4.0, 4.0, 4.0))

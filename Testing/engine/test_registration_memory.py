@@ -11,11 +11,11 @@ from dsir.features.descriptor import Descriptor
 from dsir.features.dsir import Dsir
 from dsir.features.masrnet import MasrNetSettings
 from dsir.features.mind import Mind
-from dsir.lattice import Lattice
-from dsir.registration.frame import PIECE, describe
+from dsir.geometry.lattice import Lattice
 from dsir.registration.memory import Plan, piece_of_features, planned
 from dsir.registration.settings import RegistrationSettings
-from dsir.transform import Linear, Transform
+from dsir.registration.working_grid import PIECE, describe
+from dsir.transforms.composite import Linear, Transform
 from phantoms import bright_on_dark, inside, lattice_of, render
 
 HUGE = lattice_of((512, 512, 400), (0.8, 0.8, 1.0))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from dsir.geometry.sampling import index_grid, sample
 from dsir.registration.normal import PAIRS, normal_equations
-from dsir.sampling import index_grid, sample
 
 SHAPE = (20, 18, 16)
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from dsir.cli import main
 from dsir.errors import DsirError
-from dsir.field import DisplacementField
 from dsir.files.images import write_image
+from dsir.files.landmarks import LandmarkPairs, write_landmarks
 from dsir.files.transforms import write_transform
 from dsir.registration.linear import LinearSettings
-from dsir.registration.refining import bend, distances, linear_part, lost
+from dsir.registration.refinement import bend, distances, linear_part, lost
 from dsir.registration.register import RegistrationResult, register
 from dsir.registration.settings import RegistrationSettings, preset
-from dsir.similarity.landmarks import LandmarkPairs, write_landmarks
-from dsir.transform import Linear, Transform
+from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.field import DisplacementField
 from grids import rotation
 from phantoms import bend as truth
 from phantoms import body_points, bright_on_dark, dark_on_bright, error_mm, field_from, lattice_of, render

@@ -7,11 +7,11 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from dsir.field import DisplacementField
-from dsir.jacobian import fold_report
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
+from dsir.geometry.sampling import gaussian_blur, index_grid
 from dsir.registration.regularity import FLOOR, composed, mended, safe_step, smallest_determinant
-from dsir.sampling import gaussian_blur, index_grid
+from dsir.transforms.field import DisplacementField
+from dsir.transforms.jacobian import fold_report
 from grids import rotation
 
 

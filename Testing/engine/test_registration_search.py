@@ -9,12 +9,12 @@ import pytest
 import torch
 from dsir.errors import DsirError
 from dsir.features.descriptor import load_descriptor
-from dsir.image import Image
-from dsir.lattice import Lattice
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
 from dsir.registration.align import align, principal_axes
 from dsir.registration.linear import LinearSettings, nearest_rigid
 from dsir.registration.search import about, centre_of_mass, rotations
-from dsir.transform import Linear, Transform
+from dsir.transforms.composite import Linear, Transform
 from grids import rotation
 from phantoms import body_points, bright_on_dark, dark_on_bright, inside, lattice_of, render
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from dsir.geometry.sampling import index_grid
 from dsir.registration.normal import NormalEquations, normal_equations
 from dsir.registration.solver import Stiffness, expanded, inverted, laplacian, multiplied, pooled, step
-from dsir.sampling import index_grid
 from test_registration_normal import SHAPE, interior, waves
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from dsir.field import DisplacementField
-from dsir.jacobian import fold_report
-from dsir.registration.taper import tapered
+from dsir.registration.boundary_fade import tapered
+from dsir.transforms.field import DisplacementField
+from dsir.transforms.jacobian import fold_report
 from grids import GRIDS, field_of, points_inside
 
 

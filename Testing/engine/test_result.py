@@ -11,13 +11,13 @@ import pytest
 import SimpleITK as sitk
 import torch
 from dsir.evaluation.deformation import DeformationSettings, random_deformation
-from dsir.image import Image
-from dsir.lattice import Lattice
+from dsir.files.report import fingerprint, run_report
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
 from dsir.registration.register import RegistrationResult
 from dsir.registration.settings import RegistrationSettings
-from dsir.report import fingerprint, run_report
-from dsir.result import accurate_inverse, inverse_error, write_result
-from dsir.transform import Linear, Transform
+from dsir.transforms.composite import Linear, Transform
+from dsir.workflow.result import accurate_inverse, inverse_error, write_result
 
 
 @pytest.fixture(scope="module")

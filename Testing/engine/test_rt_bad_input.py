@@ -8,16 +8,16 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_made import ball, circle, contour, make_rtstruct, make_series
+from dsir.dicom.dose import read_dose, view_dose
+from dsir.dicom.series import read_series
+from dsir.dicom.structures_in import read_rtstruct
+from dsir.dicom.structures_out import write_rtstruct
 from dsir.errors import DsirError
-from dsir.lattice import Lattice
-from dsir.propagation.doors import read_structures
-from dsir.propagation.dose import read_dose, view_dose
-from dsir.propagation.measures import volume
-from dsir.propagation.pullback import pull_back
-from dsir.propagation.rt.reading import read_rtstruct
-from dsir.propagation.rt.series import read_series
-from dsir.propagation.rt.writing import write_rtstruct
-from dsir.transform import Transform
+from dsir.geometry.lattice import Lattice
+from dsir.structures.measures import volume
+from dsir.structures.structure_io import read_structures
+from dsir.transforms.composite import Transform
+from dsir.warp.pullback import pull_back
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import generate_uid
 

@@ -16,10 +16,10 @@ from dicom_made import NAME, ball, make_rtstruct, make_series
 from dsir.cli.main import main
 from dsir.files.images import read_labels, write_labels
 from dsir.files.transforms import write_transform
-from dsir.lattice import Lattice
-from dsir.propagation.segmentations import from_mask, read_segmentation, write_segmentation
-from dsir.propagation.structure import Role
-from dsir.transform import Linear, Transform
+from dsir.geometry.lattice import Lattice
+from dsir.structures.segmentations import from_mask, read_segmentation, write_segmentation
+from dsir.structures.structure import Role
+from dsir.transforms.composite import Linear, Transform
 from grids import lattice
 
 MOVING = Lattice((48, 44, 16), np.array([[-1.0, 0, 0, 24], [0, -1.0, 0, 22], [0, 0, 3.0, -24], [0, 0, 0, 1]]))

@@ -9,21 +9,21 @@ import pytest
 import torch
 from dicom_made import ball, circle
 from dsir.errors import DsirError
-from dsir.evaluation.metrics import mask_score
-from dsir.field import DisplacementField
-from dsir.image import Image
-from dsir.jacobian import fold_report
-from dsir.lattice import Lattice
-from dsir.propagation.kabsch import rigid_fit
-from dsir.propagation.measures import Measures, measure
-from dsir.propagation.propagate import propagate
-from dsir.propagation.pullback import pull_back
-from dsir.propagation.rigid import keep_rigid
-from dsir.propagation.segmentations import from_mask
-from dsir.propagation.stacking import stack
-from dsir.propagation.structure import PointMark, Structure, StructureSet
-from dsir.propagation.verdict import DICE, Light, judge
-from dsir.transform import Linear, Transform
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
+from dsir.metrics.overlap import mask_score
+from dsir.structures.kabsch import rigid_fit
+from dsir.structures.measures import Measures, measure
+from dsir.structures.propagate import propagate
+from dsir.structures.rigid import keep_rigid
+from dsir.structures.segmentations import from_mask
+from dsir.structures.stacking import stack
+from dsir.structures.structure import PointMark, Structure, StructureSet
+from dsir.structures.verdict import DICE, Light, judge
+from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.field import DisplacementField
+from dsir.transforms.jacobian import fold_report
+from dsir.warp.pullback import pull_back
 from grids import GRIDS, field_of, lattice, rotation, waves
 
 FIXED = lattice((70, 66, 30), (1.2, 1.2, 3.0))

@@ -11,13 +11,13 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_made import ball, circle, make_rtstruct, make_series
-from dsir.lattice import Lattice
-from dsir.propagation.pullback import pull_back
-from dsir.propagation.rt.reading import read_rtstruct
-from dsir.propagation.rt.series import read_series
-from dsir.propagation.rt.writing import write_rtstruct
-from dsir.propagation.structure import PointMark
-from dsir.transform import Transform
+from dsir.dicom.series import read_series
+from dsir.dicom.structures_in import read_rtstruct
+from dsir.dicom.structures_out import write_rtstruct
+from dsir.geometry.lattice import Lattice
+from dsir.structures.structure import PointMark
+from dsir.transforms.composite import Transform
+from dsir.warp.pullback import pull_back
 
 PROJECT = Path(__file__).resolve().parents[2]
 DATA = PROJECT.parent / "shared" / "data" / "rt"

@@ -8,16 +8,16 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_made import ball, circle, make_rtstruct, make_series
-from dsir.lattice import Lattice
-from dsir.propagation import polygons
-from dsir.propagation.compare import sample_on
-from dsir.propagation.contours import keyholes, outlines
-from dsir.propagation.measures import pieces, volume
-from dsir.propagation.pullback import pull_back
-from dsir.propagation.rt.reading import read_rtstruct
-from dsir.propagation.rt.series import read_series
-from dsir.propagation.rt.writing import write_rtstruct
-from dsir.transform import Transform
+from dsir.dicom.series import read_series
+from dsir.dicom.structures_in import read_rtstruct
+from dsir.dicom.structures_out import write_rtstruct
+from dsir.geometry.lattice import Lattice
+from dsir.structures import polygons
+from dsir.structures.compare import sample_on
+from dsir.structures.contours import keyholes, outlines
+from dsir.structures.measures import pieces, volume
+from dsir.transforms.composite import Transform
+from dsir.warp.pullback import pull_back
 from grids import lattice
 from scipy.spatial import cKDTree
 

@@ -13,13 +13,13 @@ from dsir.files.images import write_image
 from dsir.files.meshes import read_mesh
 from dsir.files.points import read_points
 from dsir.files.transforms import write_transform
-from dsir.image import Image
-from dsir.propagation.measures import volume
-from dsir.propagation.propagate import named
-from dsir.propagation.segmentations import read_segmentation
-from dsir.propagation.structure import PointMark
-from dsir.propagation.surfaces import from_surface, open_edges
-from dsir.transform import Linear, Transform
+from dsir.geometry.image import Image
+from dsir.structures.measures import volume
+from dsir.structures.propagate import named
+from dsir.structures.segmentations import read_segmentation
+from dsir.structures.structure import PointMark
+from dsir.structures.surfaces import from_surface, open_edges
+from dsir.transforms.composite import Linear, Transform
 from grids import lattice
 from surfaces import SURFACES
 

@@ -10,15 +10,15 @@ import torch
 from dsir.cli.main import main
 from dsir.errors import DsirError
 from dsir.features.mind import Mind
-from dsir.field import DisplacementField
 from dsir.files.images import read_image, write_image, write_labels
+from dsir.files.landmarks import LandmarkPairs, read_landmarks, write_landmarks
 from dsir.files.transforms import write_transform
-from dsir.image import Image
-from dsir.lattice import Lattice
-from dsir.registration.steering import fitted
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
+from dsir.registration.landmark_forces import fitted
 from dsir.similarity.confidence import Reliability, reliability_of
-from dsir.similarity.landmarks import LandmarkPairs, read_landmarks, write_landmarks
-from dsir.transform import Linear, Transform
+from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.field import DisplacementField
 from grids import lattice, rotation
 
 GRID = lattice((44, 40, 36), degrees=15, left_handed=True)

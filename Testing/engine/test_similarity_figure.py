@@ -12,7 +12,7 @@ from dsir.cli.main import main
 from dsir.errors import DsirError
 from dsir.features.mind import Mind
 from dsir.files.images import read_image, write_image
-from dsir.image import Image
+from dsir.geometry.image import Image
 from dsir.similarity import calibration
 from dsir.similarity.compare import Partner, augmented, compare
 from dsir.similarity.figure import draw, write

@@ -13,8 +13,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from dsir.errors import DsirError
-from dsir.image import Image
-from dsir.lattice import Lattice
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
 from dsir.similarity.describe import describe_image, fingerprint
 from dsir.similarity.peaks import highest
 from dsir.similarity.query import query

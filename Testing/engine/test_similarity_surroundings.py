@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
 from dsir.similarity.query import query
 from dsir.similarity.store import FeatureStore, pack
 from dsir.similarity.surroundings import DISTANCES, SHARE

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from dsir.sampling import gaussian_blur
+from dsir.geometry.sampling import gaussian_blur
 from dsir.training.draws import step_generator
 from dsir.training.placing import SIDE, patches, pull
 from dsir.training.views import ViewSettings, draw_views

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 from dsir.features.mind import Mind
-from dsir.sampling import gaussian_blur, index_grid
+from dsir.geometry.sampling import gaussian_blur, index_grid
 from dsir.training.retrieval import RetrievalSettings, retrieval
 
 SETTINGS = RetrievalSettings(points=60, repeats=1)

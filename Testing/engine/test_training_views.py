@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from dsir.sampling import sample
+from dsir.geometry.sampling import sample
 from dsir.training.draws import step_generator
 from dsir.training.views import ViewSettings, corresponding, draw_views
 

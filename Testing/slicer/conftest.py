@@ -18,6 +18,6 @@ else:
     if find_spec("PySide6") is not None:
         from shown_panel import chosen, panel, widget  # noqa: F401
 
-from DSIRRegistrationLib.immortal import keep_none_alive  # noqa: E402
+from DSIRRegistrationLib.keep_none_alive import keep_none_alive  # noqa: E402
 
 keep_none_alive()

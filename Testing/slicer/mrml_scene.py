@@ -15,15 +15,15 @@ import slicer
 import slicer.util
 import torch
 import vtk
-from dsir.field import DisplacementField
 from dsir.files.images import read_image, write_image
 from dsir.files.transforms import write_transform
-from dsir.image import Image
-from dsir.jacobian import determinant
-from dsir.lattice import Lattice
-from dsir.propagation.images import warp_image
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
 from dsir.registration.settings import RegistrationSettings
-from dsir.transform import Linear, Transform
+from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.field import DisplacementField
+from dsir.transforms.jacobian import determinant
+from dsir.warp.images import warp_image
 from scipy.spatial.transform import Rotation
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -26,10 +26,10 @@ import standin  # noqa: E402
 standin.install(ROOT / "DSIRRegistration" / "DSIRRegistration.py")  # the panel's modules need it when they are imported
 
 import qt  # noqa: E402
-from dsir.body import body_mask  # noqa: E402
 from dsir.files.images import read_image  # noqa: E402
+from dsir.geometry.body_mask import body_mask  # noqa: E402
 from DSIRRegistrationLib import parameters  # noqa: E402
-from DSIRRegistrationLib.immortal import keep_none_alive  # noqa: E402
+from DSIRRegistrationLib.keep_none_alive import keep_none_alive  # noqa: E402
 from DSIRRegistrationLib.nodes.segments import names  # noqa: E402
 from DSIRRegistrationLib.nodes.transforms import map_points  # noqa: E402
 from DSIRRegistrationLib.pairs import landmarks  # noqa: E402

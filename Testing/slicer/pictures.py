@@ -20,7 +20,7 @@ import slicer.util  # noqa: E402
 import standin  # noqa: E402
 from dsir.evaluation.cases import Case  # noqa: E402
 from dsir.evaluation.demo import demo_case  # noqa: E402
-from DSIRRegistrationLib.immortal import keep_none_alive  # noqa: E402
+from DSIRRegistrationLib.keep_none_alive import keep_none_alive  # noqa: E402
 from mrml_scene import add_volume, drawn  # noqa: E402
 
 WIDTH = 500

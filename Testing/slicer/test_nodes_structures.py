@@ -5,7 +5,7 @@ import pytest
 import slicer
 import vtk
 from dsir.errors import DsirError
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
 from DSIRRegistrationLib.nodes.segments import layers, place_segmentation, segment_mask
 from DSIRRegistrationLib.nodes.shapes import paired_points, place_points, points_of
 from DSIRRegistrationLib.nodes.volumes import lattice_of

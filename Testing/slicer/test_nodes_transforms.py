@@ -8,7 +8,7 @@ import vtk
 from dsir.errors import DsirError
 from dsir.files.transforms import read_transform, write_displacement_nifti
 from dsir.files.transforms import write_transform as write_file
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
 from DSIRRegistrationLib.nodes.transforms import (
     describe_transform,
     flatten,

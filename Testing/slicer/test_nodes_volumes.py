@@ -6,8 +6,8 @@ import slicer
 import torch
 from dsir.errors import DsirError
 from dsir.files.images import read_image, write_image
-from dsir.image import Image
-from dsir.lattice import Lattice
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
 from DSIRRegistrationLib.nodes.slabs import read_slabs, write_slabs
 from DSIRRegistrationLib.nodes.volumes import image_of, lattice_of, place_volume, write_volume
 from mrml_scene import GRIDS, add_volume, affine

@@ -9,7 +9,7 @@ import pytest
 import slicer
 import vtk
 from dsir.errors import Cancelled, DsirError
-from dsir.propagation.images import warp_image
+from dsir.warp.images import warp_image
 from DSIRRegistrationLib.logic import RegistrationLogic
 from DSIRRegistrationLib.nodes.segments import layers
 from DSIRRegistrationLib.nodes.volumes import array_of, image_of, lattice_of

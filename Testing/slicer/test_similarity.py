@@ -11,7 +11,7 @@ from dsir.errors import DsirError
 from DSIRRegistrationLib.heatmap import HeatMap
 from DSIRRegistrationLib.pairs import Pairs, apart, landmarks
 from DSIRRegistrationLib.querypoint import Hover, QueryPoint
-from DSIRRegistrationLib.sides import FIXED, MOVING
+from DSIRRegistrationLib.roles import FIXED, MOVING
 from DSIRRegistrationLib.similarity import Similarity
 from mrml_scene import FakeEngine, add_volume, affine, node_ids
 

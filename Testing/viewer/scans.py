@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from dsir.files.images import write_image
-from dsir.image import Image
-from dsir.lattice import Lattice
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
 
 SHAPE = (50, 56, 46)
 GRID = Lattice(SHAPE, np.array([[2.0, 0, 0, -49], [0, 2, 0, -55], [0, 0, 2, -45], [0, 0, 0, 1]]))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dsir.errors import Cancelled, DsirError
-from DSIRRegistrationLib.sides import FIXED, MOVING
+from DSIRRegistrationLib.roles import FIXED, MOVING
 from DSIRRegistrationLib.viewer.jobs import Jobs
 from DSIRRegistrationLib.viewer.pointer import Pointer
 from DSIRRegistrationLib.viewer.session import AFTER, Session

@@ -14,7 +14,7 @@ import slicer
 import slicer.util
 import vtk
 from dsir.errors import DsirError
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from .volumes import lattice_of, matrix_to_world

@@ -14,7 +14,7 @@ import numpy as np
 import slicer
 import slicer.util
 import vtk
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
 from vtk.util.numpy_support import get_vtk_array_type, vtk_to_numpy
 
 VOXELS = 400_000

@@ -16,10 +16,10 @@ import slicer
 import slicer.util
 import vtk
 from dsir.errors import DsirError
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
 
 if TYPE_CHECKING:
-    from dsir.transform import Transform
+    from dsir.transforms.composite import Transform
 
 SAMPLING = 3.0
 """mm between the samples of a transform that cannot be stored as it is (thin plates, inverted grids)."""

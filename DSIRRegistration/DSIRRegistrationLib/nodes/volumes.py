@@ -10,10 +10,10 @@ import slicer
 import slicer.util
 import vtk
 from dsir.errors import DsirError
-from dsir.lattice import Lattice
+from dsir.geometry.lattice import Lattice
 
 if TYPE_CHECKING:
-    from dsir.image import Image
+    from dsir.geometry.image import Image
 
 
 def is_below(node: slicer.vtkMRMLTransformableNode, transform: slicer.vtkMRMLTransformNode | None) -> bool:
@@ -77,7 +77,7 @@ def array_of(node: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:
 def image_of(node: slicer.vtkMRMLScalarVolumeNode) -> Image:
     """The volume as the engine's image, in world RAS; imports torch."""
     import torch
-    from dsir.image import Image
+    from dsir.geometry.image import Image
 
     return Image(torch.from_numpy(np.ascontiguousarray(array_of(node), dtype=np.float32)), lattice_of(node))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dsir.errors import DsirError
 
-from ..immortal import keep_none_alive
+from ..keep_none_alive import keep_none_alive
 
 
 def main() -> int:

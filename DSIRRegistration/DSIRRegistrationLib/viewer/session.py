@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import slicer
 from dsir.errors import DsirError
+from dsir.files.landmarks import write_landmarks
 from dsir.progress import Progress
-from dsir.similarity.landmarks import write_landmarks
 from trame_slicer.core import SlicerApp
 
 from .. import worker
-from ..marks import ASKED, EXPECTED, FOUND
 from ..nodes.transforms import load_transform, write_transform
 from ..nodes.volumes import lattice_of, write_volume
 from ..pairs import Pairs, apart, landmarks
-from ..sides import FIXED, MOVING, OTHER
+from ..point_sets import ASKED, EXPECTED, FOUND
+from ..roles import FIXED, MOVING, OTHER
 from ..similarity import Shown, Similarity
 from .side import Side, load_volume
 

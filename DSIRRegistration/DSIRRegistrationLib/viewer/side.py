@@ -12,7 +12,7 @@ from dsir.files.images import read_image
 from trame_slicer.core import SlicerApp
 from trame_slicer.views import SliceView, ViewLayoutDefinition
 
-from ..marks import LOOKS, Mark
+from ..point_sets import LOOKS, Mark
 
 PLANES = ("Axial", "Coronal", "Sagittal")
 

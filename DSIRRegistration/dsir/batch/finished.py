@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DsirError
-from ..pair import Pair
+from ..files.report import FORMAT, fingerprint, plain
 from ..registration.settings import RegistrationSettings
-from ..report import FORMAT, fingerprint, plain
+from ..workflow.pair import Pair
 
 WHERE = ("device", "threads")
 """Settings that say where to compute, not what: another machine may go on with the batch."""

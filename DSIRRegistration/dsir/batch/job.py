@@ -6,8 +6,8 @@ import traceback
 from pathlib import Path
 
 from ..errors import DsirError
-from ..pair import Pair, register_pair
 from ..registration.settings import RegistrationSettings
+from ..workflow.pair import Pair, register_pair
 
 
 def register_one(pair: Pair, settings: RegistrationSettings, folder: Path) -> str:

@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from ..errors import DsirError
-from ..pair import Pair
+from ..workflow.pair import Pair
 
 ROLES = tuple(field.name for field in fields(Pair))
 NEEDED = ("name", "fixed", "moving")

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DsirError
-from ..pair import Pair
 from ..progress import Progress, silent, within
 from ..registration.settings import RegistrationSettings
+from ..workflow.pair import Pair
 from . import cluster
 from .finished import is_finished
 from .job import register_one

@@ -81,7 +81,7 @@ def row(name: str, state: State, folder: Path, error: str = "") -> Row:
 
 def write_table(out: Path, rows: Sequence[Row]) -> None:
     """``results.csv`` and ``results.html`` in ``out``, each whole or not at all."""
-    from .page import page
+    from ..reports.batch.page import page
 
     text = io.StringIO()
     table = csv.DictWriter(text, list(Row.__dataclass_fields__), lineterminator="\n")

@@ -87,11 +87,11 @@ def _carrier(arguments: argparse.Namespace, progress: Progress) -> Callable[[str
     from ..files.meshes import read_mesh
     from ..files.points import read_points
     from ..files.transforms import read_transform
-    from ..propagation.images import warp_image
-    from ..propagation.labels import warp_labels
-    from ..propagation.meshes import warp_mesh
-    from ..propagation.points import fixed_to_moving, moving_to_fixed
-    from ..result import label_warnings
+    from ..structures.meshes import warp_mesh
+    from ..warp.images import warp_image
+    from ..warp.labels import warp_labels
+    from ..warp.points import fixed_to_moving, moving_to_fixed
+    from ..workflow.result import label_warnings
 
     transform = read_transform(arguments.transform)
     grid = read_image(arguments.reference).lattice if arguments.reference else None

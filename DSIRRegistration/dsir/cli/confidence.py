@@ -7,13 +7,7 @@ from pathlib import Path
 
 from ..progress import Progress, within
 from .command import Command, Outcome
-from .options import (
-    IMAGE_KINDS,
-    TRANSFORM_KINDS,
-    add_machine,
-    add_overwrite,
-    begin,
-)
+from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_machine, add_overwrite, begin
 
 KINDS = (".nii", ".nii.gz", ".nrrd", ".mha")
 

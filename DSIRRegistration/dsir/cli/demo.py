@@ -13,7 +13,7 @@ from .evaluate import align
 from .options import add_machine, add_overwrite, add_settings, settings_from
 
 if TYPE_CHECKING:
-    from ..evaluation.metrics import ErrorScore
+    from ..metrics.overlap import ErrorScore
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,12 +32,12 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     check_output_folder(arguments.out, overwrite=arguments.overwrite)
     progress("making", 0.0, "taking the ICBM average brain from nilearn, deforming it")
     from ..evaluation.demo import demo_case
-    from ..evaluation.metrics import end_point_error
-    from ..field import DisplacementField
     from ..files.images import write_image
     from ..files.transforms import write_displacement_nifti
+    from ..metrics.overlap import end_point_error
     from ..registration.register import register
-    from ..result import write_result
+    from ..transforms.field import DisplacementField
+    from ..workflow.result import write_result
 
     case = demo_case(seed=settings.seed)
     start = end_point_error(DisplacementField.identity(case.truth.lattice), case.truth, case.body)

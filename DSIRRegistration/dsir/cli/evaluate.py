@@ -53,10 +53,10 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
     from ..evaluation.measure import measure
-    from ..evaluation.metrics import read_landmarks
     from ..files.images import read_labels, read_mask
+    from ..files.report import write_report
     from ..files.transforms import read_displacement_nifti, read_transform
-    from ..report import write_report
+    from ..metrics.overlap import read_landmarks
 
     transform = read_transform(arguments.displacement or arguments.transform)
     truth = read_displacement_nifti(arguments.truth) if arguments.truth else None

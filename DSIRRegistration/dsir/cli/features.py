@@ -87,14 +87,14 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     use_threads(arguments.threads)
     import torch
 
-    from ..body import body_mask
     from ..features.descriptor import load_descriptor
     from ..features.extraction import extract, working_lattice
     from ..files.images import read_image, read_mask, write_features
-    from ..image import Image
-    from ..registration.frame import grown
+    from ..geometry.body_mask import body_mask
+    from ..geometry.image import Image
     from ..registration.memory import piece_of_features
     from ..registration.settings import RegistrationSettings
+    from ..registration.working_grid import grown
 
     name = arguments.descriptor or RegistrationSettings().descriptor
     descriptor = load_descriptor(name, device_from(arguments.device))

@@ -8,14 +8,7 @@ from pathlib import Path
 from ..errors import DsirError
 from ..progress import Progress, within
 from .command import Command, Outcome
-from .options import (
-    IMAGE_KINDS,
-    TRANSFORM_KINDS,
-    add_machine,
-    add_overwrite,
-    begin,
-    millimetres,
-)
+from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_machine, add_overwrite, begin, millimetres
 
 PLANES = ("axial", "coronal", "sagittal")
 KINDS = (".png", ".pdf", ".svg")

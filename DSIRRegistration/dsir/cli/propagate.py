@@ -12,7 +12,7 @@ from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_machine, add_overwrite, u
 from .propagate_files import KINDS, check, inputs, read, write
 
 if TYPE_CHECKING:
-    from ..propagation.propagate import Propagation
+    from ..structures.propagate import Propagation
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,14 +97,14 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     use_threads(arguments.threads)
     from ..files.images import read_image
     from ..files.transforms import read_transform
-    from ..propagation.doors import identity_of, write_verdicts
-    from ..propagation.propagate import propagate
+    from ..structures.propagate import propagate
+    from ..structures.structure_io import identity_of, write_verdicts
 
     transform = read_transform(arguments.transform)
     drawn = read(arguments)
     confidence = read_image(arguments.confidence) if arguments.confidence else None
     if arguments.measure_confidence:
-        from ..propagation.trust import measure_confidence
+        from ..structures.confidence_map import measure_confidence
 
         confidence = measure_confidence(
             drawn.fixed.image, drawn.moving.image, transform, progress=within(progress, 0.05, 0.4)

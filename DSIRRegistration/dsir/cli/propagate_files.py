@@ -12,10 +12,10 @@ from ..errors import DsirError
 from .options import check_output_file
 
 if TYPE_CHECKING:
-    from ..propagation.drawings import Drawing
-    from ..propagation.propagate import Propagation
-    from ..propagation.scans import Scan
-    from ..propagation.structure import StructureSet
+    from ..structures.propagate import Propagation
+    from ..structures.scans import Scan
+    from ..structures.structure import StructureSet
+    from ..structures.surfaces_and_points import Drawing
 
 KINDS = (".dcm", ".seg.nrrd", ".nii", ".nii.gz")
 ROLES = ("transform", "rtstruct", "segmentation", "labels", "moving_series", "moving", "fixed_series", "fixed")
@@ -80,12 +80,12 @@ class Drawn:
 
 
 def read(arguments: argparse.Namespace) -> Drawn:
-    from ..propagation.doors import read_structures
-    from ..propagation.drawings import read_drawings
-    from ..propagation.grids import overlap
-    from ..propagation.rt.reading import read_rtstruct, referenced_series
-    from ..propagation.scans import read_scan
-    from ..propagation.segmentations import read_names
+    from ..dicom.structures_in import read_rtstruct, referenced_series
+    from ..structures.scans import read_scan
+    from ..structures.segmentations import read_names
+    from ..structures.structure_io import read_structures
+    from ..structures.surfaces_and_points import read_drawings
+    from ..warp.grids import overlap
 
     wanted = referenced_series(arguments.rtstruct) if arguments.rtstruct else ()
     fixed = read_scan(arguments.fixed_series, arguments.fixed)
@@ -112,7 +112,7 @@ def read(arguments: argparse.Namespace) -> Drawn:
 def write(arguments: argparse.Namespace, result: Propagation, drawn: Drawn) -> list[str]:
     """All but the report; what a reader must know of it."""
     from ..files.transforms import write_transform
-    from ..propagation.doors import write_drawings, write_structures
+    from ..structures.structure_io import write_drawings, write_structures
 
     if as_drawn(arguments):
         remarks = write_drawings(arguments.out, drawn.files, result, overwrite=arguments.overwrite)
@@ -128,7 +128,7 @@ def write(arguments: argparse.Namespace, result: Propagation, drawn: Drawn) -> l
     if arguments.transform_out:
         write_transform(arguments.transform_out, result.transform)
     if arguments.dose:
-        from ..propagation.dose import NOT_VALIDATED, read_dose, view_dose, write_dose_view
+        from ..dicom.dose import NOT_VALIDATED, read_dose, view_dose, write_dose_view
 
         view = view_dose(read_dose(arguments.dose), result.transform, drawn.fixed.image.lattice)
         write_dose_view(arguments.dose_out, view)

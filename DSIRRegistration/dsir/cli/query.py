@@ -61,7 +61,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..features.descriptor import load_descriptor
     from ..files.images import read_image, write_image
     from ..files.transforms import read_transform
-    from ..image import Image
+    from ..geometry.image import Image
     from ..registration.settings import RegistrationSettings
     from ..similarity.calibration import chance_within
     from ..similarity.describe import describe_image

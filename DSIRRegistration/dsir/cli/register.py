@@ -7,15 +7,7 @@ from pathlib import Path
 
 from ..progress import Progress
 from .command import Command, Outcome
-from .options import (
-    IMAGE_KINDS,
-    TRANSFORM_KINDS,
-    add_machine,
-    add_memory,
-    add_overwrite,
-    add_settings,
-    settings_from,
-)
+from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_machine, add_memory, add_overwrite, add_settings, settings_from
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +53,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
     check_output_folder(arguments.out, overwrite=arguments.overwrite)
     progress("reading", 0.0, "loading the engine")
-    from ..pair import Pair, register_pair
+    from ..workflow.pair import Pair, register_pair
 
     pair = Pair(
         **{

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files.atomic import complete_file
-from ..report import write_report
+from ..files.report import write_report
 from .challenge import mean
 from .leaderboard import Score
 from .learn2reg import DataSet

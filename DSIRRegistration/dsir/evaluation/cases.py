@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from ..field import DisplacementField, moved_index
-from ..image import Image
-from ..lattice import Lattice
-from ..propagation.labels import warp_labels
-from ..sampling import sample
-from ..transform import Transform
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
+from ..geometry.sampling import sample
+from ..transforms.composite import Transform
+from ..transforms.field import DisplacementField, moved_index
+from ..warp.labels import warp_labels
 from .deformation import DeformationSettings, random_deformation
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from ..errors import DsirError
-from ..image import Image
-from ..lattice import Lattice
-from ..sampling import affine_grid, resample, sample
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
+from ..geometry.sampling import affine_grid, resample, sample
 from .cases import Case, LabelMap, known_case
 from .contrast import random_contrast
 from .deformation import DeformationSettings

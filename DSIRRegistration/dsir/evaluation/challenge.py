@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from scipy.ndimage import map_coordinates
 
-from ..field import DisplacementField
-from ..jacobian import determinant, fold_report
-from ..lattice import Lattice
-from ..transform import Transform
-from .metrics import mask_score
+from ..geometry.lattice import Lattice
+from ..metrics.overlap import mask_score
+from ..transforms.composite import Transform
+from ..transforms.field import DisplacementField
+from ..transforms.jacobian import determinant, fold_report
 
 BORDER = 2
 """Voxels at each face that the script leaves out of the Jacobian."""

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from scipy.interpolate import PchipInterpolator
 
-from ..image import Image
-from ..sampling import gaussian_blur
+from ..geometry.image import Image
+from ..geometry.sampling import gaussian_blur
 
 
 def random_contrast(

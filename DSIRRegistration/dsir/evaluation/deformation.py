@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from ..errors import DsirError
-from ..field import DisplacementField
-from ..jacobian import fold_report
-from ..lattice import Lattice
-from ..transform import Linear, Transform
+from ..geometry.lattice import Lattice
+from ..transforms.composite import Linear, Transform
+from ..transforms.field import DisplacementField
+from ..transforms.jacobian import fold_report
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from ..errors import DsirError
-from ..image import Image
-from ..lattice import Lattice
-from ..sampling import gaussian_blur
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
+from ..geometry.sampling import gaussian_blur
 from .cases import Case, known_case
 from .deformation import DeformationSettings
 

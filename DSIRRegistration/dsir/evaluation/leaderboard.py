@@ -14,10 +14,10 @@ from ..batch.table import Row, State
 from ..errors import DsirError
 from ..files.images import read_image, read_labels
 from ..files.transforms import read_displacement_nifti
-from ..lattice import Lattice
+from ..geometry.lattice import Lattice
 from ..progress import Progress, silent, within
 from ..registration.settings import RegistrationSettings
-from ..transform import Transform
+from ..transforms.composite import Transform
 from .challenge import challenge_scores, index_displacement
 from .learn2reg import DataSet, Task, label_values
 from .submission import file_of, read_submission, write_submission

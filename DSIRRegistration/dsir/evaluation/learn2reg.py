@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DsirError
-from ..pair import Pair
+from ..workflow.pair import Pair
 
 VALIDATION = "registration_val"
 

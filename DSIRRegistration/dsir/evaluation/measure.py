@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from ..errors import DsirError
-from ..field import DisplacementField
-from ..jacobian import fold_report
-from ..lattice import Lattice
-from ..propagation.labels import warp_labels
-from ..transform import Transform
-from .metrics import LabelScore, end_point_error, label_scores, landmark_error, worst_labels
+from ..geometry.lattice import Lattice
+from ..metrics.overlap import LabelScore, end_point_error, label_scores, landmark_error, worst_labels
+from ..transforms.composite import Transform
+from ..transforms.field import DisplacementField
+from ..transforms.jacobian import fold_report
+from ..warp.labels import warp_labels
 
 Labels = tuple[torch.Tensor, Lattice]
 """(I, J, K) whole numbers, 0 is background, and where they lie."""

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..image import Image
-from ..sampling import gaussian_blur
+from ..geometry.image import Image
+from ..geometry.sampling import gaussian_blur
 
 PHASES: dict[str, dict[str, float]] = {
     "arterial": {

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..field import DisplacementField
-from ..jacobian import determinant, fold_report
-from ..transform import Transform
+from ..metrics.overlap import label_scores, landmark_error
+from ..transforms.composite import Transform
+from ..transforms.field import DisplacementField
+from ..transforms.jacobian import determinant, fold_report
 from .cases import Case, LabelMap
-from .metrics import label_scores, landmark_error
 
 
 def score(case: Case, mapping: DisplacementField | Transform) -> dict[str, Any]:

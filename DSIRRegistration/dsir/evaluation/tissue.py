@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from ..image import Image
-from ..sampling import gaussian_blur
+from ..geometry.image import Image
+from ..geometry.sampling import gaussian_blur
 
 
 def threshold_body(image: Image, above: float) -> torch.Tensor:

@@ -8,8 +8,8 @@ from itertools import product
 import numpy as np
 import torch
 
-from ..image import Image
-from ..lattice import Lattice
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
 from ..progress import Progress, silent
 from .descriptor import Descriptor
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from ..errors import DsirError
-from ..image import Image
-from ..lattice import Lattice
-from ..sampling import affine_grid, sample
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
+from ..geometry.sampling import affine_grid, sample
 from . import nifti
 from .atomic import complete_file
 

@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import DsirError
-from ..lattice import Lattice
+from ..geometry.lattice import Lattice
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """RAS to LPS and back."""

@@ -10,9 +10,9 @@ import SimpleITK as sitk
 import torch
 
 from ..errors import DsirError, TransformError
-from ..field import DisplacementField
-from ..lattice import Lattice
-from ..transform import Linear, Transform
+from ..geometry.lattice import Lattice
+from ..transforms.composite import Linear, Transform
+from ..transforms.field import DisplacementField
 from . import itk, nifti
 from .atomic import complete_file, reserve
 from .images import suffix

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from ..body import body_mask
-from ..field import DisplacementField
-from ..image import Image
-from ..transform import Transform
+from ..geometry.body_mask import body_mask
+from ..geometry.image import Image
+from ..transforms.composite import Transform
+from ..transforms.field import DisplacementField
 from . import panels
 from .planes import Plane, planes_through
 

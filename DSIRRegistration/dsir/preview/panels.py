@@ -11,9 +11,9 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-from ..field import DisplacementField
-from ..image import Image
-from ..transform import Linear, Transform
+from ..geometry.image import Image
+from ..transforms.composite import Linear, Transform
+from ..transforms.field import DisplacementField
 from .edges import outlines
 from .planes import Plane, look
 

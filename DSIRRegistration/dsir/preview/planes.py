@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..image import Image
-from ..lattice import Lattice
-from ..sampling import sample
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
+from ..geometry.sampling import sample
 
 LONGEST = 360
 """Pixels along the longest side of a plane: finer than a printed page shows."""

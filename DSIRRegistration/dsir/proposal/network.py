@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..sampling import index_grid, sample
+from ..geometry.sampling import index_grid, sample
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 
 from ..errors import DsirError
 from ..features.descriptor import Descriptor, load_descriptor
-from ..field import DisplacementField
-from ..registration.frame import Described
+from ..geometry.sampling import index_grid, sample
 from ..registration.regularity import mended
-from ..sampling import index_grid, sample
+from ..registration.working_grid import Described
+from ..transforms.field import DisplacementField
 from .weights import Trained, read_registration
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from ..field import DisplacementField
-from ..sampling import affine_grid, sample
-from .frame import Described
+from ..geometry.sampling import affine_grid, sample
+from ..transforms.field import DisplacementField
 from .normal import SLAB
+from .working_grid import Described
 
 
 def mean_cosine(target: Described, source: Described, field: DisplacementField | None) -> float:

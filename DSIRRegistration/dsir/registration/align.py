@@ -10,13 +10,13 @@ import torch
 
 from ..errors import DsirError
 from ..features.descriptor import Descriptor
-from ..image import Image
-from ..lattice import Lattice
-from ..transform import Linear, Transform
-from .frame import Described, View, describe, working_lattice
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
+from ..transforms.composite import Linear, Transform
+from .landmark_forces import Pairs, fitted
 from .linear import LinearSettings, Posed, refine
 from .search import about, centre_of_mass, search
-from .steering import Pairs, fitted
+from .working_grid import Described, View, describe, working_lattice
 
 STARTS = ("auto", "identity", "centre", "axes")
 MODELS = ("none", "rigid", "affine")

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..sampling import affine_grid
-from .frame import Described
+from ..geometry.sampling import affine_grid
+from .landmark_forces import Springs
 from .normal import normal_equations
 from .regularity import composed, mended, safe_step
 from .solver import Stiffness, step
-from .steering import Springs
+from .working_grid import Described
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from ..field import DisplacementField
-from ..sampling import index_grid, sample
-from .frame import Described, widened
+from ..geometry.sampling import index_grid, sample
+from ..transforms.field import DisplacementField
 from .regularity import composed, mended
+from .working_grid import Described, widened
 
 COUPLING = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Weights of the pull, per squared control voxel, in units of |F - M|^2 (Siebert et al.)."""

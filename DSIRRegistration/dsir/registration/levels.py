@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ..errors import DsirError
-from ..field import DisplacementField
 from ..progress import Progress
+from ..transforms.field import DisplacementField
 from .descent import descend
-from .frame import Described
+from .landmark_forces import Springs
 from .paper import descend_as_paper
 from .settings import RegistrationSettings
-from .steering import Springs
+from .working_grid import Described
 
 
 def descend_levels(

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from ..features.descriptor import Descriptor
-from ..lattice import Lattice
-from ..sampling import affine_grid, sample
-from ..transform import Linear, Transform
-from .frame import Described, View, describe, reach_in_fixed, widened
+from ..geometry.lattice import Lattice
+from ..geometry.sampling import affine_grid, sample
+from ..transforms.composite import Linear, Transform
 from .normal import normal_equations
+from .working_grid import Described, View, describe, reach_in_fixed, widened
 
 
 @dataclass(frozen=True)

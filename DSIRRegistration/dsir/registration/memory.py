@@ -15,9 +15,9 @@ import numpy as np
 from ..errors import DsirError
 from ..features.descriptor import Descriptor
 from ..features.extraction import WHOLE
-from ..lattice import Lattice
-from .frame import PIECE
+from ..geometry.lattice import Lattice
 from .settings import RegistrationSettings
+from .working_grid import PIECE
 
 MIB = 2**20
 

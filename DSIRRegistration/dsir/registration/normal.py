@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..sampling import sample
+from ..geometry.sampling import sample
 
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 """Order of the six distinct entries of the symmetric 3 x 3 matrices."""
@@ -53,7 +53,7 @@ def normal_equations(
     Args:
         fixed: (C, I, J, K) descriptors on the fixed lattice.
         moving: (C, I', J', K') descriptors on the moving lattice; best with channels side by side
-            (:mod:`dsir.gathering`).
+            (:mod:`dsir.geometry.channels_last`).
         reach: (I', J', K') 1 where the moving image holds data, 0 beyond its field of view.
         weight: (I, J, K) weight of each fixed voxel (its mask).
         index: (3, I, J, K) where each fixed voxel is read in the moving lattice, voxels.

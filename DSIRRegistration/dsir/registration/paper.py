@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
-from ..field import DisplacementField
-from ..sampling import affine_grid, sample
-from .frame import Described
+from ..geometry.sampling import affine_grid, sample
+from ..transforms.field import DisplacementField
 from .regularity import mended
+from .working_grid import Described
 
 
 @dataclass(frozen=True)

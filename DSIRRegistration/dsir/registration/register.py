@@ -14,24 +14,24 @@ import torch
 
 from ..errors import DsirError
 from ..features.mind import Mind
-from ..field import DisplacementField
-from ..image import Image
-from ..jacobian import fold_report
-from ..lattice import Lattice
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
 from ..progress import Progress, silent
 from ..proposal.propose import Proposer
-from ..transform import Linear, Transform
+from ..transforms.composite import Linear, Transform
+from ..transforms.field import DisplacementField
+from ..transforms.jacobian import fold_report
 from .agreement import covered_by, mean_cosine
 from .align import Alignment, align
+from .boundary_fade import tapered
 from .discrete import discrete_search
-from .frame import describe, reach_in_fixed, widened, working_lattice
-from .inputs import MARGIN, chosen_descriptor, device_named, finest_spacing, given_or_found, working_spacing
+from .landmark_forces import REACH, Pairs, Springs
 from .levels import descend_levels
 from .memory import planned
-from .refining import believed, bend, distances, led_on, left_out, linear_part, lost, shortened
+from .preparation import MARGIN, chosen_descriptor, device_named, finest_spacing, given_or_found, working_spacing
+from .refinement import believed, bend, distances, led_on, left_out, linear_part, lost, shortened
 from .settings import RegistrationSettings
-from .steering import REACH, Pairs, Springs
-from .taper import tapered
+from .working_grid import describe, reach_in_fixed, widened, working_lattice
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def register(
         initial: a start, fixed to moving; it stays a part of the result.
         refine: a transform to be improved, in the place of ``initial``: nothing is searched for, the descent begins
             from it (:mod:`.refining`), unless ``landmarks`` say that it is lost.
-        landmarks: pairs of points (:class:`dsir.similarity.landmarks.LandmarkPairs`) as soft constraints, within their
+        landmarks: pairs of points (:class:`dsir.files.landmarks.LandmarkPairs`) as soft constraints, within their
             tolerance; without ``initial`` they are the linear start too.
         progress: told of each step; raises :class:`dsir.errors.Cancelled` to stop.
 

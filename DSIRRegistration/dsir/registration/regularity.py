@@ -12,7 +12,7 @@ from itertools import product
 import torch
 import torch.nn.functional as F
 
-from ..sampling import gaussian_blur, index_grid, sample
+from ..geometry.sampling import gaussian_blur, index_grid, sample
 
 FLOOR = 0.05
 """Determinants below this are mended, so that resampling and rounding to file cannot reach zero."""

@@ -13,9 +13,9 @@ import torch
 from scipy.fft import next_fast_len
 
 from ..features.descriptor import Descriptor
-from ..lattice import Lattice
-from ..transform import Linear, Transform
-from .frame import Described, View, covering, describe, reach_in_fixed
+from ..geometry.lattice import Lattice
+from ..transforms.composite import Linear, Transform
+from .working_grid import Described, View, covering, describe, reach_in_fixed
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..body import body_mask
 from ..errors import DsirError
 from ..evaluation.contrast import random_contrast
 from ..features.descriptor import Descriptor
 from ..features.normalise import normalise
-from ..image import Image
+from ..geometry.body_mask import body_mask
+from ..geometry.image import Image
+from ..geometry.sampling import gaussian_blur
 from ..progress import Progress, silent, within
-from ..sampling import gaussian_blur
 from .describe import describe_image
 from .peaks import highest
 from .query import APART, NEAR, Answer, query

@@ -15,15 +15,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..body import body_mask
 from ..features.descriptor import Descriptor
 from ..features.extraction import describe
-from ..field import moved_index
-from ..image import Image
-from ..lattice import Lattice
+from ..geometry.body_mask import body_mask
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
+from ..geometry.sampling import resample, sample
 from ..progress import Progress, silent, within
-from ..sampling import resample, sample
-from ..transform import Transform
+from ..transforms.composite import Transform
+from ..transforms.field import moved_index
 from .calibration import Calibration, shipped
 from .describe import SPACING, described_lattice
 

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from ..body import body_mask
 from ..errors import DsirError
 from ..features.descriptor import Descriptor
 from ..features.extraction import describe
-from ..image import Image
-from ..lattice import Lattice
+from ..geometry.body_mask import body_mask
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
+from ..geometry.sampling import resample
 from ..progress import Progress, silent, within
-from ..sampling import resample
 from .store import FeatureStore, pack
 
 SPACING = 2.0

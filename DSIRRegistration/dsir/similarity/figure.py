@@ -15,9 +15,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from ..body import body_mask
 from ..features.normalise import robust_range
-from ..image import Image
+from ..geometry.body_mask import body_mask
+from ..geometry.image import Image
 from ..preview.planes import Plane, look, planes_through
 from .compare import COUNTED, Finding, Partner
 from .surroundings import DISTANCES

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..lattice import Lattice
+from ..geometry.lattice import Lattice
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ..errors import DsirError
-from ..lattice import Lattice
+from ..geometry.lattice import Lattice
 from .peaks import Peak, highest
 from .store import SCALE, FeatureStore, same_descriptor
 from .surroundings import Surroundings, surroundings

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import DsirError
 from ..files.atomic import complete_file
-from ..lattice import Lattice
+from ..geometry.lattice import Lattice
 
 SCALE = 127
 FORMAT = "dsir-features-1"

@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from ..lattice import Lattice
+from ..geometry.lattice import Lattice
 from .peaks import Peak, refined
 from .store import SCALE, FeatureStore
 

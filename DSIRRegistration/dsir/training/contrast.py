@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from ..sampling import sample
+from ..geometry.sampling import sample
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from ..sampling import gaussian_blur
+from ..geometry.sampling import gaussian_blur
 from .draws import chance, normal, uniform
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from ..sampling import gaussian_blur
+from ..geometry.sampling import gaussian_blur
 from .curves import random_curve
 from .draws import chance, normal, uniform
 

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 
 from ..features.descriptor import Descriptor
+from ..geometry.sampling import index_grid, sample
 from ..progress import Progress
-from ..registration.frame import grown
-from ..sampling import index_grid, sample
+from ..registration.working_grid import grown
 from .batches import Example, Examples
 from .draws import normal, step_generator, uniform
 from .views import View

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from ..sampling import sample
+from ..geometry.sampling import sample
 from .views import View, partners_seen
 
 SIDE = 7

@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..features.descriptor import Descriptor, load_descriptor
+from ..geometry.sampling import index_grid, sample
 from ..progress import Progress, silent
 from ..proposal.network import RegistrationNetwork, RegistrationNetworkSettings
 from ..proposal.weights import write_registration
-from ..sampling import index_grid, sample
 from .batches import Examples, ExampleSettings, Mixture
 from .contrast import LossSettings
 from .pairs import Pairs, PairSettings

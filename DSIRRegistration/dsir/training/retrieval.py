@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from ..features.descriptor import Descriptor
-from ..sampling import index_grid, sample
+from ..geometry.sampling import index_grid, sample
 from .draws import normal, step_generator, uniform
 
 

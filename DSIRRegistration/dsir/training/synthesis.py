@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ..features.normalise import normalise
-from ..sampling import sample
+from ..geometry.sampling import sample
 from .curves import random_curve
 from .degrade import Degradation, degrade, smooth_field
 from .draws import chance, normal, uniform

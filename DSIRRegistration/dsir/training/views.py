@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from ..sampling import index_grid, sample
+from ..geometry.sampling import index_grid, sample
 from .draws import normal, uniform
 
 

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 
 from ..errors import DsirError
 from ..features.normalise import normalise
-from ..image import Image
-from ..lattice import Lattice
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
 
 
 @dataclass(frozen=True, eq=False)

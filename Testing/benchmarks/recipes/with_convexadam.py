@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "DSIRRegistration")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from convexAdam import convex_adam_MIND as package
-from dsir.field import DisplacementField
 from dsir.files.images import read_image
-from dsir.lattice import Lattice
-from dsir.sampling import resample
+from dsir.geometry.lattice import Lattice
+from dsir.geometry.sampling import resample
+from dsir.transforms.field import DisplacementField
 from peer_convexadam import one_grid
 from peer_files import Task, read_task
 

@@ -1,0 +1,181 @@
+"""The panel's section for asking: a point in one scan, where its structure is found in the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from dsir.errors import DsirError
+from slicer.i18n import tr as _
+
+from . import views, worker
+from .logic import RegistrationLogic
+from .parameters import AS_PRESET, Parameters
+from .point_sets import EXPECTED, FOUND, Mark
+from .querypoint import Hover, QueryPoint
+from .roles import FIXED, MOVING, OTHER
+from .run import Run
+from .steering import Steering
+
+if TYPE_CHECKING:
+    from .similarity import Shown, Similarity
+
+MODELS = worker.MODULE_FOLDER / "Resources" / "Models" / "models.json"
+
+
+class Clicking:
+    """Place a point, drag it, follow the mouse, accept what is right.
+
+    Args:
+        start: runs a piece of work in the panel's own way (progress, cancel, errors).
+        refine: registers again from the present result.
+    """
+
+    def __init__(
+        self, ui: Any, logic: RegistrationLogic, start: Callable[..., None], refine: Callable[[], None]
+    ) -> None:
+        self.ui, self.logic, self._start = ui, logic, start
+        self.steering = Steering(ui, refine)
+        self.parameters: Parameters | None = None
+        self.session: Similarity | None = None
+        self.point: QueryPoint | None = None
+        self.shown: Shown | None = None
+        self._asked: np.ndarray | None = None
+        self._hover: Hover | None = None
+        self._marks: dict[str, Mark] = {}
+        self._then: Callable[[], None] = self._begin_placing
+        ui.sideSelector.addItems([_("the fixed scan"), _("the moving scan")])
+        ui.placeButton.clicked.connect(lambda *_args: self._ready(self._begin_placing))
+        ui.hoverButton.toggled.connect(self._hovering)
+        ui.surroundingsCheckBox.toggled.connect(lambda *_args: self.ask_again())
+        ui.acceptButton.clicked.connect(lambda *_args: self.accept())
+
+    @property
+    def side(self) -> str:
+        """Where the point is placed."""
+        return MOVING if self.ui.sideSelector.currentIndex == 1 else FIXED
+
+    @property
+    def descriptor(self) -> str:
+        """The panel's choice; without one the learned representation where it ships."""
+        chosen = self.parameters.descriptor
+        return chosen if chosen != AS_PRESET else "dsir" if "dsir" in _shipped() else "mind"
+
+    def set_parameters(self, parameters: Parameters | None) -> None:
+        """Look at another scene's state."""
+        if parameters is None:
+            self.stop()
+        self.parameters = parameters
+        self.steering.parameters = parameters
+
+    def refresh(self, *, busy: bool = False, able: bool = True) -> None:
+        """Bring the section up to date with the nodes; ``able``: no package is missing."""
+        p = self.parameters
+        both = p is not None and p.fixed is not None and p.moving is not None and p.fixed is not p.moving
+        both = both and able
+        if self.session is not None and (not both or set(self.session.volumes.values()) != {p.fixed, p.moving}):
+            self.stop()
+        for button in (self.ui.placeButton, self.ui.hoverButton):
+            button.setEnabled(both and not busy)
+        self.ui.acceptButton.setEnabled(self.shown is not None and not busy)
+        self.steering.refresh(busy=busy)
+
+    def ask(self, point: np.ndarray) -> None:
+        """Search for a world point, RAS mm, and show what was found."""
+        if self.session is None or self.parameters is None:
+            return  # the point outlives them for a moment while a scene is closed
+        self.session.transform = self.parameters.transform
+        self._asked = point
+        try:
+            alone = not self.ui.surroundingsCheckBox.checked
+            self.shown = self.session.ask(self.side, point, self.descriptor, alone=alone)
+        except DsirError as error:
+            self.shown = None
+            self.ui.similarityLabel.setText(str(error))
+        else:
+            self.ui.similarityLabel.setText(self.shown.sentence)
+            here, there = self.session.volumes[self.side], self.session.volumes[OTHER[self.side]]
+            views.show_match(here, there, self.session.heat.volume, self.shown.match)
+        self._mark()
+        self.ui.acceptButton.setEnabled(self.shown is not None)
+
+    def ask_again(self) -> bool:
+        """Search once more for the last point, after a registration; False where there was none."""
+        if self.session is None or self._asked is None:
+            return False
+        self.ask(self._asked)
+        return True
+
+    def accept(self) -> None:
+        """Keep the point and its match as a pair; once."""
+        if self.shown is None:
+            return
+        self.steering.accept(self.shown)
+        self.shown = None
+        self.ui.acceptButton.setEnabled(False)
+
+    def _mark(self) -> None:
+        """Best match and where the transform puts the point, in the view of the scan that is searched."""
+        for what, place in ((EXPECTED, self.shown and self.shown.expected), (FOUND, self.shown and self.shown.match)):
+            if what not in self._marks:
+                self._marks[what] = Mark(self.parameters.fixed.GetScene(), what, views=(views.SEARCHED,))
+            self._marks[what].place = place
+
+    def stop(self) -> None:
+        """Take everything temporary out of the scene."""
+        if self._hover is not None:
+            self._hover.on = False
+        self.ui.hoverButton.setChecked(False)
+        if self.point is not None:
+            self.point.remove()
+        for mark in self._marks.values():
+            mark.remove()
+        if self.session is not None:
+            self.session.remove()
+        self.session, self.point, self.shown, self._hover, self._asked, self._marks = None, None, None, None, None, {}
+        self.ui.similarityLabel.setText("")
+
+    def _ready(self, then: Callable[[], None]) -> None:
+        """Describe both scans where that has not been done, then go on."""
+        from .similarity import Similarity  # needs packages that a Slicer may lack when the panel opens
+
+        p = self.parameters
+        if self.session is None:
+            self.session = Similarity(p.fixed, p.moving, launch=self.logic.launch)
+        if self.session.ready(self.descriptor):
+            then()
+            return
+
+        def described(_result: None) -> str:
+            if self.session is not None:
+                then()
+            return _("Described; place the point.")
+
+        session, descriptor = self.session, self.descriptor
+        self._start(lambda progress: Run(session.compute(descriptor, progress=progress)), described)
+
+    def _begin_placing(self) -> None:
+        if self.point is None:
+            self.point = QueryPoint(self.parameters.fixed.GetScene(), self.ask)
+        views.place(self.point.node)
+
+    def _hovering(self, on: bool) -> None:
+        if on:
+            self._ready(self._begin_hovering)
+        elif self._hover is not None:
+            self._hover.on = False
+
+    def _begin_hovering(self) -> None:
+        if self._hover is None:
+            self._hover = Hover(self.parameters.fixed.GetScene(), self.ask)
+        self._hover.on = True
+
+
+def _shipped() -> set[str]:
+    """Names of the networks that come with the module."""
+    try:
+        return set(json.loads(MODELS.read_text(encoding="utf-8"))["models"])
+    except (OSError, ValueError, KeyError):
+        return set()

@@ -1,0 +1,220 @@
+"""RTSTRUCT to structures on the scan that they were drawn on; what cannot be used is said, the rest goes on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+from ..errors import DsirError
+from ..geometry.lattice import Lattice
+from ..structures.polygons import area
+from ..structures.stacking import stack
+from ..structures.structure import PointMark, Role, Structure, StructureSet, colour_of, unique_names
+from .series import Series
+
+CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+OFF_PLANE = 0.1
+"""Slices by which a contour's points may leave its plane."""
+
+
+@dataclass
+class _Sorted:
+    """A ROI's contours, by what they are good for."""
+
+    outlines: dict[float, list[np.ndarray]] = field(default_factory=dict)
+    points: list[np.ndarray] = field(default_factory=list)
+    faults: dict[str, int] = field(default_factory=dict)
+
+    def fault(self, what: str) -> None:
+        self.faults[what] = self.faults.get(what, 0) + 1
+
+
+def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
+    """Read a structure set.
+
+    Args:
+        series: the scan it was drawn on.
+
+    Raises:
+        DsirError: not an RTSTRUCT, or nothing in it can be used; the sentence says why.
+    """
+    path = Path(path)
+    dataset = read_dataset(path)
+    rois = _numbered(dataset.get("StructureSetROISequence"), "ROINumber")
+    if not rois:
+        raise DsirError(f"{path} holds no structures.")
+    names, remarks = unique_names([_name(roi, number) for number, roi in rois.items()])
+    drawn = _numbered(dataset.get("ROIContourSequence"), "ReferencedROINumber")
+    observed = _numbered(dataset.get("RTROIObservationsSequence"), "ReferencedROINumber")
+    if "RTROIObservationsSequence" not in dataset:
+        remarks.append("The structure set lacks its last part (RT ROI Observations): it may be cut short.")
+    structures, marks = [], []
+    for name, (number, roi) in zip(names, rois.items(), strict=True):
+        refusal = _foreign(roi, drawn.get(number), series)
+        contours = (drawn[number].get("ContourSequence") or ()) if number in drawn else ()
+        if refusal or not contours:
+            remarks.append(f"{name} is left out: {refusal or 'it has no contours'}.")
+            continue
+        colour, role = _colour(drawn[number], number), _role(observed[number]) if number in observed else Role()
+        found = _sorted(contours, series.lattice)
+        said = [f"{count} {_contours(count, name)} left out: {what}." for what, count in found.faults.items()]
+        if found.points:
+            marks.append(PointMark(name, np.array(found.points), number, colour, role))
+        if found.outlines:
+            built = stack(found.outlines, series.lattice)
+            if built.filled:
+                said.append(_filled(built.filled, name))
+            structures.append(Structure(name, built.distance, built.lattice, number, colour, role, tuple(said)))
+        elif not found.points:
+            remarks.append(f"{name} is left out: {_reason(found.faults)}.")
+    if not structures and not marks:
+        raise DsirError(f"Nothing in {path} can be used. {' '.join(remarks)}")
+    label = str(dataset.get("StructureSetLabel", "") or "")
+    if series.gaps:
+        remarks.insert(0, f"{series.gaps}; what was drawn is interpolated across.")
+    return StructureSet(series.lattice, tuple(structures), tuple(marks), tuple(remarks), label)
+
+
+def read_dataset(path: Path) -> Dataset:
+    """The RTSTRUCT as pydicom has it.
+
+    Raises:
+        DsirError: missing, not DICOM, damaged, or another kind of object.
+    """
+    if not path.is_file():
+        raise DsirError(f"{path} is not a file." if path.exists() else f"{path} does not exist.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset = pydicom.dcmread(path)
+            dataset.decode()
+    except InvalidDicomError:
+        raise DsirError(f"{path} is not a DICOM file.") from None
+    except Exception:  # pydicom raises whatever its parsing stumbles over
+        raise DsirError(f"{path} is a damaged DICOM file.") from None
+    if dataset.get("Modality") != "RTSTRUCT":
+        raise DsirError(f"{path} is not an RTSTRUCT but {dataset.get('Modality', 'something else')}.")
+    return dataset
+
+
+def referenced_series(path: str | Path) -> tuple[str, ...]:
+    """UIDs of the series that an RTSTRUCT says it was drawn on."""
+    found = []
+    for frame in read_dataset(Path(path)).get("ReferencedFrameOfReferenceSequence") or ():
+        for study in frame.get("RTReferencedStudySequence") or ():
+            found += [str(s.SeriesInstanceUID) for s in study.get("RTReferencedSeriesSequence") or ()]
+    return tuple(found)
+
+
+def _numbered(items: Iterable[Dataset] | None, key: str) -> dict[int, Dataset]:
+    """Items by their number; those without one are of no use."""
+    return {int(item[key].value): item for item in items or () if key in item and item[key].value is not None}
+
+
+def _foreign(roi: Dataset, drawn: Dataset | None, series: Series) -> str:
+    """Why a ROI does not belong to the series; empty when it does.
+
+    A frame of reference that differs is forgiven where the contours name images of this very series.
+    """
+    frame = str(roi.get("ReferencedFrameOfReferenceUID", "") or "")
+    if not frame or not series.frame_of_reference or frame == series.frame_of_reference:
+        return ""
+    known = {s.sop_instance for s in series.slices.values()}
+    for contour in (drawn.get("ContourSequence") or ()) if drawn is not None else ():
+        images = contour.get("ContourImageSequence") or ()
+        if any(str(image.ReferencedSOPInstanceUID) in known for image in images):
+            return ""
+    return "it was drawn in another frame of reference than the moving series has"
+
+
+def _sorted(contours: list[Dataset], scan: Lattice) -> _Sorted:
+    out = _Sorted()
+    for contour in contours:
+        kind = str(contour.get("ContourGeometricType", "")).upper()
+        try:
+            values = _coordinates(contour)
+        except (TypeError, ValueError):
+            values = np.full(1, np.nan)
+        if len(values) % 3 or not np.isfinite(values).all():
+            out.fault("their coordinates are not triples of numbers")
+            continue
+        if "NumberOfContourPoints" in contour and contour.NumberOfContourPoints != len(values) // 3:
+            out.fault("they have fewer or more points than they say")
+            continue
+        world = values.reshape(-1, 3) * [-1.0, -1.0, 1.0]
+        if kind == "POINT" and len(world) == 1:
+            out.points.append(world[0])
+            continue
+        if kind not in CLOSED:
+            out.fault(f"they are of the type {kind or 'unknown'}, and only closed planar ones bound a shape")
+            continue
+        _place(scan.to_index(world), scan, out)
+    return out
+
+
+def _coordinates(contour: Dataset) -> np.ndarray:
+    """Numbers of the Contour Data; bytes where a writer could not name the type of so long a value."""
+    data = contour.get("ContourData") or ()
+    if isinstance(data, bytes):
+        data = data.decode("ascii").rstrip("\0 ").split("\\")
+    return np.array([float(v) for v in data])
+
+
+def _place(index: np.ndarray, scan: Lattice, out: _Sorted) -> None:
+    """Put one closed contour on its slice."""
+    polygon = index[np.abs(index - np.roll(index, 1, axis=0)).max(1) > 1e-6]  # a repeated first point closes nothing
+    if len(polygon) < 3 or abs(area(polygon[:, :2])) < 1e-3:
+        if len(polygon) >= 3 and np.ptp(polygon[:, 2]) > OFF_PLANE:
+            out.fault("they are not parallel to the slices of the moving series")
+        else:
+            out.fault("they have fewer than three points or no area")
+        return
+    if np.ptp(polygon[:, 2]) > 2 * OFF_PLANE:
+        out.fault("they are not parallel to the slices of the moving series")
+        return
+    k = round(float(np.median(polygon[:, 2])), 2)
+    if not -0.6 <= k <= scan.shape[2] - 0.4:
+        out.fault("they lie beyond the first or last slice of the moving series")
+        return
+    near = next((known for known in out.outlines if abs(known - k) < 0.05), k)
+    out.outlines.setdefault(near, []).append(polygon[:, :2])
+
+
+def _name(roi: Dataset, number: int) -> str:
+    return " ".join(str(roi.get("ROIName", "") or "").split()) or f"ROI {number}"
+
+
+def _contours(count: int, name: str) -> str:
+    return f"contour of {name} was" if count == 1 else f"contours of {name} were"
+
+
+def _reason(faults: dict[str, int]) -> str:
+    return "its contours cannot be used: " + "; ".join(f"{count} because {what}" for what, count in faults.items())
+
+
+def _colour(item: Dataset, number: int) -> tuple[int, int, int]:
+    try:
+        red, green, blue = (min(max(int(v), 0), 255) for v in item.ROIDisplayColor)
+    except (AttributeError, TypeError, ValueError):
+        return colour_of(number)
+    return red, green, blue
+
+
+def _role(item: Dataset) -> Role:
+    codes = tuple(
+        (str(c.get("CodeValue", "")), str(c.get("CodingSchemeDesignator", "")), str(c.get("CodeMeaning", "")))
+        for c in item.get("RTROIIdentificationCodeSequence") or ()
+    )
+    return Role(kind=str(item.get("RTROIInterpretedType", "") or ""), codes=codes)
+
+
+def _filled(count: int, name: str) -> str:
+    slices = "1 slice" if count == 1 else f"{count} slices"
+    return f"{slices} of {name} without a contour {'was' if count == 1 else 'were'} filled from the neighbours."

@@ -1,0 +1,1 @@
+"""Where voxels lie: the voxel grid (lattice), images on it, reading between voxels."""

@@ -1,0 +1,117 @@
+"""Where voxels lie: the shape of a volume and its index-to-RAS affine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import DsirError
+
+ORTHOGONALITY_TOLERANCE = 1e-3
+"""Largest cosine between two index axes that still counts as a right angle (float32 headers round to about 1e-4)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """A regular grid of voxel centres in RAS space.
+
+    Attributes:
+        shape: number of voxels along the three index axes (I, J, K).
+        affine: (4, 4) float64; homogeneous voxel index to RAS mm. May be oblique and left-handed, never sheared.
+
+    Raises:
+        DsirError: the shape is not 3-D, or the affine is singular, sheared or not finite.
+    """
+
+    shape: tuple[int, int, int]
+    affine: np.ndarray
+
+    def __post_init__(self) -> None:
+        shape = tuple(int(n) for n in self.shape)
+        affine = np.array(self.affine, dtype=np.float64)
+        if len(shape) != 3 or min(shape) < 1:
+            raise DsirError(f"A volume must have three dimensions, but this one has the shape {shape}.")
+        if affine.shape != (4, 4) or not np.isfinite(affine).all():
+            raise DsirError("The image's affine (index to RAS) is not a finite 4 x 4 matrix.")
+        columns = affine[:3, :3]
+        lengths = np.linalg.norm(columns, axis=0)
+        if lengths.min() < 1e-6 or abs(np.linalg.det(columns / np.maximum(lengths, 1e-12))) < 1e-3:
+            raise DsirError(
+                "The image's affine is singular: its voxels have no volume, so positions in mm are unknown."
+            )
+        cosines = (columns / lengths).T @ (columns / lengths) - np.eye(3)
+        if np.abs(cosines).max() > ORTHOGONALITY_TOLERANCE:
+            raise DsirError(
+                f"The image's affine is sheared (cosine {np.abs(cosines).max():.4f} between two axes); resample the "
+                "image to a grid with right angles first."
+            )
+        affine.setflags(write=False)
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "affine", affine)
+
+    @property
+    def spacing(self) -> np.ndarray:
+        """(3,) voxel size in mm along the index axes."""
+        return np.linalg.norm(self.affine[:3, :3], axis=0)
+
+    @property
+    def directions(self) -> np.ndarray:
+        """(3, 3) unit vectors of the index axes in RAS, as columns."""
+        return self.affine[:3, :3] / self.spacing
+
+    @property
+    def origin(self) -> np.ndarray:
+        """(3,) RAS mm of voxel (0, 0, 0)'s centre."""
+        return self.affine[:3, 3].copy()
+
+    @property
+    def extent(self) -> np.ndarray:
+        """(3,) mm covered along the index axes, voxel edges included."""
+        return self.spacing * np.array(self.shape)
+
+    @property
+    def centre(self) -> np.ndarray:
+        """(3,) RAS mm of the middle of the volume."""
+        return self.to_world((np.array(self.shape) - 1) / 2)
+
+    def to_world(self, index: np.ndarray) -> np.ndarray:
+        """Voxel indices (..., 3) to RAS mm (..., 3)."""
+        return np.asarray(index) @ self.affine[:3, :3].T + self.affine[:3, 3]
+
+    def to_index(self, points: np.ndarray) -> np.ndarray:
+        """RAS mm (..., 3) to continuous voxel indices (..., 3)."""
+        inverse = np.linalg.inv(self.affine)
+        return np.asarray(points) @ inverse[:3, :3].T + inverse[:3, 3]
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """Whether RAS points (..., 3) lie within the voxels (edges included); bool (...)."""
+        index = self.to_index(points)
+        return ((index >= -0.5 - 1e-6) & (index <= np.array(self.shape) - 0.5 + 1e-6)).all(-1)
+
+    def corners(self) -> np.ndarray:
+        """(8, 3) RAS mm of the corner voxels' outer corners."""
+        steps = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"), -1).reshape(-1, 3)
+        return self.to_world(steps * np.array(self.shape) - 0.5)
+
+    def window(self, start: np.ndarray, shape: tuple[int, int, int]) -> Lattice:
+        """The lattice of the box that begins at voxel ``start`` (may be negative) and has ``shape`` voxels."""
+        affine = self.affine.copy()
+        affine[:3, 3] = self.to_world(np.asarray(start, dtype=np.float64))
+        return Lattice(tuple(shape), affine)
+
+    def with_spacing(self, spacing: float | np.ndarray) -> Lattice:
+        """Same directions and the same covered box, other voxel size (mm); the count of voxels is rounded up.
+
+        The centre of the box is kept, so that repeated changes do not drift.
+        """
+        spacing = np.broadcast_to(np.asarray(spacing, dtype=np.float64), (3,))
+        shape = np.maximum(np.ceil(self.extent / spacing - 1e-3), 1).astype(int)
+        affine = np.eye(4)
+        affine[:3, :3] = self.directions * spacing
+        affine[:3, 3] = self.centre - affine[:3, :3] @ ((shape - 1) / 2)
+        return Lattice(tuple(shape), affine)
+
+    def matches(self, other: Lattice, tolerance_mm: float = 1e-2) -> bool:
+        """Whether both describe the same voxels: same shape, corners within ``tolerance_mm``."""
+        return self.shape == other.shape and bool(np.abs(self.corners() - other.corners()).max() <= tolerance_mm)

@@ -1,0 +1,1 @@
+"""Measures of agreement: Dice, surface distances, target registration error."""

@@ -1,1 +1,0 @@
-"""DICOM radiotherapy objects: series of slices, structure sets, dose."""

@@ -1,0 +1,129 @@
+"""Pairs of points as soft constraints: what a person knows pulls on the field, as hard as the person is sure.
+
+A pair gives the linear stage a start, the discrete stage a smooth field to search around, and each step of the descent
+a spring around its place. Within its tolerance a pair pulls no more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from ..geometry.lattice import Lattice
+from ..transforms.composite import Linear, Transform
+from ..transforms.field import DisplacementField
+from ..transforms.inversion import invert_points
+from .normal import NormalEquations
+from .regularity import composed, mended, safe_step
+from .solver import Stiffness, step
+
+REACH = 8.0
+"""mm; standard deviation of the neighbourhood that a pair takes along."""
+
+PULL = 20.0
+"""Curvature of a sure pair's spring, in units of the mean curvature of the descriptors."""
+
+
+class Pairs(Protocol):
+    """N pairs: (N, 3) RAS mm in fixed and in moving, (N,) tolerance in mm, (N,) confidence 0..1."""
+
+    fixed: np.ndarray
+    moving: np.ndarray
+    tolerance: np.ndarray
+    confidence: np.ndarray
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Springs:
+    """Pairs as seen from a frame in fixed space.
+
+    Attributes:
+        fixed: (N, 3) RAS mm, where each spring is attached.
+        target: (N, 3) RAS mm, the displacement it wants there.
+        tolerance: (N,) mm.
+        weight: (N,).
+    """
+
+    fixed: np.ndarray
+    target: np.ndarray
+    tolerance: np.ndarray
+    weight: np.ndarray
+
+    @staticmethod
+    def behind(pairs: Pairs | None, pose: Transform) -> Springs | None:
+        """The displacement still wanted once ``pose`` (fixed to moving) is applied after it; None without pairs."""
+        if pairs is None or len(pairs) == 0:
+            return None
+        target = carried_back(pose, pairs.moving) - pairs.fixed
+        return Springs(pairs.fixed, target, pairs.tolerance, pairs.confidence)
+
+    def only(self, kept: np.ndarray) -> Springs | None:
+        """Those of a (N,) bool mask; None where none is left."""
+        parts = (self.fixed, self.target, self.tolerance, self.weight)
+        return Springs(*(part[kept] for part in parts)) if kept.any() else None
+
+    def pulling(
+        self, equations: NormalEquations, u: torch.Tensor, lattice: Lattice, weight: torch.Tensor
+    ) -> NormalEquations:
+        """The normal equations with the springs' own curvature and pull added.
+
+        Args:
+            u: (3, I, J, K) voxels of ``lattice``, the displacement so far.
+            weight: (I, J, K) the weight the equations were made with.
+        """
+        unit = float(equations.matrix[:3].sum() / 3 / weight.sum().clamp(min=1e-6)) or 1.0
+        matrix, right = equations.matrix.clone(), equations.right.clone()
+        spacing = float(lattice.spacing[0])
+        field = DisplacementField.from_index(u, lattice)
+        missing = self.target - field.at(self.fixed)
+        length = np.linalg.norm(missing, axis=1)
+        missing *= np.clip(1 - self.tolerance / np.maximum(length, 1e-9), 0, None)[:, None]
+        pull = missing @ lattice.directions / spacing  # mm in RAS to voxels along the lattice's axes
+        for centre, force, sure in zip(lattice.to_index(self.fixed), pull, self.weight, strict=True):
+            box = [slice(max(0, int(c - 3 * REACH / spacing)), int(c + 3 * REACH / spacing) + 2) for c in centre]
+            axes = [
+                torch.exp(-0.5 * ((torch.arange(n, dtype=torch.float32)[s] - c) * spacing / REACH) ** 2)
+                for n, s, c in zip(u.shape[1:], box, centre, strict=True)
+            ]
+            if min(len(a) for a in axes) == 0:
+                continue  # beyond the lattice nothing can be pulled
+            stiffness = PULL * unit * float(sure) * axes[0][:, None, None] * axes[1][:, None] * axes[2]
+            at = (slice(None), *box)
+            matrix[at][:3] += stiffness
+            right[at] += stiffness * torch.as_tensor(force, dtype=torch.float32).view(3, 1, 1, 1)
+        return replace(equations, matrix=matrix, right=right)
+
+    def smooth_field(self, lattice: Lattice, iterations: int = 4) -> DisplacementField:
+        """The smoothest field that follows the springs, where the images have not been asked yet."""
+        shape = lattice.shape
+        nothing = NormalEquations(torch.zeros(6, *shape), torch.zeros(3, *shape), 0.0, 1.0)
+        ones, u = torch.ones(shape), torch.zeros(3, *shape)
+        for _ in range(iterations):
+            equations = self.pulling(nothing, u, lattice, ones)
+            d = step(equations, u, ones, Stiffness(bending=0.3, anchor=0.0, control=1, iterations=60))
+            u = composed(u, safe_step(d, trust=8.0))
+        return DisplacementField.from_index(mended(u)[0], lattice)
+
+
+def carried_back(pose: Transform, points: np.ndarray) -> np.ndarray:
+    """(N, 3) where moving RAS points lie in fixed space."""
+    for part in reversed(pose.parts):
+        points = part.inverse().transform_points(points) if isinstance(part, Linear) else invert_points(part, points)[0]
+    return points
+
+
+def fitted(pairs: Pairs) -> np.ndarray:
+    """(4, 4) the rigid mapping that fits best (Kabsch, 1976); a shift for less than three pairs off one line."""
+    weights = np.maximum(pairs.confidence, 1e-6)[:, None] / np.maximum(pairs.confidence, 1e-6).sum()
+    a, b = (weights * pairs.fixed).sum(0), (weights * pairs.moving).sum(0)
+    matrix = np.eye(4)
+    u, sizes, v = np.linalg.svd((weights * (pairs.moving - b)).T @ (pairs.fixed - a))
+    if len(pairs) >= 3 and sizes[1] > 1.0:  # mm2: the points span a plane
+        matrix[:3, :3] = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
+    matrix[:3, 3] = b - matrix[:3, :3] @ a
+    return matrix

@@ -1,0 +1,82 @@
+"""What a registration works with, made of what it was given: masks, descriptor, device, voxel size."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..errors import DsirError
+from ..features.blend import Blend
+from ..features.descriptor import Descriptor, load_descriptor
+from ..features.mind import Mind
+from ..geometry.body_mask import body_mask
+from ..geometry.image import Image
+from .settings import RegistrationSettings
+from .working_grid import working_lattice
+
+MARGIN = 16.0
+"""mm around the fixed body that are registered with it."""
+
+
+def working_spacing(fixed: Image, moving: Image, mask: torch.Tensor, settings: RegistrationSettings) -> float:
+    """mm of the working lattice: as asked, but neither much finer than both images nor larger than may be."""
+    spacing = finest_spacing(fixed, moving, settings)
+    while np.prod(working_lattice(fixed, mask, spacing=spacing, margin=MARGIN).shape) > settings.voxels:
+        spacing *= 1.05
+    return float(spacing)
+
+
+def finest_spacing(fixed: Image, moving: Image, settings: RegistrationSettings) -> float:
+    """mm as asked, but no less than half the voxel size of the finer image.
+
+    Between voxels there is nothing new to see, yet descriptors of a finer lattice place better (measured, 2 mm in the
+    place of the images' own: torso of 3.2 mm 1.65 to 1.34 mm, head T1 of 2.4 mm 2.16 to 2.04; blurred averages of CT
+    5.0 to 5.3).
+    """
+    native = min(float(np.prod(image.lattice.spacing) ** (1 / 3)) for image in (fixed, moving))
+    return max(settings.spacing, native / 2)
+
+
+def given_or_found(image: Image, mask: torch.Tensor | None, name: str) -> torch.Tensor:
+    """(I, J, K) bool on the image's own grid: the mask that was given, or the body.
+
+    Raises:
+        DsirError: the mask is empty or lies on another grid; ``name`` says of which image.
+    """
+    if mask is None:
+        return body_mask(image)
+    if tuple(mask.shape) != image.lattice.shape:
+        raise DsirError(
+            f"The {name} mask has the shape {tuple(mask.shape)}, the {name} image {image.lattice.shape}: "
+            "they must lie on one grid."
+        )
+    if not bool(mask.any()):
+        raise DsirError(f"The {name} mask is empty.")
+    return mask.bool()
+
+
+def chosen_descriptor(settings: RegistrationSettings) -> Descriptor:
+    """The descriptor by name, a learned one with its share of detail channels.
+
+    Raises:
+        DsirError: there is none of that name, or the share makes no sense.
+    """
+    descriptor = load_descriptor(settings.descriptor, device_named(settings.device))
+    if not 0 <= settings.detail < 1:
+        raise DsirError(f"The share of detail channels must lie between 0 and 1 (1 excluded), not {settings.detail:g}.")
+    learned = descriptor.spacing is not None
+    return Blend(descriptor, Mind(), settings.detail) if learned and settings.detail > 0 else descriptor
+
+
+def device_named(name: str) -> str:
+    """The device, ``"auto"`` resolved.
+
+    Raises:
+        DsirError: it is not there.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(name, False):
+        raise DsirError(f"The device {name!r} is not available here; use 'auto' or 'cpu'.")
+    return name

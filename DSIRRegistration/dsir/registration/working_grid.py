@@ -1,0 +1,251 @@
+"""The frame a stage works in: isotropic lattices along the fixed image's axes, and the moving image pulled into them.
+
+Descriptors compare neighbours along index axes, so both images must be described in one orientation: the moving image
+is read through the current transform onto a lattice parallel to the fixed one, and the lattice may reach further than
+the fixed one, so that structures just beyond its border can still be found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..features.descriptor import Descriptor
+from ..features.extraction import as_ras, described_pieces
+from ..geometry.channels_last import side_by_side
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
+from ..geometry.sampling import affine_grid, gaussian_blur, sample, thinned
+from ..transforms.composite import Linear, Transform
+from ..transforms.field import DisplacementField, moved_index
+
+PIECE = 5_000_000
+"""Voxels described in one go, at most: what keeps a 160^3 volume within 3 GB (Testing/benchmarks/size.py)."""
+
+PLANES = 500_000
+"""Voxels resampled or averaged at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """An image as descriptors.
+
+    Attributes:
+        features: (C, I, J, K) unit vectors, zero outside ``mask`` and a rim; float16 as described, since they are the
+            largest thing in memory (rounding: 5e-4). A moving image's channels lie side by side
+            (:mod:`dsir.geometry.channels_last`), for it is read between its voxels; a fixed one's apart.
+        mask: (I, J, K) float in 0..1: the body (or the region asked for), within the field of view.
+        reach: (I, J, K) float in 0..1: the field of view.
+        lattice: isotropic.
+    """
+
+    features: torch.Tensor
+    mask: torch.Tensor
+    reach: torch.Tensor
+    lattice: Lattice
+
+    def on(self, spacing: float) -> Described:
+        """Averaged onto a coarser lattice of the same box (``spacing`` in mm)."""
+        if spacing <= self.lattice.spacing[0] * 1.01:
+            return self
+        return self.onto(self.lattice.with_spacing(spacing))
+
+    def onto(self, target: Lattice, through: DisplacementField | None = None) -> Described:
+        """Averaged onto another lattice; zero where that reaches beyond this one.
+
+        Args:
+            through: a displacement (target space to this space) that is followed on the way.
+        """
+        pooled, lattice = block_means(self.features, self.lattice, target)
+        masks, _ = block_means(torch.stack([self.mask, self.reach]), self.lattice, target)
+        if through is not None or not lattice.matches(target):
+            through = through or DisplacementField.identity(target)
+            index = moved_index(through.on(target), lattice)
+            pooled, masks = sample(pooled, index), sample(masks, index)
+        return Described(pooled, masks[0], (masks[1] > 0.5).float(), target)
+
+
+def block_means(values: torch.Tensor, lattice: Lattice, target: Lattice) -> tuple[torch.Tensor, Lattice]:
+    """(C, I, J, K) averaged over blocks of as many voxels as fit into one of the target's; and where they lie.
+
+    The result has the values' order in memory, and float32 where channels lie apart.
+    """
+    block = max(1, int(target.spacing[0] / lattice.spacing[0] + 0.01))
+    if block == 1:
+        return values, lattice
+    shape = tuple(-(-n // block) for n in lattice.shape)
+    if values.stride(0) == 1:
+        pooled = side_by_side(shape, values.shape[0], dtype=values.dtype)
+    else:
+        pooled = torch.empty(values.shape[0], *shape)
+    planes = max(1, PLANES // (block * lattice.shape[1] * lattice.shape[2]))
+    pads = [(-n) % block for n in lattice.shape]
+    for start in range(0, shape[0], planes):  # a float32 copy of all would be larger than all else
+        part = values[:, start * block : (start + planes) * block].float().contiguous()
+        pads[0] = (-part.shape[1]) % block
+        part = torch.nn.functional.pad(part, (0, pads[2], 0, pads[1], 0, pads[0]))
+        pooled[:, start : start + planes] = torch.nn.functional.avg_pool3d(part, block)
+    affine = lattice.affine.copy()
+    affine[:3, 3] = lattice.to_world(np.full(3, (block - 1) / 2))
+    affine[:3, :3] *= block
+    return pooled, Lattice(shape, affine)
+
+
+def working_lattice(image: Image, mask: torch.Tensor, *, spacing: float, margin: float) -> Lattice:
+    """The isotropic lattice along the image's axes that covers its mask, ``margin`` mm around it, within the image.
+
+    Its axes run to the right, front and top as nearly as the image's own allow: a trained network knows up from down.
+    """
+    start, shape = occupied_box(mask, margin / image.lattice.spacing, image.lattice.shape)
+    return as_ras(image.lattice.window(start, shape)).with_spacing(spacing)
+
+
+def occupied_box(
+    mask: torch.Tensor, margin: np.ndarray, shape: tuple[int, int, int]
+) -> tuple[np.ndarray, tuple[int, int, int]]:
+    """First voxel and shape of the smallest box around a mask, ``margin`` voxels (3,) wider, within ``shape``."""
+    start, count = np.zeros(3, dtype=int), list(shape)
+    for axis in range(3):
+        line = mask.any(axis + 1 if axis < 2 else 0)
+        line = line.any(1 if axis == 0 else 0)
+        held = torch.nonzero(line).flatten()
+        low, high = (int(held[0]), int(held[-1])) if len(held) else (0, shape[axis] - 1)
+        start[axis] = max(int(np.floor(low - margin[axis])), 0)
+        count[axis] = min(int(np.ceil(high + margin[axis])) + 1, shape[axis]) - start[axis]
+    return start, tuple(count)
+
+
+def widened(lattice: Lattice, mm: float, bounds: np.ndarray | None = None) -> Lattice:
+    """The same voxels and up to ``mm`` more on each side, no further than ``bounds`` ((N, 3) RAS points) ask for."""
+    voxels = int(np.ceil(mm / lattice.spacing[0]))
+    start, stop = np.full(3, -voxels), np.array(lattice.shape) + voxels
+    if bounds is not None:
+        index = lattice.to_index(bounds)
+        start = np.clip(np.floor(index.min(0)).astype(int), start, 0)
+        stop = np.clip(np.ceil(index.max(0)).astype(int) + 1, lattice.shape, stop)
+    return lattice.window(start, tuple(int(n) for n in stop - start))
+
+
+def covering(lattice: Lattice, points: np.ndarray) -> Lattice:
+    """A lattice with the voxels of ``lattice`` that covers the RAS points (N, 3) and nothing more."""
+    index = lattice.to_index(points)
+    start = np.floor(index.min(0)).astype(int)
+    shape = np.ceil(index.max(0)).astype(int) + 1 - start
+    return lattice.window(start, tuple(int(n) for n in shape))
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """An image made ready to be read in many poses at one spacing: blurred for it once, and cut to its body.
+
+    Attributes:
+        values, mask: (I, J, K) float on ``lattice``, the body's box and a margin.
+        lattice: where they lie.
+        whole: the image's own lattice, whose edges are those of the field of view.
+    """
+
+    values: torch.Tensor
+    mask: torch.Tensor
+    lattice: Lattice
+    whole: Lattice
+
+    @staticmethod
+    def of(image: Image, mask: torch.Tensor, spacing: float) -> View:
+        """``mask``: bool, on the image's lattice; ``spacing``: mm of the lattices it will be read at."""
+        start, shape = occupied_box(mask, 6 * spacing / image.lattice.spacing, image.lattice.shape)
+        box = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
+        window = image.lattice.window(start, shape)
+        values, lattice, sigmas = thinned(image.data[box][None], window, spacing)
+        inside, _, _ = thinned(mask[box][None], window, spacing)
+        both = gaussian_blur(torch.cat([values.float(), inside.float()]), sigmas)
+        return View(both[0], both[1], lattice, image.lattice)
+
+    def on(self, lattice: Lattice, transform: Transform) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Values, mask (0..1) and field of view (0 or 1) at the voxels of ``lattice``, through ``transform``.
+
+        Beyond the field of view the edge voxel is repeated, so that no false edge is described there.
+        """
+        values, inside, reach = (torch.empty(lattice.shape) for _ in range(3))
+        matrix = linear_matrix(transform)
+        field = None if matrix is not None else transform.displacement(lattice)
+        scale = torch.tensor(self.lattice.spacing / self.whole.spacing, dtype=torch.float32).view(3, 1, 1, 1)
+        shift = torch.tensor(self.whole.to_index(self.lattice.origin), dtype=torch.float32).view(3, 1, 1, 1)
+        size = torch.tensor(self.whole.shape, dtype=torch.float32).view(3, 1, 1, 1) - 0.5
+        source = torch.stack([self.values, self.mask])
+        planes = max(1, PLANES // (lattice.shape[1] * lattice.shape[2]))
+        for start in range(0, lattice.shape[0], planes):
+            slab = slice(start, min(start + planes, lattice.shape[0]))
+            if field is None:
+                index = affine_grid(lattice, self.lattice, matrix, slab=slab)
+            else:
+                window = lattice.window(np.array([start, 0, 0]), (slab.stop - start, *lattice.shape[1:]))
+                index = moved_index(DisplacementField(field.vectors[:, slab], window), self.lattice)
+            values[slab], inside[slab] = sample(source, index, padding="border")
+            index.mul_(scale).add_(shift)
+            reach[slab] = ((index > -0.5) & (index < size)).all(0)
+        return values, inside.mul_(reach), reach
+
+
+def linear_matrix(transform: Transform) -> np.ndarray | None:
+    """(4, 4) of a transform that has only linear parts; None when it has a field."""
+    matrix = np.eye(4)
+    for part in transform.parts:
+        if not isinstance(part, Linear):
+            return None
+        matrix = part.matrix @ matrix
+    return matrix
+
+
+def reach_in_fixed(moving: Lattice, transform: Transform) -> np.ndarray:
+    """(8, 3) RAS mm: the corners of the moving image's field of view, carried into fixed space."""
+    matrix = linear_matrix(transform)
+    if matrix is not None:
+        return Linear(matrix).inverse().transform_points(moving.corners())
+    return transform.inverse(moving).transform_points(moving.corners())
+
+
+def describe(
+    descriptor: Descriptor,
+    image: Image | View,
+    mask: torch.Tensor | None,
+    lattice: Lattice,
+    transform: Transform | None = None,
+    *,
+    piece: int = PIECE,
+) -> Described:
+    """Describe an image on a lattice; ``transform`` (lattice space to image space) pulls a moving image in.
+
+    Args:
+        mask: of the image; a :class:`View` has its own.
+        piece: voxels described in one go.
+
+    Raises:
+        torch.OutOfMemoryError: the device cannot hold the descriptors.
+    """
+    view = image if isinstance(image, View) else View.of(image, mask, float(lattice.spacing[0]))
+    values, inside, reach = view.on(lattice, transform or Transform())
+    normalised = descriptor.normalise(values, inside > 0.5)
+    del values
+    rim = grown(inside)
+    if transform is None:
+        features = torch.empty(descriptor.channels, *lattice.shape, dtype=torch.float16)
+    else:
+        features = side_by_side(lattice.shape, descriptor.channels)
+    for box, part in described_pieces(descriptor, normalised, whole=piece):
+        features[(slice(None), *box)] = part * rim[box]
+    return Described(features, inside, reach, lattice)
+
+
+def grown(mask: torch.Tensor, voxels: int = 2) -> torch.Tensor:
+    """The mask and a rim of ``voxels`` around it, as 0 or 1: the skin is a structure worth matching."""
+    out = mask > 0.5
+    for axis in range(3):  # the largest in a cube, line by line
+        wide = out.clone()
+        for step in range(1, min(voxels, mask.shape[axis] - 1) + 1):
+            rest = mask.shape[axis] - step
+            wide.narrow(axis, 0, rest).logical_or_(out.narrow(axis, step, rest))
+            wide.narrow(axis, step, rest).logical_or_(out.narrow(axis, 0, rest))
+        out = wide
+    return out.float()

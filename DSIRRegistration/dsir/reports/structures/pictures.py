@@ -1,0 +1,211 @@
+"""Pictures of the slices on which a structure most needs to be looked at."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ...geometry.image import Image
+from ...geometry.lattice import Lattice
+from ...geometry.sampling import sample
+from ...structures.compare import sample_on
+from ...structures.point_sets import dots
+from ...structures.structure import PointMark, Structure
+from ...structures.verdict import Verdict
+from ...transforms.composite import Transform
+from ...warp.grids import extent
+
+MARGIN = 25.0
+"""mm of surroundings shown."""
+
+PIXEL = 0.7
+"""mm of a pixel of the picture."""
+
+APART = 8.0
+"""mm between two slices that are both worth a picture."""
+
+HEAD = 0.3
+"""Inches above the panels for their titles."""
+
+SMALLEST = 90.0
+"""mm: the picture's least width, so that a small structure keeps its surroundings."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One slice.
+
+    Attributes:
+        png: base64.
+        caption: where it is and why it was chosen.
+    """
+
+    png: str
+    caption: str
+
+
+def draw(
+    verdict: Verdict,
+    fixed: Image,
+    moving: Image | None,
+    transform: Transform,
+    *,
+    reference: Structure | None = None,
+    count: int = 2,
+) -> list[Picture]:
+    """The worst slices of one structure: fixed, warped moving and the Jacobian, each with the outline."""
+    shown = verdict.carried.structure
+    structure = dots(shown, fixed.lattice) if isinstance(shown, PointMark) else shown
+    if structure is None or structure.empty:
+        return []
+    chosen = _apart(_worst(structure, transform, reference), APART / float(structure.lattice.spacing[2]))[:count]
+    scans = [_Scan("fixed scan", fixed, Transform())]
+    if moving is not None:
+        scans.append(_Scan("moving scan, warped", moving, transform))
+    return [_slice(structure, scans, transform, reference, k, why) for k, why in chosen]
+
+
+@dataclass(frozen=True)
+class _Scan:
+    title: str
+    image: Image
+    mapping: Transform
+
+    def look(self, points: np.ndarray) -> np.ndarray:
+        """(H, W) values at fixed points (H, W, 3); the darkest where the scan has none."""
+        moved = self.mapping.transform_points(points.reshape(-1, 3)).reshape(points.shape)
+        index = torch.from_numpy(np.moveaxis(self.image.lattice.to_index(moved), -1, 0)).float()
+        values = sample(self.image.data[None].float(), index, padding="border")[0].numpy()
+        return np.where(self.image.lattice.contains(moved), values, float(self.image.data.min()))
+
+
+def _apart(slices: list[tuple[int, str]], least: float) -> list[tuple[int, str]]:
+    """Those that are not nearly the same as one before them."""
+    kept: list[tuple[int, str]] = []
+    for k, why in slices:
+        if all(abs(k - other) >= least for other, _ in kept):
+            kept.append((k, why))
+    return kept
+
+
+def _worst(structure: Structure, transform: Transform, reference: Structure | None) -> list[tuple[int, str]]:
+    """Slices of the structure's box with the reason for each, the worst first."""
+    mask = structure.distance > 0
+    slices = np.flatnonzero(mask.any(0).any(0).numpy())
+    if reference is not None:
+        drawn = sample_on(reference, structure.lattice) > 0
+        both = (mask & drawn).sum((0, 1)).numpy()
+        size = mask.sum((0, 1)).numpy() + drawn.sum((0, 1)).numpy()
+        dice = np.where(size > 0, 2 * both / np.maximum(size, 1), 1.0)
+        wrong = size - 2 * both
+        order = np.argsort(-wrong, kind="stable")
+        return [(int(k), f"most disagreement with the reference, Dice {dice[k]:.2f} here") for k in order]
+    volume_change = _jacobian(transform, structure.lattice)
+    strain = np.array([np.abs(np.log2(volume_change[..., k][mask[..., k].numpy()])).max() for k in slices])
+    area = mask[..., slices].sum((0, 1)).numpy()
+    strained = slices[int(strain.argmax())]
+    widest = slices[int(area.argmax())]
+    found = [(int(strained), "strongest local volume change"), (int(widest), "largest section")]
+    return found if strained != widest else found[:1]
+
+
+def _slice(
+    structure: Structure,
+    scans: list[_Scan],
+    transform: Transform,
+    reference: Structure | None,
+    k: int,
+    why: str,
+) -> Picture:
+    grid = _plane(structure, k)
+    points = grid.to_world(np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), -1))[:, :, 0]
+    shape = sample_on(structure, grid)[..., 0].numpy()
+    drawn = sample_on(reference, grid)[..., 0].numpy() if reference is not None else None
+    change = np.log2(np.maximum(_jacobian(transform, grid)[..., 0], 1e-3))
+    width, height = grid.shape[0], grid.shape[1]
+    count = len(scans) + 1
+    figure = Figure(figsize=(3.2 * count, 3.2 * height / width + HEAD), dpi=120, facecolor="white")
+    FigureCanvasAgg(figure)
+    top = 1 - HEAD / figure.get_figheight()
+    axes = figure.subplots(1, count, gridspec_kw={"left": 0, "right": 1, "bottom": 0, "top": top, "wspace": 0.012})
+    for axis, scan in zip(axes, scans, strict=False):
+        low, high = _window(scan.image)
+        axis.imshow(scan.look(points).T, cmap="gray", vmin=low, vmax=high, interpolation="bilinear")
+        _outline(axis, scan.title, shape, drawn, tuple(c / 255 for c in structure.colour), "white")
+    axes[-1].imshow(change.T, cmap="PuOr_r", vmin=-1, vmax=1, interpolation="bilinear")
+    _outline(axes[-1], "volume change: violet halves, orange doubles", shape, drawn, "#222222", "#222222")
+    stream = BytesIO()
+    figure.savefig(stream, format="png")
+    position = structure.lattice.to_world(np.array([0, 0, k]))[2]
+    caption = f"{why[:1].upper()}{why[1:]} (S {position:+.1f} mm)."
+    return Picture(base64.b64encode(stream.getvalue()).decode("ascii"), caption)
+
+
+def _outline(
+    axis: Axes, title: str, shape: np.ndarray, drawn: np.ndarray | None, colour: object, dashes: object
+) -> None:
+    """The carried contour as a line, the reference dashed."""
+    axis.set_title(title, fontsize=9, color="#444444", pad=4)
+    axis.set(xticks=[], yticks=[])
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+    axis.contour(shape.T, levels=[0.0], colors=[colour], linewidths=1.5)
+    if drawn is not None and (drawn > 0).any():
+        axis.contour(drawn.T, levels=[0.0], colors=[dashes], linewidths=1.0, linestyles="dashed")
+
+
+def _plane(structure: Structure, k: int) -> Lattice:
+    """A square of one slice around the structure, as the slice is seen from the feet: right of the patient at left."""
+    first, last = extent(structure.distance > 0)
+    centre_index = (first + last) / 2
+    centre_index[2] = k
+    centre = structure.lattice.to_world(centre_index)
+    across, down = _in_plane(structure.lattice)
+    span = structure.lattice.directions * structure.lattice.spacing * (last - first)
+    size = [np.abs(way @ span[:, :2]).max() + 2 * MARGIN for way in (across, down)]
+    size = np.maximum(size, SMALLEST)
+    side = max(size[0], size[1] / 0.9), max(size[1], size[0] * 0.75)
+    shape = tuple(int(np.ceil(s / PIXEL)) for s in side)
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1] = across * PIXEL, down * PIXEL
+    affine[:3, 2] = np.cross(across, down)
+    affine[:3, 3] = centre - affine[:3, :2] @ ((np.array(shape) - 1) / 2)
+    return Lattice((*shape, 1), affine)
+
+
+def _in_plane(lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors to the right and down of the picture: for axial slices to the patient's left and back."""
+    axes = lattice.directions[:, :2]
+    horizontal = int(np.abs(axes[0]).argmax()) if np.abs(axes[0]).max() > 0.5 else int(np.abs(axes[1]).argmax())
+    across, down = axes[:, horizontal], axes[:, 1 - horizontal]
+    main = int(np.abs(across).argmax())
+    across = -across if across[main] > 0 else across
+    main = int(np.abs(down).argmax())
+    return across, -down if down[main] > 0 else down
+
+
+def _jacobian(transform: Transform, grid: Lattice) -> np.ndarray:
+    """det J at the points of a grid, by differences over a millimetre to each side."""
+    points = grid.to_world(np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), -1)).reshape(-1, 3)
+    columns = []
+    for step in np.eye(3):
+        ahead, behind = transform.transform_points(points + step), transform.transform_points(points - step)
+        columns.append((ahead - behind) / 2)
+    return np.maximum(np.linalg.det(np.stack(columns, -1)), 1e-6).reshape(grid.shape)
+
+
+def _window(image: Image) -> tuple[float, float]:
+    """Soft tissue for CT, the middle 98 % of what is not background for the rest."""
+    values = image.data.flatten()[:: max(1, image.data.numel() // 200_000)].numpy()
+    if values.min() < -500:
+        return -160.0, 240.0
+    body = values[values > values.min() + 0.02 * np.ptp(values)]
+    low, high = np.percentile(body if body.size > 100 else values, (1, 99))
+    return float(low), float(max(high, low + 1e-6))

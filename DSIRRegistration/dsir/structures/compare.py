@@ -1,0 +1,49 @@
+"""Two structures side by side: on one grid, whatever grids they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from ..geometry.lattice import Lattice
+from ..metrics.overlap import LabelScore, mask_score
+from ..transforms.composite import Transform
+from ..warp.grids import LARGEST, extent
+from ..warp.pullback import read_shape
+from .structure import Structure
+
+COMPARED = (0.5, 1.0)
+"""mm: voxels on which two structures are compared; the smaller the structure, the finer."""
+
+
+def compare(carried: Structure, reference: Structure, tolerance_mm: float = 2.0) -> LabelScore:
+    """Score a carried structure against a drawn one.
+
+    Both are read on one even grid: on 3 mm slices the flat steps between slices would count as surfaces that agree.
+    """
+    size = covering([carried, reference], carried.lattice).extent
+    step = max(float(np.clip(size.min() / 40, *COMPARED)), float(np.cbrt(size.prod() / LARGEST)))
+    box = covering([carried, reference], carried.lattice.with_spacing(step))
+    a = sample_on(carried, box) > 0
+    b = sample_on(reference, box) > 0
+    return mask_score(b.numpy(), a.numpy(), box.spacing, tolerance_mm=tolerance_mm)
+
+
+def covering(structures: Sequence[Structure], like: Lattice) -> Lattice:
+    """The lattice with the voxels of ``like`` that covers what is inside the structures."""
+    corners = []
+    for structure in structures:
+        box = extent(structure.distance > 0)
+        if box is not None:
+            ends = np.stack(np.meshgrid(*zip(box[0] - 1, box[1] + 1, strict=True)), -1).reshape(-1, 3)
+            corners.append(like.to_index(structure.lattice.to_world(ends)))
+    index = np.concatenate(corners) if corners else np.zeros((1, 3))
+    low, high = np.floor(index.min(0)).astype(int), np.ceil(index.max(0)).astype(int) + 1
+    return like.window(low, tuple(int(n) for n in high - low))
+
+
+def sample_on(structure: Structure, grid: Lattice) -> torch.Tensor:
+    """(I, J, K) the structure's distance at the voxels of any grid; negative beyond its box."""
+    return read_shape(structure, Transform(), grid)

@@ -1,0 +1,82 @@
+"""Points of interest, curves and open surfaces: carried point by point, and measured without a volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
+from ..transforms.composite import Transform
+from ..warp.grids import divided, divisions
+from ..warp.points import moving_to_fixed
+from .measures import Measures, along
+from .structure import PointMark, Structure
+
+DOT = 1.5
+"""mm: radius of a point in a picture, at least."""
+
+
+@dataclass(frozen=True, eq=False)
+class CarriedMark:
+    """A mark on the fixed scan.
+
+    Attributes:
+        structure: the carried points.
+        source: the points as they were drawn.
+        outside: share of them that lie outside the fixed scan.
+        missed: mm by which the inverse misses, at most.
+    """
+
+    structure: PointMark
+    source: PointMark
+    outside: float
+    missed: float
+
+
+def carry_mark(mark: PointMark, transform: Transform, fixed: Lattice) -> CarriedMark:
+    """Through the inverse of a fixed-to-moving transform."""
+    points, errors = moving_to_fixed(transform, mark.points)
+    outside = 1.0 - float(fixed.contains(points).mean())
+    return CarriedMark(replace(mark, points=points), mark, outside, float(errors.max()))
+
+
+def measure_mark(
+    carried: CarriedMark,
+    transform: Transform,
+    fixed: Lattice,
+    *,
+    confidence: Image | None = None,
+    reference: PointMark | None = None,
+) -> Measures:
+    """Measure one mark, with as many points of the reference compared in their order, others by the nearest."""
+    points, before = carried.structure.points, carried.source.points
+    found, folds = along(points[fixed.contains(points)], transform, fixed, confidence=confidence)
+    if found:
+        found["centroid_shift_mm"] = float(np.linalg.norm(points.mean(0) - before.mean(0)))
+    if reference is not None:
+        same = len(reference.points) == len(points)
+        there = reference.points
+        away = np.linalg.norm(there - points, axis=1) if same else cKDTree(there).query(points)[0]
+        found |= {"surface_distance_mm": float(away.mean()), "hd95_mm": float(np.percentile(away, 95))}
+    return Measures(folds=folds, outside_share=carried.outside, **found)
+
+
+def dots(mark: PointMark, fixed: Lattice) -> Structure | None:
+    """A small ball about each point, to be drawn in pictures; None where none lies on the fixed scan."""
+    points = mark.points[fixed.contains(mark.points)]
+    if not len(points):
+        return None
+    radius = max(DOT, 0.6 * float(fixed.spacing[2]))
+    index, margin = fixed.to_index(points), np.ceil(3 * radius / fixed.spacing)
+    low = np.maximum(np.floor(index.min(0) - margin), 0).astype(int)
+    high = np.minimum(np.ceil(index.max(0) + margin) + 1, fixed.shape).astype(int)
+    box = fixed.window(low, tuple(int(n) for n in high - low))
+    grid = divided(box, divisions(box.spacing, box.shape))
+    places = grid.to_world(np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), -1).reshape(-1, 3))
+    away = cKDTree(points).query(places, distance_upper_bound=3 * radius)[0]
+    distance = torch.from_numpy(radius - np.minimum(away, 3 * radius)).float().reshape(grid.shape)
+    return Structure(mark.name, distance, grid, mark.number, mark.colour)

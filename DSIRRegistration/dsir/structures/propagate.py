@@ -1,0 +1,133 @@
+"""The whole way: structures from the moving to the fixed scan, and a verdict on each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ..errors import DsirError
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
+from ..progress import Progress, silent, within
+from ..transforms.composite import Transform
+from ..warp.pullback import Carried, pull_back
+from .measures import measure
+from .point_sets import CarriedMark, carry_mark, measure_mark
+from .rigid import RigidResult, keep_rigid
+from .structure import PointMark, Structure, StructureSet
+from .verdict import Verdict, judge, judge_mark
+
+Named = TypeVar("Named", Structure, PointMark)
+
+
+@dataclass(frozen=True, eq=False)
+class Propagation:
+    """What came of it.
+
+    Attributes:
+        carried: structures on the fixed scan, in the order of the source.
+        carried_marks: points, curves and open surfaces on the fixed scan.
+        verdicts: one for each structure and mark.
+        transform: the one that was used; with rigid structures not the one that was given.
+        references: name to the reference structure that it was compared with.
+        remarks: what was left out or changed, one sentence each.
+        rigid: how the rigid structures were kept, if there were any.
+    """
+
+    carried: tuple[Carried, ...]
+    carried_marks: tuple[CarriedMark, ...]
+    verdicts: tuple[Verdict, ...]
+    transform: Transform
+    references: dict[str, Structure] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    rigid: RigidResult | None = None
+
+    @property
+    def structures(self) -> tuple[Structure, ...]:
+        """The carried structures of which something is left."""
+        return tuple(c.structure for c in self.carried if not c.structure.empty)
+
+    @property
+    def marks(self) -> tuple[PointMark, ...]:
+        """The carried marks."""
+        return tuple(c.structure for c in self.carried_marks)
+
+
+def propagate(
+    source: StructureSet,
+    transform: Transform,
+    fixed: Lattice,
+    *,
+    rigid: Sequence[str] = (),
+    reference: StructureSet | None = None,
+    confidence: Image | None = None,
+    progress: Progress = silent,
+) -> Propagation:
+    """Carry every structure and judge it.
+
+    Args:
+        source: what was drawn on the moving scan.
+        transform: fixed to moving, RAS mm.
+        fixed: the fixed scan; its third axis counts the slices.
+        rigid: names of structures that must not deform.
+        reference: structures drawn on the fixed scan; those of the same name are compared.
+        confidence: a map in fixed space, 0 to 1.
+
+    Raises:
+        DsirError: a rigid structure is not in the source, or cannot be kept rigid.
+    """
+    remarks = list(source.remarks)
+    kept = None
+    if rigid:
+        progress("rigid", 0.0, "keeping structures rigid")
+        kept = keep_rigid(_chosen(source, rigid), transform, fixed)
+        transform = kept.transform
+        remarks += [
+            f"{name} moves as a rigid body (the deformation it replaces differed by up to {lost:.1f} mm); the motion "
+            f"around it changes over {kept.transition_mm:g} mm."
+            for name, lost in kept.given_up_mm.items()
+        ]
+    carried = pull_back(source.structures, transform, source.scan, fixed, progress=within(progress, 0.1, 0.5))
+    references = _partners(source.structures, reference.structures if reference else ())
+    known = _partners(source.marks, reference.marks if reference else ())
+    if reference is not None:
+        without = [s.name for s in (*source.structures, *source.marks) if s.name not in {**references, **known}]
+        if without:
+            remarks.append(f"The reference has no contours for {', '.join(without)}.")
+    verdicts = []
+    for n, item in enumerate(carried):
+        progress("judging", 0.5 + 0.5 * n / max(len(carried), 1), f"structure {n + 1} of {len(carried)}")
+        figures = measure(item, transform, fixed, confidence=confidence, reference=references.get(item.structure.name))
+        verdicts.append(judge(item, figures, slice_mm=float(fixed.spacing[2])))
+    marks = tuple(carry_mark(mark, transform, fixed) for mark in source.marks)
+    for item in marks:
+        partner = known.get(item.structure.name)
+        figures = measure_mark(item, transform, fixed, confidence=confidence, reference=partner)
+        verdicts.append(judge_mark(item, figures))
+    return Propagation(carried, marks, tuple(verdicts), transform, references, tuple(remarks), kept)
+
+
+def _chosen(source: StructureSet, names: Sequence[str]) -> list[Structure]:
+    found = {name: named(name, source.structures) for name in dict.fromkeys(names)}
+    missing = [name for name, structure in found.items() if structure is None]
+    if missing:
+        there = ", ".join(s.name for s in source.structures)
+        raise DsirError(f"There is no structure named {', '.join(missing)} to keep rigid; there are {there}.")
+    return list({id(structure): structure for structure in found.values()}.values())
+
+
+def _partners(drawn: Sequence[Named], reference: Sequence[Named]) -> dict[str, Named]:
+    """What the reference holds of each, by name."""
+    found = {item.name: named(item.name, reference) for item in drawn}
+    return {name: partner for name, partner in found.items() if partner is not None}
+
+
+def named(name: str, among: Sequence[Named]) -> Named | None:
+    """The one of that very name; else the only one of which case and blanks alone differ; else None."""
+    alike = [item for item in among if _plain(item.name) == _plain(name)]
+    return next((item for item in alike if item.name == name), alike[0] if len(alike) == 1 else None)
+
+
+def _plain(name: str) -> str:
+    return "".join(name.split()).casefold()

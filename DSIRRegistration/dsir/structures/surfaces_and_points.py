@@ -1,0 +1,104 @@
+"""Surfaces, curves and points from files, and back into copies of those files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DsirError
+from ..files.meshes import Mesh, read_mesh
+from ..files.points import PointFile, read_points
+from ..geometry.lattice import Lattice
+from ..transforms.composite import Transform
+from ..warp.points import moving_to_fixed
+from .meshes import warp_mesh
+from .structure import PointMark, StructureSet, colour_of, unique_names
+from .surfaces import REACH, from_surface, open_edges
+
+SURFACES = (".vtp", ".vtk", ".stl", ".ply")
+POINTS = (".json", ".csv")
+KINDS = (*SURFACES, *POINTS)
+
+TOLERATED = 0.1
+"""mm by which the inverse may miss before it is said."""
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """One file.
+
+    Attributes:
+        name: of what it holds: the file's own, without its ending.
+        content: as it was read; all but its points is written as it was.
+    """
+
+    name: str
+    path: Path
+    content: Mesh | PointFile
+
+
+def read_drawings(paths: Sequence[str | Path], scan: Lattice | None = None) -> tuple[StructureSet, tuple[Drawing, ...]]:
+    """Closed surfaces become structures; open ones, curves and points become marks, which have no volume.
+
+    Args:
+        scan: the moving scan's lattice; by default a box around everything drawn.
+
+    Raises:
+        DsirError: a file cannot be read.
+    """
+    paths = [Path(path) for path in paths]
+    names, remarks = unique_names([_stem(path) for path in paths])
+    drawings, structures, marks = [], [], []
+    for number, (name, path) in enumerate(zip(names, paths, strict=True), start=1):
+        if path.suffix.lower() not in KINDS:
+            raise DsirError(f"{path}: surfaces and curves are read from {', '.join(KINDS)}.")
+        content = read_mesh(path) if path.suffix.lower() in SURFACES else read_points(path)
+        drawings.append(Drawing(name, path, content))
+        colour = getattr(content, "colour", None) or colour_of(number)
+        triangles = getattr(content, "triangles", np.zeros((0, 3), dtype=int))
+        holes = open_edges(content.points, triangles)
+        if len(triangles) and not holes:
+            structures.append(from_surface(content.points, triangles, name=name, number=number, colour=colour))
+            continue
+        if holes:
+            remarks.append(f"The surface {name} is not closed ({holes} open edges), so it has no volume to judge.")
+        marks.append(PointMark(name, content.points, number, colour))
+    everything = np.concatenate([drawing.content.points for drawing in drawings])
+    return StructureSet(scan or _around(everything), tuple(structures), tuple(marks), tuple(remarks)), tuple(drawings)
+
+
+def write_drawing(path: str | Path, drawing: Drawing, transform: Transform) -> list[str]:
+    """Write a copy whose points lie on the fixed scan; what a reader must know of it.
+
+    Args:
+        transform: fixed to moving.
+
+    Raises:
+        DsirError: another ending than the original's, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() != drawing.path.suffix.lower():
+        raise DsirError(f"{path} has to end in {drawing.path.suffix}, as what was drawn does.")
+    if isinstance(drawing.content, Mesh):
+        points, normals, missed = warp_mesh(drawing.content, transform)
+        drawing.content.write(path, points, normals)
+    else:
+        points, errors = moving_to_fixed(transform, drawing.content.points)
+        drawing.content.write(path, points)
+        missed = float(errors.max())
+    return [] if missed < TOLERATED else [f"{drawing.name} is off by up to {missed:.2f} mm; the transform folds there."]
+
+
+def _stem(path: Path) -> str:
+    name = path.name[: -len(path.suffix)] if path.suffix else path.name
+    return name[:-4] if name.lower().endswith(".mrk") else name
+
+
+def _around(points: np.ndarray) -> Lattice:
+    low, high = points.min(0) - 2 * REACH, points.max(0) + 2 * REACH
+    affine = np.eye(4)
+    affine[:3, 3] = low
+    return Lattice(tuple(int(n) for n in np.ceil(high - low) + 1), affine)

@@ -1,0 +1,128 @@
+"""Mappings from fixed to moving space, as chains of simple parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..errors import TransformError
+from ..geometry.lattice import Lattice
+from .field import DisplacementField
+
+SLAB = 2_000_000
+"""Voxels mapped at a time: what one part of the chain hands to the next is three times a volume."""
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """An affine mapping of RAS mm.
+
+    Attributes:
+        matrix: (4, 4) float64, fixed point to moving point.
+
+    Raises:
+        TransformError: the matrix is not finite, or turns space into a plane.
+    """
+
+    matrix: np.ndarray
+
+    def __post_init__(self) -> None:
+        matrix = np.array(self.matrix, dtype=np.float64)
+        if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
+            raise TransformError("The linear transform is not a finite 4 x 4 matrix.")
+        if abs(np.linalg.det(matrix[:3, :3])) < 1e-6:
+            raise TransformError("The linear transform is singular: it cannot be inverted.")
+        matrix.setflags(write=False)
+        object.__setattr__(self, "matrix", matrix)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it moves nothing (by more than 1e-6 mm a metre)."""
+        return bool(np.allclose(self.matrix, np.eye(4), atol=1e-9))
+
+    def transform_points(self, points: np.ndarray) -> np.ndarray:
+        """RAS points (N, 3) to RAS points (N, 3)."""
+        return np.asarray(points, dtype=np.float64) @ self.matrix[:3, :3].T + self.matrix[:3, 3]
+
+    def inverse(self) -> Linear:
+        """The mapping back."""
+        return Linear(np.linalg.inv(self.matrix))
+
+
+@dataclass(frozen=True, eq=False)
+class Transform:
+    """A chain of mappings; ``parts[0]`` meets the point first.
+
+    Registration gives ``(residual field, linear, initial)``: the fixed point x lies at initial(linear(x + r(x))).
+    """
+
+    parts: tuple[Linear | DisplacementField, ...] = ()
+
+    def transform_points(self, points: np.ndarray) -> np.ndarray:
+        """Fixed RAS points (N, 3) to where they lie in the moving image (N, 3)."""
+        points = np.asarray(points, dtype=np.float64).reshape(-1, 3)
+        for part in self.parts:
+            points = part.transform_points(points)
+        return points
+
+    def then(self, part: Linear | DisplacementField) -> Transform:
+        """This chain, followed by one more part."""
+        return Transform((*self.parts, part))
+
+    def displacement(self, lattice: Lattice) -> DisplacementField:
+        """The whole mapping as one field u(x) at the voxels of ``lattice``, RAS mm; made slab by slab."""
+        planes = max(1, SLAB // (lattice.shape[1] * lattice.shape[2]))
+        if lattice.shape[0] > planes:
+            vectors = torch.empty(3, *lattice.shape)
+            for start in range(0, lattice.shape[0], planes):
+                rows = min(planes, lattice.shape[0] - start)
+                window = lattice.window(np.array([start, 0, 0]), (rows, *lattice.shape[1:]))
+                vectors[:, start : start + rows] = self.displacement(window).vectors
+            return DisplacementField(vectors, lattice)
+        total = DisplacementField.identity(lattice)
+        for part in self.parts:
+            total = _then_linear(total, part) if isinstance(part, Linear) else part.after(total)
+        return total
+
+    def inverse(self, lattice: Lattice) -> Transform:
+        """The mapping from moving to fixed; fields are inverted on ``lattice`` (in moving space), the rest exactly.
+
+        A field in the middle of a chain lives in a space of its own, so everything up to the last field is inverted as
+        one field; linear parts after it stay matrices, which keeps the inverse exact outside the lattice too.
+        """
+        if self.parts and isinstance(self.parts[0], Linear):  # exact, and the first field keeps its own lattice
+            return Transform((*Transform(self.parts[1:]).inverse(lattice).parts, self.parts[0].inverse()))
+        last_field = max((n for n, part in enumerate(self.parts) if isinstance(part, DisplacementField)), default=-1)
+        tail = self.parts[last_field + 1 :]
+        back = [part.inverse() for part in reversed(tail)]
+        if last_field < 0:
+            return Transform(tuple(back))
+        matrix = np.eye(4)
+        for part in back:
+            matrix = part.matrix @ matrix
+        head = Transform(self.parts[: last_field + 1])
+        bounds = Linear(matrix).transform_points(lattice.corners())  # where the moving image lies before the tail
+        middle = head.parts[-1].lattice if len(head.parts) == 1 else None
+        domain = _covering(bounds, middle or head.parts[0].lattice)
+        field = head.parts[0] if len(head.parts) == 1 else head.displacement(head.parts[0].lattice)
+        return Transform((*back, field.inverse(domain)))
+
+
+def _then_linear(field: DisplacementField, linear: Linear) -> DisplacementField:
+    """x -> A (x + u) as a displacement: A u + (A - 1) x."""
+    moved = DisplacementField.from_affine(linear.matrix, field.lattice)
+    if not field.vectors.any():
+        return moved
+
+    matrix = torch.tensor(linear.matrix[:3, :3], dtype=torch.float32)
+    return DisplacementField(moved.vectors + torch.einsum("rc,cijk->rijk", matrix, field.vectors), field.lattice)
+
+
+def _covering(points: np.ndarray, like: Lattice) -> Lattice:
+    """A lattice with the voxels of ``like`` that covers the RAS points (N, 3) and ``like`` itself."""
+    index = np.concatenate([like.to_index(points), like.to_index(like.corners())])
+    start = np.floor(index.min(0)).astype(int)
+    stop = np.ceil(index.max(0)).astype(int) + 1
+    return like.window(start, tuple(int(n) for n in stop - start))

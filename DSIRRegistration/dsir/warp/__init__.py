@@ -1,0 +1,1 @@
+"""Images, labels and points carried through a transform."""

@@ -1,0 +1,1 @@
+"""From files to a result folder: what the command line, the batch and the Slicer side share."""

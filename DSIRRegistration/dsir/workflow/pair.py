@@ -1,0 +1,102 @@
+"""Two scans as files: read them, register them, write the result folder. The command line and the batch share it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..evaluation.measure import measure
+from ..files.images import read_image, read_labels, read_mask
+from ..files.landmarks import read_landmarks
+from ..files.transforms import read_transform
+from ..progress import Progress, silent, within
+from ..registration.register import register
+from ..registration.settings import RegistrationSettings
+from .result import write_result
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What a registration reads.
+
+    Attributes:
+        fixed, moving: the scans; a folder holds one DICOM series.
+        fixed_mask, moving_mask: where to look (above zero).
+        initial: a start, fixed to moving.
+        refine: a transform to be improved, in the place of ``initial``; nothing is searched for then.
+        landmarks: pairs that belong together, as soft constraints (columns fx,fy,fz,mx,my,mz in RAS mm).
+        moving_labels: a label map to be carried onto fixed.
+        fixed_labels: the same values on fixed: how well they meet is measured then.
+    """
+
+    fixed: Path
+    moving: Path
+    fixed_mask: Path | None = None
+    moving_mask: Path | None = None
+    initial: Path | None = None
+    refine: Path | None = None
+    landmarks: Path | None = None
+    moving_labels: Path | None = None
+    fixed_labels: Path | None = None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Role to file; roles without one are left out."""
+        return {role: Path(path) for role, path in asdict(self).items() if path is not None}
+
+
+def register_pair(
+    pair: Pair,
+    settings: RegistrationSettings,
+    out: str | Path,
+    *,
+    brief: bool = False,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Register and write the result folder of :func:`dsir.workflow.result.write_result`; all of it, or nothing.
+
+    Returns:
+        the report, as it was written; with both label maps it holds ``labels`` and ``dice`` as
+        :func:`dsir.evaluation.measure.measure` gives them.
+
+    Raises:
+        DsirError: a file cannot be read, the scans cannot be registered, or the result cannot be written.
+    """
+    progress("reading", 0.01, "reading the images")
+    fixed, moving = read_image(pair.fixed), read_image(pair.moving)
+    fixed_mask = read_mask(pair.fixed_mask, fixed.lattice) if pair.fixed_mask else None
+    moving_mask = read_mask(pair.moving_mask, moving.lattice) if pair.moving_mask else None
+    initial = read_transform(pair.initial) if pair.initial else None
+    refine = read_transform(pair.refine) if pair.refine else None
+    landmarks = read_landmarks(pair.landmarks) if pair.landmarks else None
+    moving_labels = read_labels(pair.moving_labels) if pair.moving_labels else None
+    fixed_labels = read_labels(pair.fixed_labels) if pair.fixed_labels else None
+    result = register(
+        fixed,
+        moving,
+        settings,
+        fixed_mask=fixed_mask,
+        moving_mask=moving_mask,
+        initial=initial,
+        refine=refine,
+        landmarks=landmarks,
+        progress=within(progress, 0.03, 0.85),
+    )
+    if fixed_labels and moving_labels:
+        found = measure(result.transform, fixed_labels=fixed_labels, moving_labels=moving_labels)
+        result = replace(result, report={**result.report, "labels": found["labels"], "dice": found["dice"]})
+    return write_result(
+        out,
+        fixed,
+        moving,
+        result,
+        initial=initial or refine,
+        fixed_mask=fixed_mask,
+        moving_labels=moving_labels,
+        inputs=pair.files,
+        brief=brief,
+        overwrite=overwrite,
+        progress=within(progress, 0.85, 1.0),
+    )
