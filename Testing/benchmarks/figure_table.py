@@ -22,7 +22,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 
 from dsir.errors import DsirError  # noqa: E402
-from dsir.evaluation.contrast import random_contrast  # noqa: E402
 from dsir.features.descriptor import load_descriptor  # noqa: E402
 from dsir.files.images import read_image  # noqa: E402
 from dsir.geometry.body_mask import body_mask  # noqa: E402
@@ -30,6 +29,7 @@ from dsir.geometry.image import Image  # noqa: E402
 from dsir.similarity.compare import Finding, finding  # noqa: E402
 from dsir.similarity.describe import describe_image  # noqa: E402
 from dsir.similarity.query import query  # noqa: E402
+from dsir.similarity.random_contrast import random_contrast  # noqa: E402
 from dsir.similarity.store import FeatureStore  # noqa: E402
 
 SPACING = 2.0

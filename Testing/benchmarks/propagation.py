@@ -29,9 +29,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration")
 
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
+from dsir.reports.structures.verdicts import write_verdicts
 from dsir.structures.confidence_map import measure_confidence
 from dsir.structures.propagate import propagate
-from dsir.structures.structure_io import write_verdicts
 from dsir.structures.tables import row
 from dsir.transforms.composite import Linear, Transform
 from dsir.transforms.field import DisplacementField

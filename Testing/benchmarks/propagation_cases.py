@@ -9,8 +9,8 @@ import torch
 from dsir.evaluation.catalogue import build
 from dsir.evaluation.deformation import random_deformation
 from dsir.geometry.image import Image
+from dsir.shapes.structure import StructureSet
 from dsir.structures.segmentations import read_label_structures, read_names
-from dsir.structures.structure import StructureSet
 from dsir.transforms.composite import Transform
 from dsir.warp.images import warp_image
 from dsir.warp.pullback import pull_back

@@ -14,9 +14,9 @@ from dsir.dicom.structures_out import write_rtstruct
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import sample
 from dsir.metrics.overlap import mask_score
+from dsir.shapes.polygons import inside
+from dsir.shapes.structure import Structure
 from dsir.structures.compare import compare
-from dsir.structures.polygons import inside
-from dsir.structures.structure import Structure
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.warp.labels import warp_mask

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from dsir.evaluation.cases import Case, LabelMap, known_case
-from dsir.evaluation.contrast import random_contrast
 from dsir.evaluation.deformation import DeformationSettings
 from dsir.evaluation.scoring import identity_score, score
 from dsir.evaluation.tissue import threshold_body, tissue_labels
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur
+from dsir.similarity.random_contrast import random_contrast
 from dsir.transforms.composite import Linear, Transform
 from dsir.transforms.field import DisplacementField
 

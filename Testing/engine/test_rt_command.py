@@ -17,8 +17,8 @@ from dsir.cli.main import main
 from dsir.files.images import read_labels, write_labels
 from dsir.files.transforms import write_transform
 from dsir.geometry.lattice import Lattice
+from dsir.shapes.structure import Role
 from dsir.structures.segmentations import from_mask, read_segmentation, write_segmentation
-from dsir.structures.structure import Role
 from dsir.transforms.composite import Linear, Transform
 from grids import lattice
 

@@ -12,13 +12,13 @@ from dsir.errors import DsirError
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.metrics.overlap import mask_score
+from dsir.shapes.stacking import stack
+from dsir.shapes.structure import PointMark, Structure, StructureSet
 from dsir.structures.kabsch import rigid_fit
 from dsir.structures.measures import Measures, measure
 from dsir.structures.propagate import propagate
 from dsir.structures.rigid import keep_rigid
 from dsir.structures.segmentations import from_mask
-from dsir.structures.stacking import stack
-from dsir.structures.structure import PointMark, Structure, StructureSet
 from dsir.structures.verdict import DICE, Light, judge
 from dsir.transforms.composite import Linear, Transform
 from dsir.transforms.field import DisplacementField

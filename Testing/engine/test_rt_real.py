@@ -15,7 +15,7 @@ from dsir.dicom.series import read_series
 from dsir.dicom.structures_in import read_rtstruct
 from dsir.dicom.structures_out import write_rtstruct
 from dsir.geometry.lattice import Lattice
-from dsir.structures.structure import PointMark
+from dsir.shapes.structure import PointMark
 from dsir.transforms.composite import Transform
 from dsir.warp.pullback import pull_back
 

@@ -12,9 +12,9 @@ from dsir.dicom.series import read_series
 from dsir.dicom.structures_in import read_rtstruct
 from dsir.dicom.structures_out import write_rtstruct
 from dsir.geometry.lattice import Lattice
-from dsir.structures import polygons
+from dsir.shapes import polygons
+from dsir.shapes.contours import keyholes, outlines
 from dsir.structures.compare import sample_on
-from dsir.structures.contours import keyholes, outlines
 from dsir.structures.measures import pieces, volume
 from dsir.transforms.composite import Transform
 from dsir.warp.pullback import pull_back

@@ -14,10 +14,10 @@ from dsir.files.meshes import read_mesh
 from dsir.files.points import read_points
 from dsir.files.transforms import write_transform
 from dsir.geometry.image import Image
+from dsir.shapes.structure import PointMark
 from dsir.structures.measures import volume
 from dsir.structures.propagate import named
 from dsir.structures.segmentations import read_segmentation
-from dsir.structures.structure import PointMark
 from dsir.structures.surfaces import from_surface, open_edges
 from dsir.transforms.composite import Linear, Transform
 from grids import lattice

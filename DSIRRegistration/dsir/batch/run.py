@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DsirError
 from ..progress import Progress, silent, within
 from ..registration.settings import RegistrationSettings
+from ..reports.batch.rows import Row, State
+from ..reports.batch.table import write_table
 from ..workflow.pair import Pair
 from . import cluster
 from .finished import is_finished
 from .job import register_one
+from .outcome import row
 from .pairs import check_name
-from .table import Row, State, row, write_table
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -44,7 +44,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     progress("reading", 0.0, "loading the engine")
     from ..batch.pairs import read_pairs
     from ..batch.run import run_batch
-    from ..batch.table import PAGE, State
+    from ..reports.batch.rows import State
+    from ..reports.batch.table import PAGE
 
     pairs = read_pairs(arguments.pairs)
     rows = run_batch(

@@ -52,11 +52,11 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         check_output_file(target, (), overwrite=arguments.overwrite)
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
-    from ..evaluation.measure import measure
     from ..files.images import read_labels, read_mask
     from ..files.report import write_report
     from ..files.transforms import read_displacement_nifti, read_transform
     from ..metrics.overlap import read_landmarks
+    from ..workflow.measure import measure
 
     transform = read_transform(arguments.displacement or arguments.transform)
     truth = read_displacement_nifti(arguments.truth) if arguments.truth else None

@@ -28,7 +28,6 @@ from . import (
     query,
     register,
     train,
-    train_registration,
     view,
 )
 from .command import Command
@@ -48,7 +47,6 @@ COMMANDS: tuple[Command, ...] = (
     view.COMMAND,
     evaluate.COMMAND,
     train.COMMAND,
-    train_registration.COMMAND,
     demo.COMMAND,
 )
 

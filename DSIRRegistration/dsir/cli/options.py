@@ -67,11 +67,6 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"how the scans are compared: {DESCRIPTOR_KINDS} (default: the preset's)",
     )
-    group.add_argument(
-        "--initial-network",
-        metavar="WEIGHTS",
-        help="a network of dsir train-registration, whose field is the start where it raises the similarity",
-    )
     group.add_argument("--seed", type=int, metavar="N", help="of every random choice (default: 0)")
 
 
@@ -91,7 +86,7 @@ def settings_from(arguments: argparse.Namespace) -> RegistrationSettings:
     settings = preset(arguments.preset)
     if arguments.settings:
         settings = RegistrationSettings.from_json(_merge(settings.to_json(), _read_json(arguments.settings)))
-    names = ("descriptor", "initial_network", "device", "threads", "seed", "memory")
+    names = ("descriptor", "device", "threads", "seed", "memory")
     chosen = {name: getattr(arguments, name, None) for name in names}
     return replace(settings, **{name: value for name, value in chosen.items() if value is not None})
 

@@ -97,8 +97,9 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     use_threads(arguments.threads)
     from ..files.images import read_image
     from ..files.transforms import read_transform
+    from ..reports.structures.verdicts import write_verdicts
     from ..structures.propagate import propagate
-    from ..structures.structure_io import identity_of, write_verdicts
+    from ..structures.structure_io import identity_of
 
     transform = read_transform(arguments.transform)
     drawn = read(arguments)

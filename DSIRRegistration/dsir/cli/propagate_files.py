@@ -12,9 +12,9 @@ from ..errors import DsirError
 from .options import check_output_file
 
 if TYPE_CHECKING:
+    from ..shapes.structure import StructureSet
     from ..structures.propagate import Propagation
     from ..structures.scans import Scan
-    from ..structures.structure import StructureSet
     from ..structures.surfaces_and_points import Drawing
 
 KINDS = (".dcm", ".seg.nrrd", ".nii", ".nii.gz")
@@ -81,11 +81,11 @@ class Drawn:
 
 def read(arguments: argparse.Namespace) -> Drawn:
     from ..dicom.structures_in import read_rtstruct, referenced_series
+    from ..geometry.subgrids import overlap
     from ..structures.scans import read_scan
     from ..structures.segmentations import read_names
     from ..structures.structure_io import read_structures
     from ..structures.surfaces_and_points import read_drawings
-    from ..warp.grids import overlap
 
     wanted = referenced_series(arguments.rtstruct) if arguments.rtstruct else ()
     fixed = read_scan(arguments.fixed_series, arguments.fixed)

@@ -14,9 +14,9 @@ from pydicom.errors import InvalidDicomError
 
 from ..errors import DsirError
 from ..geometry.lattice import Lattice
-from ..structures.polygons import area
-from ..structures.stacking import stack
-from ..structures.structure import PointMark, Role, Structure, StructureSet, colour_of, unique_names
+from ..shapes.polygons import area
+from ..shapes.stacking import stack
+from ..shapes.structure import PointMark, Role, Structure, StructureSet, colour_of, unique_names
 from .series import Series
 
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")

@@ -18,8 +18,8 @@ from pydicom.uid import ImplicitVRLittleEndian, generate_uid
 
 from .. import __version__
 from ..files.atomic import complete_file
-from ..structures.contours import keyholes, outlines
-from ..structures.structure import PointMark, Role, Structure
+from ..shapes.contours import keyholes, outlines
+from ..shapes.structure import PointMark, Role, Structure
 from .series import Series, Slice
 
 RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"

@@ -15,8 +15,8 @@ from ..errors import DsirError
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..geometry.sampling import affine_grid, resample, sample
+from ..similarity.random_contrast import random_contrast
 from .cases import Case, LabelMap, known_case
-from .contrast import random_contrast
 from .deformation import DeformationSettings
 from .phases import in_phase
 from .tissue import threshold_body, tissue_labels

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..batch.run import run_batch
-from ..batch.table import Row, State
 from ..errors import DsirError
 from ..files.images import read_image, read_labels
 from ..files.transforms import read_displacement_nifti
 from ..geometry.lattice import Lattice
 from ..progress import Progress, silent, within
 from ..registration.settings import RegistrationSettings
+from ..reports.batch.rows import Row, State
 from ..transforms.composite import Transform
 from .challenge import challenge_scores, index_displacement
 from .learn2reg import DataSet, Task, label_values

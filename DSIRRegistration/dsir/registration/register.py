@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from ..features.mind import Mind
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..progress import Progress, silent
-from ..proposal.propose import Proposer
 from ..transforms.composite import Linear, Transform
 from ..transforms.field import DisplacementField
 from ..transforms.jacobian import fold_report
@@ -28,7 +26,7 @@ from .discrete import discrete_search
 from .landmark_forces import REACH, Pairs, Springs
 from .levels import descend_levels
 from .memory import planned
-from .preparation import MARGIN, chosen_descriptor, device_named, finest_spacing, given_or_found, working_spacing
+from .preparation import MARGIN, chosen_descriptor, finest_spacing, given_or_found, working_spacing
 from .refinement import believed, bend, distances, led_on, left_out, linear_part, lost, shortened
 from .settings import RegistrationSettings
 from .working_grid import describe, reach_in_fixed, widened, working_lattice
@@ -107,8 +105,6 @@ def _register(
 
     progress("prepare", 0.0, "finding the body in both images")
     descriptor = chosen_descriptor(settings)
-    network = settings.initial_network
-    proposer = Proposer.read(Path(network), device_named(settings.device)) if network else None
     fixed_mask, moving_mask = given_or_found(fixed, fixed_mask, "fixed"), given_or_found(moving, moving_mask, "moving")
     plan = planned(
         fixed.lattice,
@@ -157,20 +153,6 @@ def _register(
         )
     lap("features")
 
-    proposal = None
-    if proposer is not None and known is None and landmarks is None:
-        progress("features", 0.42, "asking the registration network")
-        proposal = proposer(
-            descriptor,
-            target,
-            source,
-            lambda own: (
-                describe(own, fixed, fixed_mask, lattice, piece=plan.piece),
-                describe(own, moving, moving_mask, reach, pose, piece=plan.piece),
-            ),
-        )
-        lap("proposal")
-
     springs = Springs.behind(landmarks, pose)
     if springs is not None and known is not None:
         kept = believed(known, landmarks)
@@ -183,8 +165,6 @@ def _register(
         field = led_on(bend(known, lattice), springs)
         shorter = replace(settings.descent, levels=shortened(settings.descent.levels))
         settings = replace(settings, descent=shorter)
-    elif proposal is not None and proposal.field is not None:
-        field = proposal.field
     elif settings.discrete.enabled:
         progress("discrete", 0.45, f"searching displacements up to {max(settings.discrete.captures):g} mm")
         field = discrete_search(target, source, settings.discrete, led)
@@ -228,7 +208,6 @@ def _register(
         "coverage": coverage,
         "lattice": {"shape": list(lattice.shape), "spacing_mm": spacing},
         "descriptor": descriptor.identity,
-        "proposal": proposal and proposal.report,
         "warnings": warnings,
     }
     progress("done", 1.0, f"similarity {start:.2f} to {after:.2f}, {folds.folds} folds")

@@ -38,8 +38,6 @@ class RegistrationSettings:
         descriptor: ``"dsir"`` (with detail channels) or ``"mind"``. DSIR is the more accurate between modalities, for
             twice the time; MIND-SSC is between phases of one CT (measured: Docs/solver.md).
         detail: share of MIND-SSC channels put beside a learned descriptor's, 0..1.
-        initial_network: a file of ``dsir train-registration``; its field, where it raises the similarity, is where the
-            descent begins, in the place of the discrete search. None by default.
         spacing: mm of the finest lattice that descriptors are computed on; at least half of both images' voxels.
         voxels: the most that lattice may have; coarser spacing is used where it would have more.
         memory: MiB that the whole program may take, 0 for no limit; see :mod:`.memory` for what gives way.
@@ -51,7 +49,6 @@ class RegistrationSettings:
     preset: str = "default"
     descriptor: str = "dsir"
     detail: float = 0.9
-    initial_network: str = ""
     spacing: float = 2.0
     voxels: int = 2_500_000
     memory: int = 0
@@ -76,10 +73,16 @@ class RegistrationSettings:
         return _merged(RegistrationSettings(), values)
 
 
+RETIRED = {"initial_network"}
+"""Settings that old reports hold and that no longer exist; read and left out."""
+
+
 def _merged(settings: Any, values: dict[str, Any]) -> Any:
     known = {f.name: getattr(settings, f.name) for f in fields(settings)}
     changes: dict[str, Any] = {}
     for name, value in values.items():
+        if name in RETIRED:
+            continue
         if name not in known:
             raise DsirError(f"There is no setting called {name!r}; known are: {', '.join(sorted(known))}.")
         changes[name] = _fitting(name, known[name], value)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from ..errors import DsirError
-from ..evaluation.contrast import random_contrast
 from ..features.descriptor import Descriptor
 from ..features.normalise import normalise
 from ..geometry.body_mask import body_mask
@@ -19,6 +18,7 @@ from ..progress import Progress, silent, within
 from .describe import describe_image
 from .peaks import highest
 from .query import APART, NEAR, Answer, query
+from .random_contrast import random_contrast
 
 COUNTED = 50
 """Rivals are counted up to here."""

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from ..geometry.lattice import Lattice
+from ..geometry.subgrids import LARGEST, extent
 from ..metrics.overlap import LabelScore, mask_score
+from ..shapes.structure import Structure
 from ..transforms.composite import Transform
-from ..warp.grids import LARGEST, extent
 from ..warp.pullback import read_shape
-from .structure import Structure
 
 COMPARED = (0.5, 1.0)
 """mm: voxels on which two structures are compared; the smaller the structure, the finer."""

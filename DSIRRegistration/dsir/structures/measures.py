@@ -11,12 +11,12 @@ from scipy import ndimage
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..geometry.sampling import sample
+from ..shapes.structure import Structure
 from ..transforms.composite import Transform
 from ..transforms.jacobian import determinant, fold_report
 from ..warp.pullback import Carried, inner_points
 from .compare import compare
 from .kabsch import rigid_fit
-from .structure import Structure
 
 PLACES, APART = 4, 0.15
 """Places along each axis of a voxel at which the shape is asked for its volume, at most; mm between them, at least."""

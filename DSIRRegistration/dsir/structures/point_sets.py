@@ -10,11 +10,11 @@ from scipy.spatial import cKDTree
 
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
+from ..geometry.subgrids import divided, divisions
+from ..shapes.structure import PointMark, Structure
 from ..transforms.composite import Transform
-from ..warp.grids import divided, divisions
 from ..warp.points import moving_to_fixed
 from .measures import Measures, along
-from .structure import PointMark, Structure
 
 DOT = 1.5
 """mm: radius of a point in a picture, at least."""

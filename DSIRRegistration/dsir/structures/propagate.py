@@ -10,12 +10,12 @@ from ..errors import DsirError
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..progress import Progress, silent, within
+from ..shapes.structure import PointMark, Structure, StructureSet
 from ..transforms.composite import Transform
 from ..warp.pullback import Carried, pull_back
 from .measures import measure
 from .point_sets import CarriedMark, carry_mark, measure_mark
 from .rigid import RigidResult, keep_rigid
-from .structure import PointMark, Structure, StructureSet
 from .verdict import Verdict, judge, judge_mark
 
 Named = TypeVar("Named", Structure, PointMark)

@@ -11,6 +11,7 @@ import torch
 
 from ..errors import DsirError
 from ..geometry.lattice import Lattice
+from ..shapes.structure import Structure
 from ..transforms.composite import Linear, Transform
 from ..transforms.field import DisplacementField
 from ..transforms.jacobian import fold_report
@@ -18,7 +19,6 @@ from ..warp.labels import signed_distance
 from ..warp.points import moving_to_fixed
 from ..warp.pullback import inner_points, read_shape
 from .kabsch import rigid_fit
-from .structure import Structure
 
 TRANSITIONS = (10.0, 15.0, 20.0, 30.0, 45.0)
 """mm over which rigid motion goes over into the deformation; the first that adds no fold is taken."""

@@ -13,8 +13,8 @@ from ..errors import DsirError
 from ..files import seg_nrrd as nrrd
 from ..files.images import read_labels, write_labels
 from ..geometry.lattice import Lattice
+from ..shapes.structure import Role, Structure, StructureSet, colour_of, unique_names
 from ..warp.labels import signed_distance
-from .structure import Role, Structure, StructureSet, colour_of, unique_names
 
 
 def read_label_structures(path: str | Path, names: Mapping[int, str] | None = None) -> StructureSet:

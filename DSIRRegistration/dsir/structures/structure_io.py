@@ -1,4 +1,4 @@
-"""Structures from and to files of every kind, and the report's files."""
+"""Structures from and to files of every kind."""
 
 from __future__ import annotations
 
@@ -11,17 +11,11 @@ from ..dicom.structures_out import Holes, write_rtstruct
 from ..errors import DsirError
 from ..files.atomic import OutputFolder
 from ..files.images import suffix
-from ..files.report import run_report, write_report
-from ..geometry.image import Image
 from ..geometry.lattice import Lattice
-from ..progress import Progress, silent
-from ..reports.structures import write_page
-from ..reports.structures.pictures import draw
+from ..shapes.structure import StructureSet
 from . import surfaces_and_points as drawings
-from . import tables
 from .propagate import Propagation
 from .segmentations import read_label_structures, read_segmentation, write_label_structures, write_segmentation
-from .structure import StructureSet
 from .surfaces_and_points import Drawing
 
 LABELS = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
@@ -108,39 +102,6 @@ def write_drawings(
     return [sentence for sentences in said for sentence in sentences]
 
 
-def write_verdicts(
-    page: str | Path,
-    result: Propagation,
-    fixed: Image,
-    moving: Image | None,
-    *,
-    remarks: Sequence[str] = (),
-    inputs: Mapping[str, str | Path | None] | None = None,
-    identifiers: Mapping[str, str] | None = None,
-    progress: Progress = silent,
-) -> None:
-    """Write ``report.html`` and beside it ``report.csv`` and ``report.json``.
-
-    Args:
-        inputs: role to file. Their hashes are kept, their names only with ``identifiers``.
-        identifiers: what names the patient, heading to text; nothing does by default.
-    """
-    page = Path(page)
-    pictures = {}
-    for n, verdict in enumerate(result.verdicts):
-        progress("report", n / len(result.verdicts), f"pictures of structure {n + 1} of {len(result.verdicts)}")
-        reference = result.references.get(verdict.name)
-        pictures[verdict.name] = draw(verdict, fixed, moving, result.transform, reference=reference)
-    write_page(page, result.verdicts, pictures, remarks=remarks, facts={**(identifiers or {}), **_grids(fixed, moving)})
-    tables.write_table(page.with_suffix(".csv"), result.verdicts)
-    facts = tables.facts(result.verdicts, remarks, {"identifiers": dict(identifiers)} if identifiers else None)
-    report = run_report("propagate", inputs=inputs or {}, settings={}, facts=facts)
-    if not identifiers:
-        for found in report["inputs"].values():
-            found.pop("name", None)
-    write_report(page.with_suffix(".json"), report)
-
-
 def identity_of(series: Series | None) -> dict[str, str]:
     """Patient and series in words, for a report whose reader asked for them."""
     if series is None:
@@ -150,12 +111,3 @@ def identity_of(series: Series | None) -> dict[str, str]:
         "patient": f"{header.get('PatientName', '')} ({header.get('PatientID', '')})",
         "fixed series": " ".join(str(header.get(k, "")) for k in ("Modality", "StudyDate", "SeriesDescription")),
     }
-
-
-def _grids(fixed: Image, moving: Image | None) -> dict[str, str]:
-    return {"fixed scan": _grid(fixed.lattice)} | ({"moving scan": _grid(moving.lattice)} if moving else {})
-
-
-def _grid(lattice: Lattice) -> str:
-    size = " × ".join(str(n) for n in lattice.shape)
-    return f"{size} voxels of {' × '.join(f'{s:.3g}' for s in lattice.spacing)} mm"

@@ -9,9 +9,9 @@ import torch
 from scipy.spatial import cKDTree
 
 from ..geometry.lattice import Lattice
+from ..geometry.subgrids import LARGEST
 from ..metrics.distance import signed_distance
-from ..warp.grids import LARGEST
-from .structure import Structure
+from ..shapes.structure import Structure
 
 REACH = 10.0
 """mm around the surface within which distances are right."""

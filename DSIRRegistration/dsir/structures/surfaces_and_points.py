@@ -12,10 +12,10 @@ from ..errors import DsirError
 from ..files.meshes import Mesh, read_mesh
 from ..files.points import PointFile, read_points
 from ..geometry.lattice import Lattice
+from ..shapes.structure import PointMark, StructureSet, colour_of, unique_names
 from ..transforms.composite import Transform
 from ..warp.points import moving_to_fixed
 from .meshes import warp_mesh
-from .structure import PointMark, StructureSet, colour_of, unique_names
 from .surfaces import REACH, from_surface, open_edges
 
 SURFACES = (".vtp", ".vtk", ".stl", ".ply")

@@ -14,10 +14,10 @@ import torch
 
 from ..geometry.lattice import Lattice
 from ..geometry.sampling import index_grid, index_map, sample
+from ..geometry.subgrids import divided, divisions, extent
 from ..progress import Progress, silent
-from ..structures.structure import Structure
+from ..shapes.structure import Structure
 from ..transforms.composite import Transform
-from .grids import divided, divisions, extent
 from .images import moved_slabs, within
 from .points import moving_to_fixed
 

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..evaluation.measure import measure
 from ..files.images import read_image, read_labels, read_mask
 from ..files.landmarks import read_landmarks
 from ..files.transforms import read_transform
 from ..progress import Progress, silent, within
 from ..registration.register import register
 from ..registration.settings import RegistrationSettings
+from .measure import measure
 from .result import write_result
 
 
@@ -59,7 +59,7 @@ def register_pair(
 
     Returns:
         the report, as it was written; with both label maps it holds ``labels`` and ``dice`` as
-        :func:`dsir.evaluation.measure.measure` gives them.
+        :func:`dsir.workflow.measure.measure` gives them.
 
     Raises:
         DsirError: a file cannot be read, the scans cannot be registered, or the result cannot be written.

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ... import __version__
-from ...batch.table import Row, State
+from .rows import Row, State
 from .style import SORT, STYLE
 
 WIDTH = 640

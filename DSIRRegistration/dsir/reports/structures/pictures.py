@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from ...geometry.image import Image
 from ...geometry.lattice import Lattice
 from ...geometry.sampling import sample
+from ...geometry.subgrids import extent
+from ...shapes.structure import PointMark, Structure
 from ...structures.compare import sample_on
 from ...structures.point_sets import dots
-from ...structures.structure import PointMark, Structure
 from ...structures.verdict import Verdict
 from ...transforms.composite import Transform
-from ...warp.grids import extent
 
 MARGIN = 25.0
 """mm of surroundings shown."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..geometry.lattice import Lattice
+from .lattice import Lattice
 
 FINE, LARGEST = 0.5, 12_000_000
 """mm, voxels: pixels are divided until they are about this fine, so that slim structures keep their outline, unless the

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ..geometry.lattice import Lattice
-from ..warp.grids import divided, divisions
+from ..geometry.subgrids import divided, divisions
 from .polygons import signed_distance
 
 SNAP = 0.05

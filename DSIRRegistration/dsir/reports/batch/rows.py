@@ -1,0 +1,46 @@
+"""What came of each pair of a batch: one row of its table and of its page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class State(str, Enum):
+    """Of a pair: registered now, registered by an earlier run, without a result, or not come to."""
+
+    DONE = "done"
+    KEPT = "kept"
+    FAILED = "failed"
+    LEFT = "left"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One pair.
+
+    Attributes:
+        error: why it failed.
+        similarity_start, similarity_end: mean cosine in the fixed body.
+        dice_start, dice_end: mean over the labels, where both sides had them.
+        inverse_p95_mm: what the inverse transform misses at 95 % of the points.
+        coverage: share of the fixed body that has a counterpart.
+        seconds: of the registration.
+        warnings: sentences, joined.
+        folder: where the result lies.
+    """
+
+    name: str
+    state: State
+    error: str = ""
+    similarity_start: float | None = None
+    similarity_end: float | None = None
+    dice_start: float | None = None
+    dice_end: float | None = None
+    folds: int | None = None
+    sd_log_j: float | None = None
+    inverse_p95_mm: float | None = None
+    coverage: float | None = None
+    seconds: float | None = None
+    warnings: str = ""
+    folder: str = ""

@@ -1,0 +1,27 @@
+"""``results.csv`` for programs and ``results.html`` for people."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from ...files.atomic import complete_file
+from .page import page
+from .rows import Row
+
+TABLE, PAGE = "results.csv", "results.html"
+
+
+def write_table(out: Path, rows: Sequence[Row]) -> None:
+    """``results.csv`` and ``results.html`` in ``out``, each whole or not at all."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(Row.__dataclass_fields__), lineterminator="\n")
+    table.writeheader()
+    table.writerows({**asdict(each), "state": each.state.value} for each in rows)
+    with complete_file(out / TABLE) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8")
+    with complete_file(out / PAGE) as temporary:
+        temporary.write_text(page(rows), encoding="utf-8")
