@@ -33,8 +33,9 @@ from dsir.reports.structures.verdicts import write_verdicts
 from dsir.structures.confidence_map import measure_confidence
 from dsir.structures.propagate import propagate
 from dsir.structures.tables import row
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
+from dsir.transforms.linear import Linear
 from peer_methods import METHODS, run_method
 from propagation_cases import CASES, FOLDERS, read_case
 from propagation_known import round_trip, thick_slices

@@ -32,7 +32,7 @@ from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.registration.register import register
 from dsir.registration.settings import RegistrationSettings, preset
-from dsir.transforms.composite import Linear
+from dsir.transforms.linear import Linear
 
 PROJECT = Path(__file__).resolve().parents[2]
 EMBEDDED = "icbm152"

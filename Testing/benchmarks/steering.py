@@ -35,7 +35,8 @@ from dsir.registration.settings import RegistrationSettings, preset
 from dsir.similarity.calibration import chance_within
 from dsir.similarity.describe import describe_image
 from dsir.similarity.query import query
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
 from robustness import EMBEDDED, half
 
 PROJECT = Path(__file__).resolve().parents[2]

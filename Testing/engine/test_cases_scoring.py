@@ -15,8 +15,9 @@ from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur
 from dsir.similarity.random_contrast import random_contrast
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
+from dsir.transforms.linear import Linear
 
 
 def textured_ball() -> tuple[Image, torch.Tensor]:

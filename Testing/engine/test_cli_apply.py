@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from dsir.cli.main import main
 from dsir.files.transforms import write_transform
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
 
 SHIFT = np.array([6.0, -3.0, 9.0])
 """mm: the fixed point x lies at x + SHIFT in moving."""

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from dsir.cli.main import main
 from dsir.files.transforms import write_transform
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
 
 AFFINE = np.diag([2.0, 2.0, 4.0, 1.0])
 SHIFT = np.array([4.0, -6.0, 8.0])

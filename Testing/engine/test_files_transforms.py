@@ -8,7 +8,8 @@ import pytest
 import SimpleITK as sitk
 from dsir.errors import DsirError, TransformError
 from dsir.files.transforms import read_displacement_nifti, read_transform, write_displacement_nifti, write_transform
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
 from grids import GRIDS, field_of, lattice, points_inside, rotation
 
 LPS = np.array([-1.0, -1.0, 1.0])

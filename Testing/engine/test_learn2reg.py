@@ -18,7 +18,8 @@ from dsir.evaluation.leaderboard import Score
 from dsir.evaluation.learn2reg import DataSet, read_data_set
 from dsir.evaluation.submission import file_of, read_submission
 from dsir.geometry.lattice import Lattice
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
 
 SHIFT = np.array([2, 0, -1])
 """Voxels by which the anatomy of the moving scans lies further on."""

@@ -15,8 +15,9 @@ from dsir.metrics.overlap import (
     summary,
     worst_labels,
 )
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
+from dsir.transforms.linear import Linear
 from grids import GRIDS, lattice, points_inside
 
 

@@ -12,8 +12,9 @@ from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.preview import panels
 from dsir.preview.planes import look, planes_through
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
+from dsir.transforms.linear import Linear
 
 
 def tilted(shape: tuple[int, int, int], spacing: tuple[float, ...], degrees: float = 20.0) -> Lattice:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from dsir.geometry.image import Image
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
+from dsir.transforms.linear import Linear
 from dsir.warp import images
 from dsir.warp.images import covered, warp_image
 from grids import GRIDS, field_of, lattice, rotation, waves

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from dsir.metrics.distance import signed_distance
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
 from dsir.warp.labels import warp_labels, warp_mask
 from grids import GRIDS, field_of, lattice, waves
 from scipy import ndimage

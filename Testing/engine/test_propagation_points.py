@@ -10,7 +10,8 @@ from dsir.errors import DsirError
 from dsir.files.meshes import read_mesh
 from dsir.files.points import read_points
 from dsir.structures.meshes import warp_mesh
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
 from dsir.warp.points import fixed_to_moving, moving_to_fixed
 from grids import GRIDS, field_of, lattice, points_inside, rotation, waves
 from surfaces import SURFACES, ply, sphere, vtp

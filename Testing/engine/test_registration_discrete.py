@@ -16,14 +16,14 @@ from dsir.registration.discrete import (
     discrete_search,
     window,
 )
-from dsir.registration.working_grid import Described, describe
+from dsir.registration.working_grid import FeatureMap, describe
 from dsir.transforms.jacobian import fold_report
 from phantoms import body_points, bright_on_dark, dark_on_bright, inside, lattice_of, render
 
 WIDE = lattice_of((52, 56, 50), (4.0, 4.0, 4.0))
 
 
-def described(view, shift: np.ndarray | float = 0.0) -> Described:
+def described(view, shift: np.ndarray | float = 0.0) -> FeatureMap:
     image = render(WIDE, lambda points: view(points - shift))
     body = render(WIDE, lambda points: inside(points - shift)).data > 0.5
     return describe(load_descriptor("mind"), image, body, WIDE)
@@ -39,7 +39,7 @@ def test_a_shift_of_more_than_30_mm_is_found_across_contrasts(shift: tuple[float
 
 def test_a_wide_window_on_a_large_body_uses_a_coarser_grid_rather_than_more_memory() -> None:
     lattice = lattice_of((200, 200, 300), (2.0, 2.0, 2.0))
-    huge = Described(torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1), torch.zeros(1, 1, 1), lattice)
+    huge = FeatureMap(torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1), torch.zeros(1, 1, 1), lattice)
     for memory in (100, 400):
         spacing = affordable_grid(huge, 6.0, 48.0, memory)
         voxels = np.prod(lattice.with_spacing(spacing).shape)
@@ -53,8 +53,8 @@ def test_the_cost_is_least_at_the_displacement_that_is_true() -> None:
     features = torch.nn.functional.normalize(torch.randn(8, 12, 12, 12, generator=draw), dim=0)
     lattice = lattice_of((12, 12, 12), (4.0, 4.0, 4.0))
     ones = torch.ones(12, 12, 12)
-    here = Described(features, ones, ones, lattice)
-    there = Described(features.roll((1, -2, 2), (1, 2, 3)), ones, ones, lattice)
+    here = FeatureMap(features, ones, ones, lattice)
+    there = FeatureMap(features.roll((1, -2, 2), (1, 2, 3)), ones, ones, lattice)
     cost = cost_volume(here, there, 3)
     assert cost.shape == (6**3, 7**3)
     assert (window(3)[cost.argmin(1)] == torch.tensor([1.0, -2.0, 2.0])).all()
@@ -64,9 +64,9 @@ def test_the_cost_is_least_at_the_displacement_that_is_true() -> None:
 def test_beyond_the_field_of_view_costs_as_much_as_what_does_not_resemble() -> None:
     features = torch.nn.functional.normalize(torch.ones(4, 9, 9, 9), dim=0)
     ones, lattice = torch.ones(9, 9, 9), lattice_of((9, 9, 9))
-    blind = Described(torch.zeros_like(features), torch.zeros_like(ones), torch.zeros_like(ones), lattice)
+    blind = FeatureMap(torch.zeros_like(features), torch.zeros_like(ones), torch.zeros_like(ones), lattice)
     torch.testing.assert_close(
-        cost_volume(Described(features, ones, ones, lattice), blind, 2), torch.full((5**3, 5**3), 2.0)
+        cost_volume(FeatureMap(features, ones, ones, lattice), blind, 2), torch.full((5**3, 5**3), 2.0)
     )
 
 
@@ -97,6 +97,6 @@ def test_both_directions_become_each_others_inverse() -> None:
 def test_nothing_is_searched_where_it_is_switched_off() -> None:
     lattice = lattice_of((9, 9, 9))
     ones = torch.ones(9, 9, 9)
-    blank = Described(torch.zeros(2, 9, 9, 9), ones, ones, lattice)
+    blank = FeatureMap(torch.zeros(2, 9, 9, 9), ones, ones, lattice)
     field = discrete_search(blank, blank, DiscreteSettings(grids=(), captures=()))
     assert not field.vectors.any()

@@ -13,9 +13,10 @@ from dsir.registration.align import align
 from dsir.registration.linear import LinearSettings
 from dsir.registration.register import register
 from dsir.registration.settings import DescentSettings, RegistrationSettings, preset
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.jacobian import fold_report
+from dsir.transforms.linear import Linear
 from phantoms import bend, body_points, bright_on_dark, dark_on_bright, error_mm, field_from, lattice_of, render
 
 GRID = lattice_of((36, 40, 32), (4.0, 4.0, 4.0))

@@ -15,7 +15,8 @@ from dsir.geometry.lattice import Lattice
 from dsir.registration.memory import Plan, piece_of_features, planned
 from dsir.registration.settings import RegistrationSettings
 from dsir.registration.working_grid import PIECE, describe
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
 from phantoms import bright_on_dark, inside, lattice_of, render
 
 HUGE = lattice_of((512, 512, 400), (0.8, 0.8, 1.0))

@@ -9,8 +9,9 @@ from dsir.geometry.image import Image
 from dsir.registration.linear import LinearSettings
 from dsir.registration.register import RegistrationResult, register
 from dsir.registration.settings import DescentSettings, RegistrationSettings, preset
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
 from dsir.transforms.jacobian import fold_report
+from dsir.transforms.linear import Linear
 from grids import rotation
 from phantoms import bend, body_points, bright_on_dark, dark_on_bright, error_mm, lattice_of, render
 

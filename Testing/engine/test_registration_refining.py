@@ -12,11 +12,12 @@ from dsir.files.images import write_image
 from dsir.files.landmarks import LandmarkPairs, write_landmarks
 from dsir.files.transforms import write_transform
 from dsir.registration.linear import LinearSettings
-from dsir.registration.refinement import bend, distances, linear_part, lost
+from dsir.registration.refinement import distances, linear_part, outvoted_by_landmarks, residual_field
 from dsir.registration.register import RegistrationResult, register
 from dsir.registration.settings import RegistrationSettings, preset
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
+from dsir.transforms.linear import Linear
 from grids import rotation
 from phantoms import bend as truth
 from phantoms import body_points, bright_on_dark, dark_on_bright, error_mm, field_from, lattice_of, render
@@ -95,7 +96,7 @@ def test_pairs_overthrow_a_transform_only_by_their_confidence(apart, confidence,
     fixed = body_points(100)[: len(apart)]
     away = np.outer(apart, [2, -1, 2]) / 3
     pairs = LandmarkPairs(fixed, fixed + away, np.ones(len(apart)), np.array(confidence))
-    assert lost(Transform((Linear(np.eye(4)),)), pairs) is forgotten
+    assert outvoted_by_landmarks(Transform((Linear(np.eye(4)),)), pairs) is forgotten
 
 
 def test_a_far_off_match_of_little_confidence_leaves_a_good_result(images, good: RegistrationResult) -> None:
@@ -116,7 +117,7 @@ def test_the_linear_part_and_the_bend_before_it_are_the_transform() -> None:
     turn = np.eye(4)
     turn[:3, :3], turn[:3, 3] = rotation(20), (4, -7, 9)
     whole = Transform((field_from(GRID, truth), Linear(turn), Linear(np.diag([1.1, 1, 0.9, 1]))))
-    split = Transform((bend(whole, GRID), Linear(linear_part(whole))))
+    split = Transform((residual_field(whole, GRID), Linear(linear_part(whole))))
     points = body_points(500)
     np.testing.assert_allclose(split.transform_points(points), whole.transform_points(points), atol=0.02)
     assert (

@@ -9,7 +9,7 @@ import pytest
 import torch
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur, index_grid
-from dsir.registration.regularity import FLOOR, composed, mended, safe_step, smallest_determinant
+from dsir.registration.regularity import FLOOR, composed, remove_folds, safe_step, smallest_determinant
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.jacobian import fold_report
 from grids import rotation
@@ -74,7 +74,7 @@ def test_good_fields_are_left_as_they_are() -> None:
     smooth = 2.0 * torch.sin(x / 4.0).flip(0)
     turned = torch.einsum("rc,cijk->rijk", torch.tensor(rotation(20) - np.eye(3), dtype=torch.float32), x)
     for u in (torch.zeros_like(smooth), smooth, turned):
-        after, count = mended(u)
+        after, count = remove_folds(u)
         assert count == 0 and torch.equal(after, u)
 
 
@@ -82,7 +82,7 @@ def test_good_fields_are_left_as_they_are() -> None:
 def test_noise_of_many_voxels_is_cured(amplitude: float, blur: float) -> None:
     u = noise((24, 20, 22), amplitude, seed=1, blur=blur)
     assert report(u).folds > 0
-    after, count = mended(u)
+    after, count = remove_folds(u)
     found = report(after)
     assert count > 0 and found.folds == 0 and found.smallest > 0
     assert float(determinants_inside_cells(after, draws=10).min()) > 0
@@ -91,7 +91,7 @@ def test_noise_of_many_voxels_is_cured(amplitude: float, blur: float) -> None:
 def test_only_the_neighbourhood_of_a_fold_is_changed() -> None:
     u = torch.zeros(3, 30, 30, 30)
     u[0, 14, 14, 14] = 1.5
-    after, count = mended(u)
+    after, count = remove_folds(u)
     changed = torch.nonzero((after - u).abs().amax(0) > 1e-6)
     assert count > 0 and report(after).folds == 0
     assert changed.min() > 4 and changed.max() < 25
@@ -99,7 +99,7 @@ def test_only_the_neighbourhood_of_a_fold_is_changed() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 12, 12), (12, 2, 12), (2, 2, 2)])
 def test_thin_lattices_are_mended_too(shape: tuple[int, int, int]) -> None:
-    after, _ = mended(noise(shape, 3.0))
+    after, _ = remove_folds(noise(shape, 3.0))
     assert after.shape == (3, *shape) and report(after).folds == 0
 
 
@@ -134,4 +134,4 @@ def test_a_hundred_safe_steps_composed_and_mended_never_fold() -> None:
     u = torch.zeros(3, 12, 12, 12)
     for n in range(100):
         u = composed(u, safe_step(noise((12, 12, 12), 1.0, seed=n, blur=1.0)))
-    assert report(mended(u)[0]).folds == 0
+    assert report(remove_folds(u)[0]).folds == 0

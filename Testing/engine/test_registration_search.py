@@ -14,7 +14,8 @@ from dsir.geometry.lattice import Lattice
 from dsir.registration.align import align, principal_axes
 from dsir.registration.linear import LinearSettings, nearest_rigid
 from dsir.registration.search import about, centre_of_mass, rotations
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
 from grids import rotation
 from phantoms import body_points, bright_on_dark, dark_on_bright, inside, lattice_of, render
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from dsir.registration.boundary_fade import tapered
+from dsir.registration.boundary_fade import faded_at_boundary
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.jacobian import fold_report
 from grids import GRIDS, field_of, points_inside
@@ -13,7 +13,7 @@ from grids import GRIDS, field_of, points_inside
 
 @pytest.mark.parametrize("name", GRIDS)
 def test_the_outermost_voxels_are_zero_and_so_is_all_beyond(name: str) -> None:
-    field = tapered(field_of(GRIDS[name]), spacing=4.0)
+    field = faded_at_boundary(field_of(GRIDS[name]), spacing=4.0)
     for axis in (1, 2, 3):
         size = field.vectors.shape[axis]
         assert not field.vectors.narrow(axis, 0, 1).any() and not field.vectors.narrow(axis, size - 1, 1).any()
@@ -24,14 +24,14 @@ def test_the_outermost_voxels_are_zero_and_so_is_all_beyond(name: str) -> None:
 def test_inside_the_images_the_field_is_what_was_found() -> None:
     found = field_of(GRIDS["oblique"])
     points = points_inside(GRIDS["oblique"], margin=2)
-    np.testing.assert_allclose(tapered(found, spacing=2.0).at(points), found.at(points), atol=0.05)
+    np.testing.assert_allclose(faded_at_boundary(found, spacing=2.0).at(points), found.at(points), atol=0.05)
 
 
 def test_a_large_displacement_fades_over_a_wider_rim_and_never_folds() -> None:
     grid = GRIDS["plain"]
     rims = []
     for shift in (2.0, 40.0):
-        field = tapered(DisplacementField(torch.full((3, *grid.shape), shift), grid), spacing=4.0)
+        field = faded_at_boundary(DisplacementField(torch.full((3, *grid.shape), shift), grid), spacing=4.0)
         assert fold_report(field).folds == 0 and fold_report(field).smallest > 0.05
         rims.append(field.lattice.extent[0] - grid.extent[0])
     assert rims[0] >= 32 and rims[1] > 4 * rims[0]
@@ -42,4 +42,4 @@ def test_a_field_that_folds_is_handed_over_without_folds() -> None:
     grid = GRIDS["left-handed"]
     noise = 3 * torch.randn(3, *grid.shape, generator=torch.Generator().manual_seed(0))
     assert fold_report(DisplacementField(noise, grid)).folds > 0
-    assert fold_report(tapered(DisplacementField(noise, grid), spacing=6.0)).folds == 0
+    assert fold_report(faded_at_boundary(DisplacementField(noise, grid), spacing=6.0)).folds == 0

@@ -19,7 +19,8 @@ from dsir.files.transforms import write_transform
 from dsir.geometry.lattice import Lattice
 from dsir.shapes.structure import Role
 from dsir.structures.segmentations import from_mask, read_segmentation, write_segmentation
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
 from grids import lattice
 
 MOVING = Lattice((48, 44, 16), np.array([[-1.0, 0, 0, 24], [0, -1.0, 0, 22], [0, 0, 3.0, -24], [0, 0, 0, 1]]))

@@ -20,9 +20,10 @@ from dsir.structures.propagate import propagate
 from dsir.structures.rigid import keep_rigid
 from dsir.structures.segmentations import from_mask
 from dsir.structures.verdict import DICE, Light, judge
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.jacobian import fold_report
+from dsir.transforms.linear import Linear
 from dsir.warp.pullback import pull_back
 from grids import GRIDS, field_of, lattice, rotation, waves
 

@@ -19,7 +19,8 @@ from dsir.structures.measures import volume
 from dsir.structures.propagate import named
 from dsir.structures.segmentations import read_segmentation
 from dsir.structures.surfaces import from_surface, open_edges
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
 from grids import lattice
 from surfaces import SURFACES
 

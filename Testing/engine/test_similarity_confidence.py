@@ -17,8 +17,9 @@ from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.registration.landmark_forces import fitted
 from dsir.similarity.confidence import Reliability, reliability_of
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
+from dsir.transforms.linear import Linear
 from grids import lattice, rotation
 
 GRID = lattice((44, 40, 36), degrees=15, left_handed=True)

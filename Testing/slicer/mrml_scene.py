@@ -20,9 +20,10 @@ from dsir.files.transforms import write_transform
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.registration.settings import RegistrationSettings
-from dsir.transforms.composite import Linear, Transform
+from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.jacobian import determinant
+from dsir.transforms.linear import Linear
 from dsir.warp.images import warp_image
 from scipy.spatial.transform import Rotation
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import slicer
 import vtk
-from dsir.transforms.composite import Linear
+from dsir.transforms.linear import Linear
 from DSIRRegistrationLib.nodes.volumes import lattice_of
 from mrml_scene import affine, known_transform
 from shown_panel import finish, words

@@ -9,9 +9,10 @@ import torch
 
 from ..errors import DsirError
 from ..geometry.lattice import Lattice
-from ..transforms.composite import Linear, Transform
+from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.jacobian import fold_report
+from ..transforms.linear import Linear
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ import torch
 
 from ..errors import DsirError, TransformError
 from ..geometry.lattice import Lattice
-from ..transforms.composite import Linear, Transform
+from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
+from ..transforms.linear import Linear
 from . import itk, nifti
 from .atomic import complete_file, reserve
 from .images import suffix

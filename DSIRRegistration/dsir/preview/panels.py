@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 
 from ..geometry.image import Image
-from ..transforms.composite import Linear, Transform
+from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
+from ..transforms.linear import Linear
 from .edges import outlines
 from .planes import Plane, look
 

@@ -7,10 +7,10 @@ import torch
 from ..geometry.sampling import affine_grid, sample
 from ..transforms.field import DisplacementField
 from .normal import SLAB
-from .working_grid import Described
+from .working_grid import FeatureMap
 
 
-def mean_cosine(target: Described, source: Described, field: DisplacementField | None) -> float:
+def mean_cosine(target: FeatureMap, source: FeatureMap, field: DisplacementField | None) -> float:
     """Mean cosine over the fixed body; voxels without a counterpart count 0."""
     index = affine_grid(target.lattice, source.lattice)
     if field is not None:
@@ -25,6 +25,6 @@ def mean_cosine(target: Described, source: Described, field: DisplacementField |
     return total / float(target.mask.sum().clamp(min=1e-6))
 
 
-def covered_by(target: Described, source: Described) -> torch.Tensor:
+def covered_by(target: FeatureMap, source: FeatureMap) -> torch.Tensor:
     """(I, J, K) 0..1 on the fixed lattice: where the moving image has something to show."""
     return sample(source.reach[None], affine_grid(target.lattice, source.lattice))[0]

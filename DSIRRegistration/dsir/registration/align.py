@@ -12,11 +12,12 @@ from ..errors import DsirError
 from ..features.descriptor import Descriptor
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
-from ..transforms.composite import Linear, Transform
+from ..transforms.composite import Transform
+from ..transforms.linear import Linear
 from .landmark_forces import Pairs, fitted
 from .linear import LinearSettings, Posed, refine
 from .search import about, centre_of_mass, search
-from .working_grid import Described, View, describe, working_lattice
+from .working_grid import FeatureMap, PreparedImage, describe, working_lattice
 
 STARTS = ("auto", "identity", "centre", "axes")
 MODELS = ("none", "rigid", "affine")
@@ -75,7 +76,7 @@ def align(
     settings = _affordable(fixed, fixed_mask, settings)
     lattice = working_lattice(fixed, fixed_mask, spacing=settings.spacing, margin=2 * settings.spacing)
     target = describe(descriptor, fixed, fixed_mask, lattice)
-    view = View.of(moving, moving_mask, settings.spacing)
+    view = PreparedImage.of(moving, moving_mask, settings.spacing)
     posed = Posed(view, descriptor, lattice, initial)
     coarse = target.on(settings.search)
 
@@ -134,8 +135,8 @@ def _rigid_if(settings: LinearSettings) -> str:
 
 
 def _candidates(
-    target: Described,
-    view: View,
+    target: FeatureMap,
+    view: PreparedImage,
     fixed: Image,
     moving: Image,
     fixed_mask: torch.Tensor,

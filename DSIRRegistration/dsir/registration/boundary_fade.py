@@ -6,13 +6,13 @@ import numpy as np
 import torch
 
 from ..transforms.field import DisplacementField
-from .regularity import mended
+from .regularity import remove_folds
 
 STEEPEST = 0.4
 """Largest slope (mm per mm) with which the border displacement fades: well below 1, where a field folds."""
 
 
-def tapered(field: DisplacementField, *, spacing: float, least: float = 16.0) -> DisplacementField:
+def faded_at_boundary(field: DisplacementField, *, spacing: float, least: float = 16.0) -> DisplacementField:
     """The field on voxels of ``spacing`` mm, widened by a rim in which it fades to zero.
 
     Outside its lattice every reader continues the edge displacement (VTK, and ours), so a field that does not fade
@@ -34,7 +34,7 @@ def tapered(field: DisplacementField, *, spacing: float, least: float = 16.0) ->
         depth = torch.minimum(position, size - 1 - position).clamp(max=rim) / rim
         fade = 0.5 - 0.5 * torch.cos(np.pi * depth)
         u = u * fade.view(1, *[-1 if d == axis else 1 for d in range(3)])
-    return DisplacementField.from_index(mended(u)[0], outer)
+    return DisplacementField.from_index(remove_folds(u)[0], outer)
 
 
 def _faces(vectors: torch.Tensor, axis: int) -> torch.Tensor:

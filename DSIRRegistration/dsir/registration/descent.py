@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import torch
 
 from ..geometry.sampling import affine_grid
-from .landmark_forces import Springs
+from .landmark_forces import LandmarkForces
 from .normal import normal_equations
-from .regularity import composed, mended, safe_step
+from .regularity import composed, remove_folds, safe_step
 from .solver import Stiffness, step
-from .working_grid import Described
+from .working_grid import FeatureMap
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Level:
 
 
 def descend(
-    fixed: Described,
-    moving: Described,
+    fixed: FeatureMap,
+    moving: FeatureMap,
     u: torch.Tensor,
     level: Level,
     tell: Callable[[int, float], None] = lambda n, cost: None,
-    springs: Springs | None = None,
+    forces: LandmarkForces | None = None,
 ) -> tuple[torch.Tensor, list[float]]:
     """Improve a displacement on one level.
 
@@ -53,7 +53,7 @@ def descend(
         fixed, moving: described on lattices of the level's scale with the same directions.
         u: (3, I, J, K) voxels, on the fixed lattice.
         tell: called with the number of the step and the cost before it.
-        springs: pairs of points that pull on the field.
+        forces: pairs of points that pull on the field.
 
     Returns:
         the displacement without folds, and the cost before each step (2 - 2 cos, mean over the mask).
@@ -66,10 +66,10 @@ def descend(
         )
         costs.append(equations.cost)
         tell(n, equations.cost)
-        if springs is not None:
-            equations = springs.pulling(equations, u, fixed.lattice, fixed.mask)
+        if forces is not None:
+            equations = forces.pulling(equations, u, fixed.lattice, fixed.mask)
         d = safe_step(step(equations, u, fixed.mask, level.stiffness))
         u = composed(u, d)
         if float(d.square().sum(0).sqrt().mean()) * fixed.lattice.spacing[0] < level.stop:
             break
-    return mended(u)[0], costs
+    return remove_folds(u)[0], costs

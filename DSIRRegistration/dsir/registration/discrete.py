@@ -15,8 +15,8 @@ import torch.nn.functional as F
 
 from ..geometry.sampling import index_grid, sample
 from ..transforms.field import DisplacementField
-from .regularity import composed, mended
-from .working_grid import Described, widened
+from .regularity import composed, remove_folds
+from .working_grid import FeatureMap, widened
 
 COUPLING = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Weights of the pull, per squared control voxel, in units of |F - M|^2 (Siebert et al.)."""
@@ -40,7 +40,7 @@ class DiscreteSettings:
 
 
 def discrete_search(
-    fixed: Described, moving: Described, settings: DiscreteSettings, start: DisplacementField | None = None
+    fixed: FeatureMap, moving: FeatureMap, settings: DiscreteSettings, start: DisplacementField | None = None
 ) -> DisplacementField:
     """The displacement on the finest control grid, in fixed space, without folds.
 
@@ -61,11 +61,11 @@ def discrete_search(
         u = consistent(forward, backward)
         if found is not None:
             u = composed(found.on(grid).to_index(), u)
-        found = DisplacementField.from_index(mended(u)[0], grid)
+        found = DisplacementField.from_index(remove_folds(u)[0], grid)
     return found or DisplacementField.identity(fixed.lattice)
 
 
-def affordable_grid(fixed: Described, spacing: float, capture: float, memory: int) -> float:
+def affordable_grid(fixed: FeatureMap, spacing: float, capture: float, memory: int) -> float:
     """mm between control points: what was asked for, or as coarse as the memory (MiB) demands."""
     volume = float(fixed.lattice.extent.prod())
     while 4 * volume / spacing**3 * (2 * round(capture / spacing) + 1) ** 3 > memory * 2**20:
@@ -79,7 +79,7 @@ def window(radius: int) -> torch.Tensor:
     return torch.stack(torch.meshgrid(reach, reach, reach, indexing="ij"), -1).reshape(-1, 3)
 
 
-def cost_volume(here: Described, there: Described, radius: int) -> torch.Tensor:
+def cost_volume(here: FeatureMap, there: FeatureMap, radius: int) -> torch.Tensor:
     """(N, D) squared difference of descriptors for every displacement, weighted by the mask of ``here``.
 
     Both lie on one lattice that is ``radius`` voxels wider than the control grid on each side. Beyond the other image's

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 
 from ..geometry.lattice import Lattice
-from ..transforms.composite import Linear, Transform
+from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.inversion import invert_points
+from ..transforms.linear import Linear
 from .normal import NormalEquations
-from .regularity import composed, mended, safe_step
+from .regularity import composed, remove_folds, safe_step
 from .solver import Stiffness, step
 
 REACH = 8.0
@@ -39,7 +40,7 @@ class Pairs(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Springs:
+class LandmarkForces:
     """Pairs as seen from a frame in fixed space.
 
     Attributes:
@@ -55,22 +56,22 @@ class Springs:
     weight: np.ndarray
 
     @staticmethod
-    def behind(pairs: Pairs | None, pose: Transform) -> Springs | None:
+    def from_pairs(pairs: Pairs | None, pose: Transform) -> LandmarkForces | None:
         """The displacement still wanted once ``pose`` (fixed to moving) is applied after it; None without pairs."""
         if pairs is None or len(pairs) == 0:
             return None
         target = carried_back(pose, pairs.moving) - pairs.fixed
-        return Springs(pairs.fixed, target, pairs.tolerance, pairs.confidence)
+        return LandmarkForces(pairs.fixed, target, pairs.tolerance, pairs.confidence)
 
-    def only(self, kept: np.ndarray) -> Springs | None:
+    def only(self, kept: np.ndarray) -> LandmarkForces | None:
         """Those of a (N,) bool mask; None where none is left."""
         parts = (self.fixed, self.target, self.tolerance, self.weight)
-        return Springs(*(part[kept] for part in parts)) if kept.any() else None
+        return LandmarkForces(*(part[kept] for part in parts)) if kept.any() else None
 
     def pulling(
         self, equations: NormalEquations, u: torch.Tensor, lattice: Lattice, weight: torch.Tensor
     ) -> NormalEquations:
-        """The normal equations with the springs' own curvature and pull added.
+        """The normal equations with the forces' own curvature and pull added.
 
         Args:
             u: (3, I, J, K) voxels of ``lattice``, the displacement so far.
@@ -99,7 +100,7 @@ class Springs:
         return replace(equations, matrix=matrix, right=right)
 
     def smooth_field(self, lattice: Lattice, iterations: int = 4) -> DisplacementField:
-        """The smoothest field that follows the springs, where the images have not been asked yet."""
+        """The smoothest field that follows the forces, where the images have not been asked yet."""
         shape = lattice.shape
         nothing = NormalEquations(torch.zeros(6, *shape), torch.zeros(3, *shape), 0.0, 1.0)
         ones, u = torch.ones(shape), torch.zeros(3, *shape)
@@ -107,7 +108,7 @@ class Springs:
             equations = self.pulling(nothing, u, lattice, ones)
             d = step(equations, u, ones, Stiffness(bending=0.3, anchor=0.0, control=1, iterations=60))
             u = composed(u, safe_step(d, trust=8.0))
-        return DisplacementField.from_index(mended(u)[0], lattice)
+        return DisplacementField.from_index(remove_folds(u)[0], lattice)
 
 
 def carried_back(pose: Transform, points: np.ndarray) -> np.ndarray:

@@ -6,18 +6,18 @@ from ..errors import DsirError
 from ..progress import Progress
 from ..transforms.field import DisplacementField
 from .descent import descend
-from .landmark_forces import Springs
+from .landmark_forces import LandmarkForces
 from .paper import descend_as_paper
 from .settings import RegistrationSettings
-from .working_grid import Described
+from .working_grid import FeatureMap
 
 
 def descend_levels(
-    target: Described,
-    source: Described,
+    target: FeatureMap,
+    source: FeatureMap,
     field: DisplacementField,
     settings: RegistrationSettings,
-    springs: Springs | None,
+    forces: LandmarkForces | None,
     progress: Progress,
 ) -> DisplacementField:
     """The field after every level, by the method that was chosen.
@@ -44,7 +44,7 @@ def descend_levels(
             message = f"{spacing:.3g} mm, step {n + 1} of {level.iterations}, similarity {1 - cost / 2:.3f}"
             progress("descent", 0.55 + 0.4 * (done + n) / total, message)
 
-        u, _ = descend(fine, other, field.on(fine.lattice).to_index(), level, tell, springs)
+        u, _ = descend(fine, other, field.on(fine.lattice).to_index(), level, tell, forces)
         field = DisplacementField.from_index(u, fine.lattice)
         done += level.iterations
     return field

@@ -13,9 +13,10 @@ import torch
 from ..features.descriptor import Descriptor
 from ..geometry.lattice import Lattice
 from ..geometry.sampling import affine_grid, sample
-from ..transforms.composite import Linear, Transform
+from ..transforms.composite import Transform
+from ..transforms.linear import Linear
 from .normal import normal_equations
-from .working_grid import Described, View, describe, reach_in_fixed, widened
+from .working_grid import FeatureMap, PreparedImage, describe, reach_in_fixed, widened
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,12 @@ class Posed:
         behind: an initial transform of the user's that follows every pose and is left as it is.
     """
 
-    view: View
+    view: PreparedImage
     descriptor: Descriptor
     fixed: Lattice
     behind: Transform | None = None
 
-    def described(self, matrix: np.ndarray) -> Described:
+    def described(self, matrix: np.ndarray) -> FeatureMap:
         """In the pose ``matrix`` (4, 4)."""
         pose = Transform((Linear(matrix), *(self.behind.parts if self.behind else ())))
         lattice = widened(self.fixed, REACH, reach_in_fixed(self.view.whole, pose))
@@ -66,7 +67,7 @@ REACH = 32.0
 
 
 def refine(
-    fixed: Described,
+    fixed: FeatureMap,
     moving: Posed,
     matrix: np.ndarray,
     *,
@@ -111,7 +112,7 @@ def refine(
     return matrix, first, last
 
 
-def mean_cosine(fixed: Described, moving: Described, step: np.ndarray) -> float:
+def mean_cosine(fixed: FeatureMap, moving: FeatureMap, step: np.ndarray) -> float:
     """Mean cosine over the fixed body when the moving descriptors are read through ``step`` (4, 4) in fixed RAS."""
     index = affine_grid(fixed.lattice, moving.lattice, step)
     warped = sample(moving.features, index)

@@ -9,8 +9,8 @@ import torch
 
 from ..geometry.sampling import affine_grid, sample
 from ..transforms.field import DisplacementField
-from .regularity import mended
-from .working_grid import Described
+from .regularity import remove_folds
+from .working_grid import FeatureMap
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class PaperSettings:
 
 
 def descend_as_paper(
-    fixed: Described,
-    moving: Described,
+    fixed: FeatureMap,
+    moving: FeatureMap,
     start: DisplacementField,
     settings: PaperSettings,
     tell: Callable[[float, float], None] = lambda fraction, loss: None,
 ) -> DisplacementField:
-    """Minimise 1 - cosine plus diffusion by Adam; folds, which nothing here prevents, are mended at the end of a level.
+    """Minimise 1 - cosine plus diffusion by Adam; folds, which nothing here prevents, are removed after each level.
 
     The rates of [R] are for displacements normalised to the lattice, -1..1; so is the variable here.
     """
@@ -58,5 +58,5 @@ def descend_as_paper(
                 (loss + settings.diffusion[n] * smooth).backward()
                 optimiser.step()
                 tell((n + iteration / settings.iterations[n]) / len(settings.scales), float(loss.detach()))
-        field = DisplacementField.from_index(mended((unit * half).detach())[0], target.lattice)
+        field = DisplacementField.from_index(remove_folds((unit * half).detach())[0], target.lattice)
     return field

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 
 from ..geometry.lattice import Lattice
-from ..transforms.composite import Linear, Transform
+from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
+from ..transforms.linear import Linear
 from .descent import Level
-from .landmark_forces import REACH, Pairs, Springs
-from .regularity import composed, mended
+from .landmark_forces import REACH, LandmarkForces, Pairs
+from .regularity import composed, remove_folds
 
 LOST = 6.0
 """mm; pairs that lie further than this from where the transform puts them speak against it. Where they outweigh the
@@ -30,7 +31,7 @@ FEW = 2
 """Steps on each level but the coarsest: what the pairs change is smooth, and the rest was found before."""
 
 
-def lost(transform: Transform, pairs: Pairs | None) -> bool:
+def outvoted_by_landmarks(transform: Transform, pairs: Pairs | None) -> bool:
     """Whether the pairs, each as heavy as its confidence, say that the transform is not worth beginning from."""
     if pairs is None or len(pairs) == 0:
         return False
@@ -38,13 +39,13 @@ def lost(transform: Transform, pairs: Pairs | None) -> bool:
     return float(pairs.confidence[far].sum()) > VOTE + float(pairs.confidence[~far].sum())
 
 
-def believed(transform: Transform, pairs: Pairs) -> np.ndarray:
+def inlier_mask(transform: Transform, pairs: Pairs) -> np.ndarray:
     """(N,) bool, which pairs may bend a transform that is kept: not those far off that are likelier wrong than right;
     however little they weigh, over that way they would tear at it."""
     return (distances(transform, pairs) <= LOST) | (pairs.confidence > VOTE)
 
 
-def left_out(count: int, of: int) -> str:
+def outliers_warning(count: int, of: int) -> str:
     """What the report says of pairs that are not believed."""
     return (
         f"{count} of {of} pairs lie more than {LOST:g} mm from where the result puts them and are likelier wrong than "
@@ -66,22 +67,22 @@ def linear_part(transform: Transform) -> np.ndarray:
     return matrix
 
 
-def bend(transform: Transform, lattice: Lattice) -> DisplacementField:
-    """What a transform does before its linear part: x + bend(x), then the linear part, is the transform."""
+def residual_field(transform: Transform, lattice: Lattice) -> DisplacementField:
+    """What a transform does before its linear part: x + residual_field(x), then the linear part, is the transform."""
     back = Linear(np.linalg.inv(linear_part(transform)))
     return transform.then(back).displacement(lattice)
 
 
-def led_on(field: DisplacementField, springs: Springs | None) -> DisplacementField:
-    """The field, followed by the smoothest one that brings it to where the springs want it."""
-    if springs is None:
+def followed_by_forces(field: DisplacementField, forces: LandmarkForces | None) -> DisplacementField:
+    """The field, followed by the smoothest one that brings it to where the forces want it."""
+    if forces is None:
         return field
-    wanted = replace(springs, target=springs.target - field.at(springs.fixed))
+    wanted = replace(forces, target=forces.target - field.at(forces.fixed))
     further = wanted.smooth_field(field.lattice.with_spacing(2 * REACH)).on(field.lattice)
     u: torch.Tensor = composed(field.to_index(), further.to_index())
-    return DisplacementField.from_index(mended(u)[0], field.lattice)
+    return DisplacementField.from_index(remove_folds(u)[0], field.lattice)
 
 
-def shortened(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+def fewer_iterations(levels: tuple[Level, ...]) -> tuple[Level, ...]:
     """The levels of a descent that begins near its end."""
     return (levels[0], *(replace(level, iterations=min(level.iterations, FEW)) for level in levels[1:]))

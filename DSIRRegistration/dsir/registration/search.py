@@ -14,8 +14,9 @@ from scipy.fft import next_fast_len
 
 from ..features.descriptor import Descriptor
 from ..geometry.lattice import Lattice
-from ..transforms.composite import Linear, Transform
-from .working_grid import Described, View, covering, describe, reach_in_fixed
+from ..transforms.composite import Transform
+from ..transforms.linear import Linear
+from .working_grid import FeatureMap, PreparedImage, covering, describe, reach_in_fixed
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ def about(rotation: np.ndarray, fixed_centre: np.ndarray, moving_centre: np.ndar
 
 
 def search(
-    fixed: Described,
-    moving: View,
+    fixed: FeatureMap,
+    moving: PreparedImage,
     descriptor: Descriptor,
     *,
     angles: tuple[float, ...] = (15.0,),
@@ -84,7 +85,7 @@ def search(
     return sorted(starts, key=lambda start: -start.similarity)
 
 
-def best_shift(fixed: Described, moving: Described) -> tuple[np.ndarray, float]:
+def best_shift(fixed: FeatureMap, moving: FeatureMap) -> tuple[np.ndarray, float]:
     """The translation (4, 4) in fixed space of the highest mean cosine, and that cosine."""
     least = [a + b - 1 for a, b in zip(fixed.mask.shape, moving.mask.shape, strict=True)]
     size = [next_fast_len(n, real=True) for n in least]

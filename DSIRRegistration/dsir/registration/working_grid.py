@@ -18,8 +18,9 @@ from ..geometry.channels_last import side_by_side
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..geometry.sampling import affine_grid, gaussian_blur, sample, thinned
-from ..transforms.composite import Linear, Transform
+from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField, moved_index
+from ..transforms.linear import Linear
 
 PIECE = 5_000_000
 """Voxels described in one go, at most: what keeps a 160^3 volume within 3 GB (Testing/benchmarks/size.py)."""
@@ -29,7 +30,7 @@ PLANES = 500_000
 
 
 @dataclass(frozen=True, eq=False)
-class Described:
+class FeatureMap:
     """An image as descriptors.
 
     Attributes:
@@ -46,13 +47,13 @@ class Described:
     reach: torch.Tensor
     lattice: Lattice
 
-    def on(self, spacing: float) -> Described:
+    def on(self, spacing: float) -> FeatureMap:
         """Averaged onto a coarser lattice of the same box (``spacing`` in mm)."""
         if spacing <= self.lattice.spacing[0] * 1.01:
             return self
         return self.onto(self.lattice.with_spacing(spacing))
 
-    def onto(self, target: Lattice, through: DisplacementField | None = None) -> Described:
+    def onto(self, target: Lattice, through: DisplacementField | None = None) -> FeatureMap:
         """Averaged onto another lattice; zero where that reaches beyond this one.
 
         Args:
@@ -64,7 +65,7 @@ class Described:
             through = through or DisplacementField.identity(target)
             index = moved_index(through.on(target), lattice)
             pooled, masks = sample(pooled, index), sample(masks, index)
-        return Described(pooled, masks[0], (masks[1] > 0.5).float(), target)
+        return FeatureMap(pooled, masks[0], (masks[1] > 0.5).float(), target)
 
 
 def block_means(values: torch.Tensor, lattice: Lattice, target: Lattice) -> tuple[torch.Tensor, Lattice]:
@@ -137,7 +138,7 @@ def covering(lattice: Lattice, points: np.ndarray) -> Lattice:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class PreparedImage:
     """An image made ready to be read in many poses at one spacing: blurred for it once, and cut to its body.
 
     Attributes:
@@ -152,7 +153,7 @@ class View:
     whole: Lattice
 
     @staticmethod
-    def of(image: Image, mask: torch.Tensor, spacing: float) -> View:
+    def of(image: Image, mask: torch.Tensor, spacing: float) -> PreparedImage:
         """``mask``: bool, on the image's lattice; ``spacing``: mm of the lattices it will be read at."""
         start, shape = occupied_box(mask, 6 * spacing / image.lattice.spacing, image.lattice.shape)
         box = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
@@ -160,7 +161,7 @@ class View:
         values, lattice, sigmas = thinned(image.data[box][None], window, spacing)
         inside, _, _ = thinned(mask[box][None], window, spacing)
         both = gaussian_blur(torch.cat([values.float(), inside.float()]), sigmas)
-        return View(both[0], both[1], lattice, image.lattice)
+        return PreparedImage(both[0], both[1], lattice, image.lattice)
 
     def on(self, lattice: Lattice, transform: Transform) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Values, mask (0..1) and field of view (0 or 1) at the voxels of ``lattice``, through ``transform``.
@@ -208,23 +209,23 @@ def reach_in_fixed(moving: Lattice, transform: Transform) -> np.ndarray:
 
 def describe(
     descriptor: Descriptor,
-    image: Image | View,
+    image: Image | PreparedImage,
     mask: torch.Tensor | None,
     lattice: Lattice,
     transform: Transform | None = None,
     *,
     piece: int = PIECE,
-) -> Described:
+) -> FeatureMap:
     """Describe an image on a lattice; ``transform`` (lattice space to image space) pulls a moving image in.
 
     Args:
-        mask: of the image; a :class:`View` has its own.
+        mask: of the image; a :class:`PreparedImage` has its own.
         piece: voxels described in one go.
 
     Raises:
         torch.OutOfMemoryError: the device cannot hold the descriptors.
     """
-    view = image if isinstance(image, View) else View.of(image, mask, float(lattice.spacing[0]))
+    view = image if isinstance(image, PreparedImage) else PreparedImage.of(image, mask, float(lattice.spacing[0]))
     values, inside, reach = view.on(lattice, transform or Transform())
     normalised = descriptor.normalise(values, inside > 0.5)
     del values
@@ -235,7 +236,7 @@ def describe(
         features = side_by_side(lattice.shape, descriptor.channels)
     for box, part in described_pieces(descriptor, normalised, whole=piece):
         features[(slice(None), *box)] = part * rim[box]
-    return Described(features, inside, reach, lattice)
+    return FeatureMap(features, inside, reach, lattice)
 
 
 def grown(mask: torch.Tensor, voxels: int = 2) -> torch.Tensor:

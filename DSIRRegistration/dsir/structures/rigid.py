@@ -12,9 +12,10 @@ import torch
 from ..errors import DsirError
 from ..geometry.lattice import Lattice
 from ..shapes.structure import Structure
-from ..transforms.composite import Linear, Transform
+from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.jacobian import fold_report
+from ..transforms.linear import Linear
 from ..warp.labels import signed_distance
 from ..warp.points import moving_to_fixed
 from ..warp.pullback import inner_points, read_shape

@@ -9,7 +9,6 @@ import torch
 
 from ..geometry.lattice import Lattice
 from ..geometry.sampling import affine_grid, sample
-from .inversion import invert_points
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,42 +78,6 @@ class DisplacementField:
         """The mapping x -> self(first(x)), on the lattice of ``first``."""
         index = moved_index(first, self.lattice)
         return DisplacementField(first.vectors + sample(self.vectors, index, padding="border"), first.lattice)
-
-    def inverse(
-        self, lattice: Lattice | None = None, *, iterations: int = 20, tolerance_mm: float = 1e-3
-    ) -> DisplacementField:
-        """The mapping from moving to fixed, by fixed-point iteration v(y) = -u(y + v(y)) (Chen et al., 2008).
-
-        The iteration needs |grad u| < 1 and is slow near it; the voxels it leaves open are solved by Newton's method.
-
-        Args:
-            lattice: a lattice in moving space for the result; this field's own by default.
-            tolerance_mm: a voxel is done when y + v(y) comes back to y within this.
-        """
-        lattice = lattice or self.lattice
-        v = -self.on(lattice).vectors.reshape(3, -1)  # start from the displacement at the same place
-        base = affine_grid(lattice, self.lattice, device=v.device).reshape(3, -1)
-        matrix = torch.as_tensor(np.linalg.inv(self.lattice.affine[:3, :3]), dtype=torch.float32, device=v.device)
-        open_ = torch.arange(v.shape[1], device=v.device)
-        step, last = torch.ones_like(v[0]), torch.full_like(v[0], float("inf"))
-        for _ in range(iterations):
-            here = v[:, open_]
-            rest = sample(self.vectors, base[:, open_] + matrix @ here, padding="border") + here
-            distance = rest.norm(dim=0)
-            overshot = distance > 0.95 * last  # shorter steps where the field is steep
-            step[overshot] = (0.5 * step[overshot]).clamp(min=0.25)
-            v[:, open_] = here - step * rest
-            keep = distance > tolerance_mm
-            open_, step, last = open_[keep], step[keep], distance[keep]
-            if not len(open_):
-                break
-        if len(open_):
-            at = np.stack(np.unravel_index(open_.cpu().numpy(), lattice.shape), -1)
-            y = lattice.to_world(at)
-            moved = y + v[:, open_].T.double().cpu().numpy()
-            solved, _ = invert_points(self, y, start=moved, tolerance_mm=tolerance_mm)
-            v[:, open_] = torch.from_numpy((solved - y).T).to(v)
-        return DisplacementField(v.reshape(3, *lattice.shape), lattice)
 
 
 def moved_index(field: DisplacementField, target: Lattice) -> torch.Tensor:

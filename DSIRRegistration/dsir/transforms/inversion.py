@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
 
-if TYPE_CHECKING:
-    from .composite import Transform
-    from .field import DisplacementField
+from ..geometry.lattice import Lattice
+from ..geometry.sampling import affine_grid, sample
+from .field import DisplacementField
 
 CHUNK = 400_000
 """Points solved at a time: about 300 MB."""
+
+
+class PointMapping(Protocol):
+    """Anything that carries points."""
+
+    def transform_points(self, points: np.ndarray) -> np.ndarray:
+        """RAS points (N, 3) to RAS points (N, 3)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -25,11 +33,48 @@ class InverseError:
     points: int
 
 
-def inverse_error(transform: Transform, inverse: Transform, points: np.ndarray) -> InverseError:
+def inverse_error(transform: PointMapping, inverse: PointMapping, points: np.ndarray) -> InverseError:
     """The error of ``inverse`` at RAS points (N, 3) of the moving space."""
     points = np.asarray(points, dtype=np.float64).reshape(-1, 3)
     error = np.linalg.norm(transform.transform_points(inverse.transform_points(points)) - points, axis=1)
     return InverseError(float(error.max()), float(error.mean()), len(points))
+
+
+def invert_field(
+    field: DisplacementField, lattice: Lattice | None = None, *, iterations: int = 20, tolerance_mm: float = 1e-3
+) -> DisplacementField:
+    """The mapping from moving to fixed, by fixed-point iteration v(y) = -u(y + v(y)) (Chen et al., 2008).
+
+    The iteration needs |grad u| < 1 and is slow near it; the voxels it leaves open are solved by Newton's method.
+
+    Args:
+        lattice: a lattice in moving space for the result; the field's own by default.
+        tolerance_mm: a voxel is done when y + v(y) comes back to y within this.
+    """
+    lattice = lattice or field.lattice
+    v = -field.on(lattice).vectors.reshape(3, -1)  # start from the displacement at the same place
+    base = affine_grid(lattice, field.lattice, device=v.device).reshape(3, -1)
+    matrix = torch.as_tensor(np.linalg.inv(field.lattice.affine[:3, :3]), dtype=torch.float32, device=v.device)
+    open_ = torch.arange(v.shape[1], device=v.device)
+    step, last = torch.ones_like(v[0]), torch.full_like(v[0], float("inf"))
+    for _ in range(iterations):
+        here = v[:, open_]
+        rest = sample(field.vectors, base[:, open_] + matrix @ here, padding="border") + here
+        distance = rest.norm(dim=0)
+        overshot = distance > 0.95 * last  # shorter steps where the field is steep
+        step[overshot] = (0.5 * step[overshot]).clamp(min=0.25)
+        v[:, open_] = here - step * rest
+        keep = distance > tolerance_mm
+        open_, step, last = open_[keep], step[keep], distance[keep]
+        if not len(open_):
+            break
+    if len(open_):
+        at = np.stack(np.unravel_index(open_.cpu().numpy(), lattice.shape), -1)
+        y = lattice.to_world(at)
+        moved = y + v[:, open_].T.double().cpu().numpy()
+        solved, _ = invert_points(field, y, start=moved, tolerance_mm=tolerance_mm)
+        v[:, open_] = torch.from_numpy((solved - y).T).to(v)
+    return DisplacementField(v.reshape(3, *lattice.shape), lattice)
 
 
 def invert_points(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..transforms.composite import Linear, Transform
+from ..transforms.composite import Transform
 from ..transforms.inversion import invert_points
+from ..transforms.linear import Linear
 
 
 def fixed_to_moving(transform: Transform, points: np.ndarray) -> np.ndarray:

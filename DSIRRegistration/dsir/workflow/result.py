@@ -22,9 +22,11 @@ from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..progress import Progress, silent, within
 from ..registration.register import RegistrationResult
-from ..transforms.composite import Linear, Transform
+from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
+from ..transforms.inversion import invert_field
 from ..transforms.jacobian import determinant, fold_report
+from ..transforms.linear import Linear
 from ..warp.images import warp_image
 from ..warp.labels import WarpedLabels, warp_labels
 
@@ -145,14 +147,14 @@ def _bytes_of(part: Linear | DisplacementField) -> int:
 
 
 def accurate_inverse(transform: Transform, fixed: Lattice, moving: Lattice) -> tuple[Transform, dict[str, float]]:
-    """The inverse as a transform of its own, and what it misses (:func:`inverse_error`).
+    """The inverse as a transform of its own, and what it misses (:func:`round_trip_error`).
 
     An inverse field bends more sharply than its forward one where that compresses, so on the same lattice it may miss.
     The error of a trilinear field falls with the square of its spacing (measured: 0.35 mm at 6 mm, 0.11 mm at 3 mm), so
     one finer lattice, chosen by that rule within ``MOST_VOXELS``, is enough.
     """
     inverse = transform.inverse(moving)
-    missed = inverse_error(transform, inverse, fixed, moving)
+    missed = round_trip_error(transform, inverse, fixed, moving)
     field = inverse.parts[-1] if inverse.parts else None
     if not isinstance(field, DisplacementField):
         return inverse, missed
@@ -162,12 +164,12 @@ def accurate_inverse(transform: Transform, fixed: Lattice, moving: Lattice) -> t
     last = max(n for n, part in enumerate(transform.parts) if isinstance(part, DisplacementField))
     head = Transform(transform.parts[: last + 1])
     forward = head.parts[0] if last == 0 else head.displacement(head.parts[0].lattice)
-    sharp = forward.inverse(field.lattice.with_spacing(field.lattice.spacing / finer))
+    sharp = invert_field(forward, field.lattice.with_spacing(field.lattice.spacing / finer))
     inverse = Transform((*inverse.parts[:-1], sharp))
-    return inverse, inverse_error(transform, inverse, fixed, moving)
+    return inverse, round_trip_error(transform, inverse, fixed, moving)
 
 
-def inverse_error(forward: Transform, inverse: Transform, fixed: Lattice, moving: Lattice) -> dict[str, float]:
+def round_trip_error(forward: Transform, inverse: Transform, fixed: Lattice, moving: Lattice) -> dict[str, float]:
     """How far there and back misses, in mm, for fixed points that lie in the moving image's field of view.
 
     Returns:

@@ -1,0 +1,25 @@
+"""The same settings give the same result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from .settings import RegistrationSettings
+
+
+@contextmanager
+def repeatable(settings: RegistrationSettings) -> Iterator[None]:
+    """Seed and threads as asked, and as they were afterwards."""
+    threads = torch.get_num_threads()
+    state = torch.get_rng_state()
+    torch.manual_seed(settings.seed)
+    if settings.threads > 0:
+        torch.set_num_threads(settings.threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_rng_state(state)
