@@ -14,7 +14,6 @@ from dsir.geometry.lattice import Lattice
 from dsir.metrics.overlap import mask_score
 from dsir.shapes.stacking import stack
 from dsir.shapes.structure import PointMark, Structure, StructureSet
-from dsir.structures.kabsch import rigid_fit
 from dsir.structures.measures import Measures, measure
 from dsir.structures.propagate import propagate
 from dsir.structures.rigid import keep_rigid
@@ -24,6 +23,7 @@ from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.jacobian import fold_report
 from dsir.transforms.linear import Linear
+from dsir.transforms.rigid_fit import rigid_fit
 from dsir.warp.pullback import pull_back
 from grids import GRIDS, field_of, lattice, rotation, waves
 
@@ -168,7 +168,7 @@ def test_figures_of_a_known_motion_are_found():
 def test_the_rigid_fit_finds_a_rigid_motion():
     points = np.random.default_rng(0).normal(size=(50, 3)) * 20
     turned = points @ rotation(40.0).T + [5.0, -7.0, 11.0]
-    assert np.abs(rigid_fit(points, turned)(points) - turned).max() < 1e-9
+    assert np.abs(rigid_fit(points, turned).transform_points(points) - turned).max() < 1e-9
 
 
 def test_a_rigid_structure_keeps_its_shape_and_nothing_folds():

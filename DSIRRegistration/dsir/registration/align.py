@@ -14,7 +14,8 @@ from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..transforms.composite import Transform
 from ..transforms.linear import Linear
-from .landmark_forces import Pairs, fitted
+from ..transforms.rigid_fit import rigid_fit
+from .landmark_forces import Pairs
 from .linear import LinearSettings, Posed, refine
 from .search import about, centre_of_mass, search
 from .working_grid import FeatureMap, PreparedImage, describe, working_lattice
@@ -82,7 +83,7 @@ def align(
 
     candidates: list[tuple[str, np.ndarray]] = []
     if landmarks is not None and len(landmarks) > 0 and initial is None:
-        best, name = fitted(landmarks), "landmarks"
+        best, name = rigid_fit(landmarks.fixed, landmarks.moving, landmarks.confidence).matrix, "landmarks"
         _, _, before = refine(coarse, posed, np.eye(4), model="none", spacing=settings.search)
         best_score = 0.0
     else:

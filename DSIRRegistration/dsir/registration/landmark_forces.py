@@ -15,8 +15,7 @@ import torch
 from ..geometry.lattice import Lattice
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
-from ..transforms.inversion import invert_points
-from ..transforms.linear import Linear
+from ..warp.points import moving_to_fixed
 from .normal import NormalEquations
 from .regularity import composed, remove_folds, safe_step
 from .solver import Stiffness, step
@@ -60,7 +59,7 @@ class LandmarkForces:
         """The displacement still wanted once ``pose`` (fixed to moving) is applied after it; None without pairs."""
         if pairs is None or len(pairs) == 0:
             return None
-        target = carried_back(pose, pairs.moving) - pairs.fixed
+        target = moving_to_fixed(pose, pairs.moving)[0] - pairs.fixed
         return LandmarkForces(pairs.fixed, target, pairs.tolerance, pairs.confidence)
 
     def only(self, kept: np.ndarray) -> LandmarkForces | None:
@@ -109,22 +108,3 @@ class LandmarkForces:
             d = step(equations, u, ones, Stiffness(bending=0.3, anchor=0.0, control=1, iterations=60))
             u = composed(u, safe_step(d, trust=8.0))
         return DisplacementField.from_index(remove_folds(u)[0], lattice)
-
-
-def carried_back(pose: Transform, points: np.ndarray) -> np.ndarray:
-    """(N, 3) where moving RAS points lie in fixed space."""
-    for part in reversed(pose.parts):
-        points = part.inverse().transform_points(points) if isinstance(part, Linear) else invert_points(part, points)[0]
-    return points
-
-
-def fitted(pairs: Pairs) -> np.ndarray:
-    """(4, 4) the rigid mapping that fits best (Kabsch, 1976); a shift for less than three pairs off one line."""
-    weights = np.maximum(pairs.confidence, 1e-6)[:, None] / np.maximum(pairs.confidence, 1e-6).sum()
-    a, b = (weights * pairs.fixed).sum(0), (weights * pairs.moving).sum(0)
-    matrix = np.eye(4)
-    u, sizes, v = np.linalg.svd((weights * (pairs.moving - b)).T @ (pairs.fixed - a))
-    if len(pairs) >= 3 and sizes[1] > 1.0:  # mm2: the points span a plane
-        matrix[:3, :3] = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
-    matrix[:3, 3] = b - matrix[:3, :3] @ a
-    return matrix

@@ -14,9 +14,9 @@ from ..geometry.sampling import sample
 from ..shapes.structure import Structure
 from ..transforms.composite import Transform
 from ..transforms.jacobian import determinant, fold_report
+from ..transforms.rigid_fit import rigid_fit
 from ..warp.pullback import Carried, inner_points
 from .compare import compare
-from .kabsch import rigid_fit
 
 PLACES, APART = 4, 0.15
 """Places along each axis of a voxel at which the shape is asked for its volume, at most; mm between them, at least."""
@@ -114,7 +114,7 @@ def along(
         return {}, 0
     moved = transform.transform_points(points)
     length = np.linalg.norm(moved - points, axis=1)
-    left = np.linalg.norm(rigid_fit(points, moved)(points) - moved, axis=1)
+    left = np.linalg.norm(rigid_fit(points, moved).transform_points(points) - moved, axis=1)
     jacobian, folds = _jacobian(transform, fixed, points)
     found = {
         "displacement_min_mm": float(length.min()),

@@ -16,10 +16,10 @@ from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.jacobian import fold_report
 from ..transforms.linear import Linear
+from ..transforms.rigid_fit import rigid_fit
 from ..warp.labels import signed_distance
 from ..warp.points import moving_to_fixed
 from ..warp.pullback import inner_points, read_shape
-from .kabsch import rigid_fit
 
 TRANSITIONS = (10.0, 15.0, 20.0, 30.0, 45.0)
 """mm over which rigid motion goes over into the deformation; the first that adds no fold is taken."""
@@ -88,9 +88,8 @@ def _motion(structure: Structure, transform: Transform, fixed: Lattice) -> tuple
     here, _ = moving_to_fixed(transform, there)
     if not fixed.contains(here).any():
         raise DsirError(f"{structure.name} lies outside the fixed scan and cannot be kept rigid.")
-    fit = rigid_fit(here, there)
-    motion = Linear(fit.matrix)
-    lost = float(np.linalg.norm(fit(here) - there, axis=1).max())
+    motion = rigid_fit(here, there)
+    lost = float(np.linalg.norm(motion.transform_points(here) - there, axis=1).max())
     inside = read_shape(structure, Transform((motion,)), fixed) > 0
     voxels = np.rint(fixed.to_index(motion.inverse().transform_points(there))).astype(int)
     voxels = voxels[((voxels >= 0) & (voxels < fixed.shape)).all(1)]
