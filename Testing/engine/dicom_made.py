@@ -36,7 +36,12 @@ def make_series(
         if k in without:
             continue
         dataset = _blank(CTImageStorage)
-        dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate, dataset.PatientSex = NAME, "4711", "", "O"
+        dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate, dataset.PatientSex = (
+            NAME,
+            "ID-4711-Q",
+            "",
+            "O",
+        )
         dataset.Modality, dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "CT", study, series
         dataset.StudyDate, dataset.StudyTime, dataset.StudyID = "20260101", "120000", "1"
         dataset.AccessionNumber = dataset.ReferringPhysicianName = ""
@@ -63,7 +68,7 @@ def make_rtstruct(
     """Write a structure set with a ROI for each name; returns it, for a test to spoil and save again."""
     dataset = _blank("1.2.840.10008.5.1.4.1.1.481.3")
     dataset.SpecificCharacterSet = "ISO_IR 192"
-    dataset.PatientName, dataset.PatientID, dataset.Modality = NAME, "4711", "RTSTRUCT"
+    dataset.PatientName, dataset.PatientID, dataset.Modality = NAME, "ID-4711-Q", "RTSTRUCT"
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = generate_uid(), generate_uid()
     dataset.StructureSetLabel = "plan"
     rows, drawn, observed = [], [], []

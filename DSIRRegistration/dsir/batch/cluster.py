@@ -80,7 +80,7 @@ def worker_options(workers: int, gpus: int) -> list[dict[str, Any]]:
         "nthreads": 1,
         "memory_limit": 0,  # a scan takes what it takes; Dask would kill a worker that uses more than its share
         "dashboard": False,
-        "preload": [f"{__package__}.deaf"],
+        "preload": [f"{__package__}.ignore_interrupt"],
         "silence_logs": logging.CRITICAL,
     }
     if not gpus:

@@ -79,7 +79,7 @@ def register(
             linear = Linear(alignment.matrix)
         with watch.stage("features"):
             features = describe_both(prepared, linear, start, progress)
-        with watch.stage("discrete"):
+        with watch.stage("discrete" if start.known is None and settings.discrete.enabled else "start"):
             begun = starting_field(features, start, prepared.settings, progress)
         with watch.stage("descent"):
             field = descend_levels(features.fixed, features.moving, begun.field, begun.settings, begun.forces, progress)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from ..geometry.sampling import gaussian_blur, index_grid, sample
 
 FLOOR = 0.05
-"""Determinants below this are mended, so that resampling and rounding to file cannot reach zero."""
+"""Determinants below this are pushed back up, so that resampling and rounding to file cannot reach zero."""
 
 
 def smallest_determinant(u: torch.Tensor, *, floor: float = FLOOR) -> torch.Tensor:
@@ -55,7 +55,7 @@ def _edges(u: torch.Tensor, axis: int) -> torch.Tensor:
     return torch.stack(parts)
 
 
-def mended(u: torch.Tensor, *, floor: float = FLOOR, rounds: int = 60) -> tuple[torch.Tensor, int]:
+def remove_folds(u: torch.Tensor, *, floor: float = FLOOR, rounds: int = 60) -> tuple[torch.Tensor, int]:
     """A field without folds, changed only around the cells that had them.
 
     Cells below ``floor`` are smoothed together with a rim that grows from round to round. Should that not end (noise
@@ -66,7 +66,7 @@ def mended(u: torch.Tensor, *, floor: float = FLOOR, rounds: int = 60) -> tuple[
     """
     for axis, size in enumerate(u.shape[1:], start=1):
         if size == 1:  # a single slice has no cells; two alike do, and stay alike under everything below
-            cured, count = mended(u.repeat_interleave(2, axis), floor=floor, rounds=rounds)
+            cured, count = remove_folds(u.repeat_interleave(2, axis), floor=floor, rounds=rounds)
             return cured.narrow(axis, 0, 1), count
     first = 0
     for n in range(rounds):
