@@ -110,7 +110,8 @@ from pathlib import Path
 from dsir.errors import DsirError
 from dsir.transforms.field import DisplacementField
 from dsir.files.images import write_image
-from dsir.files.transforms import write_displacement_nifti, write_transform
+from dsir.files.displacements import write_displacement_nifti
+from dsir.files.transforms import write_transform
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.transforms.composite import Transform

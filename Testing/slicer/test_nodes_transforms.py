@@ -6,7 +6,8 @@ import SimpleITK as sitk
 import slicer
 import vtk
 from dsir.errors import DsirError
-from dsir.files.transforms import read_transform, write_displacement_nifti
+from dsir.files.displacements import write_displacement_nifti
+from dsir.files.transforms import read_transform
 from dsir.files.transforms import write_transform as write_file
 from dsir.geometry.lattice import Lattice
 from DSIRRegistrationLib.nodes.transforms import (

@@ -9,7 +9,15 @@ from pathlib import Path
 from ..errors import DsirError
 from ..progress import Progress
 from .command import Command, Outcome
-from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_machine, add_overwrite, check_output_file, use_threads
+from .options import (
+    IMAGE_KINDS,
+    TRANSFORM_KINDS,
+    add_field_convention,
+    add_machine,
+    add_overwrite,
+    check_output_file,
+    use_threads,
+)
 
 GRIDDED = ("image", "labels")
 KINDS = (*GRIDDED, "points", "mesh")
@@ -22,6 +30,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transform", "-t", required=True, type=Path, metavar="FILE", help=f"fixed to moving ({TRANSFORM_KINDS})"
     )
+    add_field_convention(parser)
     parser.add_argument(
         "--reference", type=Path, metavar="IMAGE", help="the scan whose grid images and labels are to lie on"
     )
@@ -70,31 +79,37 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         names = _names(given)
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
-    carry = _carrier(arguments, progress)
+    carry, said = _carrier(arguments, progress)
     if single:
         ((kind, source),) = given.items()
         lines = carry(kind, source, arguments.out)
     else:
         with OutputFolder(arguments.out, overwrite=arguments.overwrite) as folder:
             lines = [line for kind, source in given.items() for line in carry(kind, source, folder.path / names[kind])]
+    lines = [*(f"Note: {sentence}" for sentence in said), *lines]
     progress("done", 1.0, "")
     return Outcome(arguments.out.resolve(), (f"Result in {arguments.out}", *lines), {"remarks": list(lines)})
 
 
-def _carrier(arguments: argparse.Namespace, progress: Progress) -> Callable[[str, Path, Path], list[str]]:
-    """Reads the transform and the grid once; gives what carries one thing of a kind from file to file."""
+def _carrier(
+    arguments: argparse.Namespace, progress: Progress
+) -> tuple[Callable[[str, Path, Path], list[str]], tuple[str, ...]]:
+    """Reads transform and grid once; what carries one thing of a kind from file to file, and what is to be said."""
     from ..files.images import read_image, read_labels, write_image, write_labels
     from ..files.meshes import read_mesh
     from ..files.points import read_points
-    from ..files.transforms import read_transform
     from ..structures.meshes import warp_mesh
     from ..warp.images import warp_image
     from ..warp.labels import warp_labels
     from ..warp.points import fixed_to_moving, moving_to_fixed
+    from ..workflow.given_transform import read_given_transform
     from ..workflow.result import label_warnings
 
-    transform = read_transform(arguments.transform)
-    grid = read_image(arguments.reference).lattice if arguments.reference else None
+    reference = read_image(arguments.reference) if arguments.reference else None
+    image = read_image(arguments.image) if arguments.image else None
+    fixed, moving = (image, reference) if arguments.invert else (reference, image)
+    given = read_given_transform(arguments.transform, convention=arguments.field_convention, fixed=fixed, moving=moving)
+    transform, grid = given.transform, reference.lattice if reference else None
     pull = transform
     if arguments.invert and any(getattr(arguments, kind) for kind in GRIDDED):
         progress("inverting", 0.2, "solving for the inverse")
@@ -103,7 +118,7 @@ def _carrier(arguments: argparse.Namespace, progress: Progress) -> Callable[[str
     def carry(kind: str, source: Path, target: Path) -> list[str]:
         progress("carrying", 0.4 + 0.15 * KINDS.index(kind), kind)
         if kind == "image":
-            moved = warp_image(read_image(source), pull, grid, interpolation=arguments.interpolation)
+            moved = warp_image(image, pull, grid, interpolation=arguments.interpolation)
             write_image(target, moved)
             return []
         if kind == "labels":
@@ -124,7 +139,7 @@ def _carrier(arguments: argparse.Namespace, progress: Progress) -> Callable[[str
             mesh.write(target, points, normals)
         return [] if missed < TOLERATED else [f"Warning: the {kind} are off by up to {missed:.2f} mm; the field folds."]
 
-    return carry
+    return carry, given.remarks
 
 
 def _spare_inputs(target: Path, sources: Iterable[Path]) -> None:

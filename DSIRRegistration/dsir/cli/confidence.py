@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..progress import Progress, within
 from .command import Command, Outcome
-from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_machine, add_overwrite, begin
+from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_field_convention, add_machine, add_overwrite, begin
 
 KINDS = (".nii", ".nii.gz", ".nrrd", ".mha")
 
@@ -18,6 +18,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transform", "-t", required=True, type=Path, metavar="FILE", help=f"fixed to moving ({TRANSFORM_KINDS})"
     )
+    add_field_convention(parser)
     parser.add_argument("--mask", type=Path, metavar="MASK", help="where to look in fixed; found by itself otherwise")
     parser.add_argument("--labels", type=Path, metavar="LABELS", help="structures on the fixed scan, judged one by one")
     parser.add_argument("--names", type=Path, metavar="FILE.csv", help="names of the labels, columns value,name")
@@ -33,14 +34,17 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     begin(arguments, progress, KINDS)
     from ..features.descriptor import load_descriptor
     from ..files.images import read_image, read_labels, read_mask, write_image
-    from ..files.transforms import read_transform
     from ..similarity.confidence import reliability_of
+    from ..workflow.given_transform import read_given_transform
 
     descriptor = load_descriptor(arguments.descriptor or "dsir")
     fixed, moving = read_image(arguments.fixed), read_image(arguments.moving)
     mask = read_mask(arguments.mask, fixed.lattice) if arguments.mask else None
     labels = read_labels(arguments.labels) if arguments.labels else None
-    transform = read_transform(arguments.transform)
+    given = read_given_transform(
+        arguments.transform, convention=arguments.field_convention, fixed=fixed, moving=moving, fixed_mask=mask
+    )
+    transform = given.transform
     trust = reliability_of(fixed, moving, transform, descriptor, mask=mask, progress=within(progress, 0.1, 0.95))
     write_image(arguments.out, trust.image())
     inside = trust.certainty[trust.body]
@@ -48,6 +52,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     lines = [f"The map is {arguments.out}; {100 * doubtful:.0f} % of the body is doubtful (below 0.5)."]
     if not trust.calibrated:
         lines.append("It orders places by trust; this descriptor has no calibrated probabilities.")
+    lines += [f"Note: {sentence}" for sentence in given.remarks]
     rows = trust.structures(*labels, _names(arguments.names)) if labels else []
     for row in sorted(rows, key=lambda row: row.certainty):
         lines.append(

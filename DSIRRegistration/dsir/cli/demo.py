@@ -32,8 +32,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     check_output_folder(arguments.out, overwrite=arguments.overwrite)
     progress("making", 0.0, "taking the ICBM average brain from nilearn, deforming it")
     from ..evaluation.demo import demo_case
+    from ..files.displacements import write_displacement_nifti
     from ..files.images import write_image
-    from ..files.transforms import write_displacement_nifti
     from ..metrics.overlap import end_point_error
     from ..registration.register import register
     from ..transforms.field import DisplacementField

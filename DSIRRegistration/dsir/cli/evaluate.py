@@ -13,7 +13,15 @@ from ..errors import DsirError
 from ..progress import Progress
 from .command import Command, Outcome
 from .learn2reg import add_data_set, run_data_set
-from .options import TRANSFORM_KINDS, add_machine, add_overwrite, check_output_file, millimetres, use_threads
+from .options import (
+    TRANSFORM_KINDS,
+    add_field_convention,
+    add_machine,
+    add_overwrite,
+    check_output_file,
+    millimetres,
+    use_threads,
+)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +31,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     mapping.add_argument(
         "--learn2reg", type=Path, metavar="FILE.json", help="a challenge's data set: register and score all of it"
     )
+    add_field_convention(parser)
     known = parser.add_argument_group("what is known")
     known.add_argument("--fixed-labels", type=Path, metavar="LABELS", help="label map on the fixed scan")
     known.add_argument("--moving-labels", type=Path, metavar="LABELS", help="the same values on the moving scan")
@@ -30,7 +39,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     known.add_argument(
         "--landmarks", type=Path, metavar="FILE.csv", help="paired points, columns fx,fy,fz,mx,my,mz (RAS mm)"
     )
-    known.add_argument("--truth", type=Path, metavar="FILE", help="the true displacement field, RAS mm")
+    known.add_argument("--truth", type=Path, metavar="FILE", help="the true displacement field (same kinds)")
     known.add_argument("--truth-mask", type=Path, metavar="MASK", help="where its errors count")
     known.add_argument(
         "--tolerance", type=millimetres, default=2.0, metavar="MM", help="of the surface Dice (default: 2 mm)"
@@ -54,12 +63,13 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     use_threads(arguments.threads)
     from ..files.images import read_labels, read_mask
     from ..files.report import write_report
-    from ..files.transforms import read_displacement_nifti, read_transform
+    from ..files.transforms import read_field, read_transform
     from ..metrics.overlap import read_landmarks
     from ..workflow.measure import measure
 
-    transform = read_transform(arguments.displacement or arguments.transform)
-    truth = read_displacement_nifti(arguments.truth) if arguments.truth else None
+    convention = arguments.field_convention
+    transform = read_transform(arguments.displacement or arguments.transform, convention=convention)
+    truth = read_field(arguments.truth, convention=convention) if arguments.truth else None
     known: dict[str, Any] = {
         "fixed_labels": read_labels(arguments.fixed_labels) if arguments.fixed_labels else None,
         "moving_labels": read_labels(arguments.moving_labels) if arguments.moving_labels else None,

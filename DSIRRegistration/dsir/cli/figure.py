@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import DsirError
 from ..progress import Progress, within
 from .command import Command, Outcome
-from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_machine, add_overwrite, begin, millimetres
+from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_field_convention, add_machine, add_overwrite, begin, millimetres
 
 PLANES = ("axial", "coronal", "sagittal")
 KINDS = (".png", ".pdf", ".svg")
@@ -25,6 +25,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transform", "-t", type=Path, metavar="FILE", help=f"from IMAGE to the other scans ({TRANSFORM_KINDS})"
     )
+    add_field_convention(parser)
     parser.add_argument(
         "--unknown", action="store_true", help="the other scans are not aligned: draw no true place in them"
     )
@@ -52,9 +53,9 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..features.descriptor import load_descriptor
     from ..files.atomic import complete_file
     from ..files.images import read_image
-    from ..files.transforms import read_transform
     from ..similarity.compare import Partner, augmented, compare
     from ..similarity.figure import draw, write
+    from ..workflow.given_transform import read_given_transform
 
     descriptors = [load_descriptor(name) for name in arguments.descriptors]
     point = np.array(arguments.ras)
@@ -63,7 +64,11 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         raise DsirError("The point ({:.1f}, {:.1f}, {:.1f}) mm (RAS) lies outside {}.".format(*point, arguments.image))
     place = point
     if arguments.transform:
-        place = read_transform(arguments.transform).transform_points(point[None])[0]
+        first = read_image(arguments.other[0]) if arguments.other else None
+        given = read_given_transform(
+            arguments.transform, convention=arguments.field_convention, fixed=image, moving=first
+        )
+        place = given.transform.transform_points(point[None])[0]
     rows = augmented(image, point, seed=arguments.seed)[: 1 if arguments.plain else None]
     for path in arguments.other:
         other = read_image(path)

@@ -47,6 +47,15 @@ def add_memory(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_field_convention(parser: argparse._ActionsContainer) -> None:
+    """What a field's vectors are where its file does not say it."""
+    parser.add_argument(
+        "--field-convention",
+        choices=("lps", "ras"),
+        help="what a field's vectors are (default: what its file says; where it does not, what fits the images)",
+    )
+
+
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """How to register: preset, settings file, and the few settings worth an option."""
     group = parser.add_argument_group("settings")

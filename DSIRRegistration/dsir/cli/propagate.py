@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..progress import Progress, within
 from .command import Command, Outcome
-from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_machine, add_overwrite, use_threads
+from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_field_convention, add_machine, add_overwrite, use_threads
 from .propagate_files import KINDS, check, inputs, read, write
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transform", "-t", required=True, type=Path, metavar="FILE", help=f"fixed to moving ({TRANSFORM_KINDS})"
     )
+    add_field_convention(parser)
     drawn = parser.add_argument_group("what was drawn on the moving scan (one of these)")
     source = drawn.add_mutually_exclusive_group(required=True)
     source.add_argument("--rtstruct", type=Path, metavar="FILE.dcm", help="an RTSTRUCT; needs --moving-series")
@@ -96,13 +97,19 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
     from ..files.images import read_image
-    from ..files.transforms import read_transform
     from ..reports.structures.verdicts import write_verdicts
     from ..structures.propagate import propagate
     from ..structures.structure_io import identity_of
+    from ..workflow.given_transform import read_given_transform
 
-    transform = read_transform(arguments.transform)
     drawn = read(arguments)
+    given = read_given_transform(
+        arguments.transform,
+        convention=arguments.field_convention,
+        fixed=drawn.fixed.image,
+        moving=drawn.moving.image,
+    )
+    transform = given.transform
     confidence = read_image(arguments.confidence) if arguments.confidence else None
     if arguments.measure_confidence:
         from ..structures.confidence_map import measure_confidence
@@ -120,7 +127,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         progress=within(progress, 0.4, 0.7),
     )
     progress("writing", 0.7, "the structures")
-    remarks = [*result.remarks, *drawn.fixed.remarks, *write(arguments, result, drawn)]
+    remarks = [*given.remarks, *result.remarks, *drawn.fixed.remarks, *write(arguments, result, drawn)]
     if arguments.report:
         write_verdicts(
             arguments.report,

@@ -13,6 +13,7 @@ from .command import Command, Outcome
 from .options import (
     IMAGE_KINDS,
     TRANSFORM_KINDS,
+    add_field_convention,
     add_machine,
     add_overwrite,
     check_output_file,
@@ -35,6 +36,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--transform", "-t", type=Path, metavar="FILE",
         help=f"from IMAGE to the other ({TRANSFORM_KINDS}); the search begins where it puts the point",
     )  # fmt: skip
+    add_field_convention(parser)
     parser.add_argument("--radius", type=millimetres, metavar="MM", help="of the search (default: the whole volume)")
     parser.add_argument(
         "--alone", action="store_true", help="ask by the voxel's own vector; by default its surroundings must fit too"
@@ -60,12 +62,12 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
     from ..features.descriptor import load_descriptor
     from ..files.images import read_image, write_image
-    from ..files.transforms import read_transform
     from ..geometry.image import Image
     from ..registration.settings import RegistrationSettings
     from ..similarity.calibration import chance_within
     from ..similarity.describe import describe_image
     from ..similarity.query import query
+    from ..workflow.given_transform import read_given_transform
 
     descriptor = load_descriptor(arguments.descriptor or RegistrationSettings().descriptor)
     point = np.array(arguments.ras)
@@ -73,7 +75,12 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     if not image.lattice.contains(point):
         raise DsirError("The point ({:.1f}, {:.1f}, {:.1f}) mm (RAS) lies outside {}.".format(*point, arguments.image))
     other = read_image(arguments.other) if arguments.other else image
-    expected = read_transform(arguments.transform).transform_points(point[None])[0] if arguments.transform else None
+    expected = None
+    if arguments.transform:
+        given = read_given_transform(
+            arguments.transform, convention=arguments.field_convention, fixed=image, moving=other
+        )
+        expected = given.transform.transform_points(point[None])[0]
     here = describe_image(image, descriptor, progress=within(progress, 0.05, 0.5))
     there = describe_image(other, descriptor, progress=within(progress, 0.5, 0.95)) if arguments.other else here
     answer = query(

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from ..progress import Progress
 from .command import Command, Outcome
-from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_machine, add_memory, add_overwrite, add_settings, settings_from
+from .options import (
+    IMAGE_KINDS,
+    TRANSFORM_KINDS,
+    add_field_convention,
+    add_machine,
+    add_memory,
+    add_overwrite,
+    add_settings,
+    settings_from,
+)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +37,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     images.add_argument(
         "--refine", type=Path, metavar="TRANSFORM", help="improve this transform, as after one more landmark: no search"
     )
+    add_field_convention(images)
     images.add_argument(
         "--landmarks",
         type=Path,
@@ -71,7 +81,13 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         }
     )
     report = register_pair(
-        pair, settings, arguments.out, brief=arguments.brief, overwrite=arguments.overwrite, progress=progress
+        pair,
+        settings,
+        arguments.out,
+        brief=arguments.brief,
+        field_convention=arguments.field_convention,
+        overwrite=arguments.overwrite,
+        progress=progress,
     )
     return Outcome(arguments.out.resolve(), _summary(arguments.out, report), {"report": report})
 

@@ -12,12 +12,11 @@ import numpy as np
 from ..batch.run import run_batch
 from ..errors import DsirError
 from ..files.images import read_image, read_labels
-from ..files.transforms import read_displacement_nifti
+from ..files.transforms import read_transform
 from ..geometry.lattice import Lattice
 from ..progress import Progress, silent, within
 from ..registration.settings import RegistrationSettings
 from ..reports.batch.rows import Row, State
-from ..transforms.composite import Transform
 from .challenge import challenge_scores, index_displacement
 from .learn2reg import DataSet, Task, label_values
 from .submission import file_of, read_submission, write_submission
@@ -92,7 +91,7 @@ def _scores(data_set: DataSet, task: Task, row: Row, out: Path, peers: Mapping[s
 
     yield scored(NOTHING, np.zeros((*fixed.shape, 3), np.float32))
     if row.state in (State.DONE, State.KEPT):
-        found = Transform((read_displacement_nifti(Path(row.folder) / "displacement.nii.gz"),))
+        found = read_transform(Path(row.folder) / "displacement.nii.gz")
         displacement = index_displacement(found, fixed, moving)
         write_submission(out / FIELDS, task, displacement, fixed.affine)
         yield scored(OURS, displacement, row.seconds)

@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..files.displacements import Convention
 from ..files.images import read_image, read_labels, read_mask
 from ..files.landmarks import read_landmarks
-from ..files.transforms import read_transform
 from ..progress import Progress, silent, within
 from ..registration.register import register
 from ..registration.settings import RegistrationSettings
+from .given_transform import read_given_transform, start_warnings
 from .measure import measure
 from .result import write_result
 
@@ -52,10 +53,14 @@ def register_pair(
     out: str | Path,
     *,
     brief: bool = False,
+    field_convention: Convention | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Register and write the result folder of :func:`dsir.workflow.result.write_result`; all of it, or nothing.
+
+    Args:
+        field_convention: of ``initial`` or ``refine`` where their file does not say it; by default the images decide.
 
     Returns:
         the report, as it was written; with both label maps it holds ``labels`` and ``dice`` as
@@ -68,8 +73,16 @@ def register_pair(
     fixed, moving = read_image(pair.fixed), read_image(pair.moving)
     fixed_mask = read_mask(pair.fixed_mask, fixed.lattice) if pair.fixed_mask else None
     moving_mask = read_mask(pair.moving_mask, moving.lattice) if pair.moving_mask else None
-    initial = read_transform(pair.initial) if pair.initial else None
-    refine = read_transform(pair.refine) if pair.refine else None
+    start, said = pair.refine or pair.initial, ()
+    if start is not None:
+        progress("reading", 0.02, "judging the transform that was given")
+        read = read_given_transform(
+            start, convention=field_convention, fixed=fixed, moving=moving, fixed_mask=fixed_mask
+        )
+        given, said = read.transform, read.remarks
+        said += start_warnings(given, fixed, moving, fixed_mask, moving_mask)
+    initial = given if pair.initial else None
+    refine = given if pair.refine else None
     landmarks = read_landmarks(pair.landmarks) if pair.landmarks else None
     moving_labels = read_labels(pair.moving_labels) if pair.moving_labels else None
     fixed_labels = read_labels(pair.fixed_labels) if pair.fixed_labels else None
@@ -84,6 +97,7 @@ def register_pair(
         landmarks=landmarks,
         progress=within(progress, 0.03, 0.85),
     )
+    result = replace(result, report={**result.report, "warnings": [*said, *result.report["warnings"]]})
     if fixed_labels and moving_labels:
         found = measure(result.transform, fixed_labels=fixed_labels, moving_labels=moving_labels)
         result = replace(result, report={**result.report, "labels": found["labels"], "dice": found["dice"]})

@@ -15,9 +15,10 @@ import torch
 
 from .. import preview
 from ..files.atomic import OutputFolder
+from ..files.displacements import write_displacement_nifti
 from ..files.images import write_image, write_labels
 from ..files.report import run_report, write_report
-from ..files.transforms import write_displacement_nifti, write_transform
+from ..files.transforms import write_transform
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..progress import Progress, silent, within

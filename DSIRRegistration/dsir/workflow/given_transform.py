@@ -1,0 +1,85 @@
+"""A transform that the user gives: where its file can be read in two ways, the images say which one is meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..errors import DsirError
+from ..files.displacements import UNSAID, Convention
+from ..files.transforms import transform_readings
+from ..geometry.image import Image
+from ..registration.start_similarity import StartSimilarity
+from ..transforms.composite import Transform
+
+CLEAR = 0.02
+"""Mean cosine by which one reading has to beat the other; the right one of a field of 6 mm does by 0.1 and more."""
+
+LOWERED = 0.01
+"""Mean cosine by which a start has to be worse than none before it is said."""
+
+NAMES = {"lps": "LPS", "ras": "RAS"}
+
+
+@dataclass(frozen=True, eq=False)
+class GivenTransform:
+    """Attributes:
+    transform: fixed to moving.
+    remarks: what a reader must know of how it was read, one sentence each.
+    """
+
+    transform: Transform
+    remarks: tuple[str, ...] = ()
+
+
+def read_given_transform(
+    path: str | Path,
+    *,
+    convention: Convention | None = None,
+    fixed: Image | None = None,
+    moving: Image | None = None,
+    fixed_mask: torch.Tensor | None = None,
+) -> GivenTransform:
+    """Read a transform as its file, the user, or else the similarity of the images says.
+
+    Args:
+        convention: of a field whose file does not say what its vectors are; stands above what it says.
+        fixed, moving: the images it belongs to, where they are known.
+
+    Raises:
+        DsirError: as :func:`dsir.files.transforms.read_transform`; neither file nor user nor images say what is meant.
+    """
+    readings = transform_readings(path, convention=convention)
+    if len(readings) == 1:
+        return GivenTransform(next(iter(readings.values())))
+    if fixed is None or moving is None:
+        raise DsirError(UNSAID.format(path=path))
+    measured = StartSimilarity.of(fixed, moving, fixed_mask)
+    found = {name: measured.through(made) for name, made in readings.items()}
+    best = max(found, key=lambda name: found[name])
+    other = min(found, key=lambda name: found[name])
+    if found[best] - found[other] < CLEAR:
+        raise DsirError(f"{UNSAID.format(path=path)} The images fit equally well by both.")
+    return GivenTransform(
+        readings[best],
+        (
+            f"{Path(path).name} does not say whether its vectors are LPS or RAS; {NAMES[best]} was taken, by which "
+            f"the images fit better (similarity {found[best]:.2f}, not {found[other]:.2f}).",
+        ),
+    )
+
+
+def start_warnings(
+    given: Transform, fixed: Image, moving: Image, fixed_mask: torch.Tensor | None, moving_mask: torch.Tensor | None
+) -> tuple[str, ...]:
+    """A sentence where a start makes the images fit worse than no start at all."""
+    measured = StartSimilarity.of(fixed, moving, fixed_mask, moving_mask)
+    without, with_it = measured.through(Transform()), measured.through(given)
+    if with_it > without - LOWERED:
+        return ()
+    return (
+        f"The transform that was given lowers the similarity of the scans (from {without:.2f} to {with_it:.2f}): does "
+        "it lead from fixed to moving, and belong to these scans?",
+    )
