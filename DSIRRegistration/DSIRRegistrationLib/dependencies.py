@@ -21,6 +21,7 @@ PACKAGES = {
     "matplotlib": "matplotlib>=3.8",
     "surface_distance": "surface-distance>=0.1",
     "threadpoolctl": "threadpoolctl>=3.1",
+    "pydantic": "pydantic>=2.7",
 }
 """Import name to what pip calls it; what the engine imports."""
 

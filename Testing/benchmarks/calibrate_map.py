@@ -26,8 +26,8 @@ from dsir.evaluation.catalogue import KNOWN, build  # noqa: E402
 from dsir.evaluation.deformation import DeformationSettings, random_deformation  # noqa: E402
 from dsir.evaluation.demo import demo_case  # noqa: E402
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
+from dsir.registration.presets import preset  # noqa: E402
 from dsir.registration.register import register  # noqa: E402
-from dsir.registration.settings import preset  # noqa: E402
 from dsir.similarity.calibration import FILE, RIGHT, fit, left_out, read, reliability, write  # noqa: E402
 from dsir.similarity.confidence import DOUBTFUL, curve_name, evidence_of  # noqa: E402
 from dsir.transforms.composite import Transform  # noqa: E402

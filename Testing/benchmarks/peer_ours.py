@@ -10,8 +10,8 @@ from peer_files import read_task
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
 from dsir.files.images import read_image
+from dsir.registration.presets import preset
 from dsir.registration.register import register
-from dsir.registration.settings import preset
 
 
 def main() -> None:

@@ -30,8 +30,9 @@ from dsir.evaluation.demo import demo_case
 from dsir.geometry.body_mask import body_mask
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
+from dsir.registration.presets import preset
 from dsir.registration.register import register
-from dsir.registration.settings import RegistrationSettings, preset
+from dsir.registration.settings import RegistrationSettings
 from dsir.transforms.linear import Linear
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -30,8 +30,9 @@ from dsir.evaluation.demo import demo_case
 from dsir.features.descriptor import load_descriptor
 from dsir.files.landmarks import LandmarkPairs
 from dsir.geometry.image import Image
+from dsir.registration.presets import preset
 from dsir.registration.register import RegistrationResult, register
-from dsir.registration.settings import RegistrationSettings, preset
+from dsir.registration.settings import RegistrationSettings
 from dsir.similarity.calibration import chance_within
 from dsir.similarity.describe import describe_image
 from dsir.similarity.query import query

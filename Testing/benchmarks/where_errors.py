@@ -21,8 +21,8 @@ from scipy.ndimage import distance_transform_edt
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
 from dsir.evaluation.catalogue import KNOWN, build
+from dsir.registration.presets import preset
 from dsir.registration.register import register
-from dsir.registration.settings import preset
 
 ROOT = Path(__file__).resolve().parents[2]
 SHELLS = (0.0, 5.0, 10.0, 20.0, 40.0, np.inf)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 from dsir.cli import options
 from dsir.cli.main import COMMANDS, main
-from dsir.registration.settings import PRESETS
+from dsir.registration.linear import Model
+from dsir.registration.presets import PRESETS, REASONS
 
 NAMES = [command.name for command in COMMANDS]
 
@@ -37,7 +39,8 @@ def test_help_is_quick_because_it_loads_no_engine() -> None:
 
 
 def test_the_presets_offered_are_those_there_are() -> None:
-    assert tuple(PRESETS) == options.PRESETS
+    assert tuple(PRESETS) == options.PRESETS == tuple(REASONS)
+    assert get_args(Model) == options.MODELS
 
 
 def test_python_m_dsir_is_the_same_command() -> None:

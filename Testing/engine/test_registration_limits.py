@@ -11,8 +11,9 @@ from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.registration.align import align
 from dsir.registration.linear import LinearSettings
+from dsir.registration.presets import preset
 from dsir.registration.register import register
-from dsir.registration.settings import DescentSettings, RegistrationSettings, preset
+from dsir.registration.settings import DescentSettings, RegistrationSettings
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.jacobian import fold_report

@@ -7,8 +7,9 @@ import pytest
 import torch
 from dsir.geometry.image import Image
 from dsir.registration.linear import LinearSettings
+from dsir.registration.presets import preset
 from dsir.registration.register import RegistrationResult, register
-from dsir.registration.settings import DescentSettings, RegistrationSettings, preset
+from dsir.registration.settings import DescentSettings, RegistrationSettings
 from dsir.transforms.composite import Transform
 from dsir.transforms.jacobian import fold_report
 from dsir.transforms.linear import Linear

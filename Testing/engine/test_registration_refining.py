@@ -12,9 +12,10 @@ from dsir.files.images import write_image
 from dsir.files.landmarks import LandmarkPairs, write_landmarks
 from dsir.files.transforms import write_transform
 from dsir.registration.linear import LinearSettings
+from dsir.registration.presets import preset
 from dsir.registration.refinement import distances, linear_part, outvoted_by_landmarks, residual_field
 from dsir.registration.register import RegistrationResult, register
-from dsir.registration.settings import RegistrationSettings, preset
+from dsir.registration.settings import RegistrationSettings
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear

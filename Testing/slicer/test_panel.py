@@ -52,7 +52,8 @@ def test_every_setting_reaches_the_task(chosen) -> None:
 
 def test_the_choices_are_the_engines_own() -> None:
     standin.install(FACE)
-    from dsir.registration.settings import PRESETS, RegistrationSettings, preset
+    from dsir.registration.presets import PRESETS, preset
+    from dsir.registration.settings import RegistrationSettings
     from DSIRRegistrationLib import parameters, preflight
 
     assert set(parameters.PRESETS) == set(PRESETS) == set(preflight.SPACING)

@@ -27,6 +27,7 @@ from . import (
     propagate,
     query,
     register,
+    settings,
     train,
     view,
 )
@@ -37,6 +38,8 @@ from .signals import stoppable
 COMMANDS: tuple[Command, ...] = (
     register.COMMAND,
     batch.COMMAND,
+    settings.PRESETS,
+    settings.COMMAND,
     apply.COMMAND,
     propagate.COMMAND,
     features.COMMAND,

@@ -56,20 +56,52 @@ def add_field_convention(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """How to register: preset, settings file, and the few settings worth an option."""
-    group = parser.add_argument_group("settings")
-    group.add_argument(
+MODELS = ("auto", "none", "translation", "rigid", "similarity", "affine")
+"""Those of dsir.registration.linear; the same test."""
+
+
+def add_preset(parser: argparse._ActionsContainer) -> None:
+    """Where the settings begin: a name, a file."""
+    parser.add_argument(
         "--preset",
         choices=PRESETS,
+        metavar="NAME",
         default="default",
-        help="speed against accuracy; 'paper' is the gradient descent of the paper (default: default)",
+        help="for a task or a speed; 'dsir presets' lists them with reasons (default: default)",
     )
-    group.add_argument(
+    parser.add_argument(
         "--settings",
         type=Path,
         metavar="FILE.json",
         help="settings on top of the preset, as report.json holds them; options given here win over the file",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change one setting, e.g. descent.levels.0.stiffness.bending=20; 'dsir settings' explains each; may be "
+        "given more than once",
+    )
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """How to register: preset, settings file, and the few settings worth an option."""
+    group = parser.add_argument_group("settings")
+    add_preset(group)
+    group.add_argument(
+        "--model", choices=MODELS, help="the linear part: shift, turn, scale, shear, as far as it may go"
+    )
+    group.add_argument(
+        "--deformable", action=argparse.BooleanOptionalAction, help="whether a deformation follows the linear part"
+    )
+    group.add_argument("--rigid", action="store_true", help="the same as --model rigid --no-deformable")
+    group.add_argument("--spacing", type=millimetres, metavar="MM", help="voxel size at which the scans are compared")
+    group.add_argument(
+        "--capture", type=millimetres, metavar="MM", help="the largest displacement that is searched for"
+    )
+    group.add_argument(
+        "--stiffness", type=above_zero, metavar="FACTOR", help="2: twice as stiff as the preset; 0.5: half"
     )
     group.add_argument(
         "--descriptor",
@@ -88,16 +120,31 @@ def settings_from(arguments: argparse.Namespace) -> RegistrationSettings:
     """Preset, then file, then options.
 
     Raises:
-        DsirError: the file is not JSON, or names a setting that does not exist.
+        DsirError: the file is not JSON, a setting does not exist, or two options contradict each other.
     """
-    from ..registration.settings import RegistrationSettings, preset
+    from ..registration.explanations import changed
+    from ..registration.presets import preset
+    from ..registration.settings import RegistrationSettings
 
     settings = preset(arguments.preset)
     if arguments.settings:
         settings = RegistrationSettings.from_json(_merge(settings.to_json(), _read_json(arguments.settings)))
-    names = ("descriptor", "device", "threads", "seed", "memory")
+    settings = changed(settings, getattr(arguments, "set", ()))
+    names = ("descriptor", "spacing", "deformable", "device", "threads", "seed", "memory")
     chosen = {name: getattr(arguments, name, None) for name in names}
-    return replace(settings, **{name: value for name, value in chosen.items() if value is not None})
+    settings = replace(settings, **{name: value for name, value in chosen.items() if value is not None})
+    model = getattr(arguments, "model", None)
+    if getattr(arguments, "rigid", False):
+        if model not in (None, "rigid") or chosen["deformable"]:
+            raise DsirError("--rigid says --model rigid and --no-deformable; leave the other option out.")
+        model, settings = "rigid", replace(settings, deformable=False)
+    if model is not None:
+        settings = replace(settings, linear=replace(settings.linear, model=model))
+    if (capture := getattr(arguments, "capture", None)) is not None:
+        settings = settings.capturing(capture)
+    if (stiffness := getattr(arguments, "stiffness", None)) is not None:
+        settings = settings.stiffer(stiffness)
+    return settings
 
 
 def check_output_file(path: Path, kinds: tuple[str, ...], *, overwrite: bool) -> None:
@@ -193,12 +240,20 @@ def mebibytes(text: str) -> int:
 def millimetres(text: str) -> float:
     """A length above zero."""
     try:
-        length = float(text)
+        return above_zero(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length in mm above zero") from None
+
+
+def above_zero(text: str) -> float:
+    """A finite number above zero."""
+    try:
+        number = float(text)
     except ValueError:
-        length = 0.0
-    if not 0 < length < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a length in mm above zero")
-    return length
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above zero")
+    return number
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ..errors import DsirError
 from ..features.descriptor import Descriptor
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
@@ -20,8 +19,6 @@ from .linear import LinearSettings, Posed, refine
 from .search import about, centre_of_mass, search
 from .working_grid import FeatureMap, PreparedImage, describe, working_lattice
 
-STARTS = ("auto", "identity", "centre", "axes")
-MODELS = ("none", "rigid", "affine")
 MARGIN = 0.003
 """A search must beat the images' own positions by this much mean cosine: a scanner's positions are evidence."""
 
@@ -66,14 +63,7 @@ def align(
         initial: a start of the user's; it is built upon, not searched for.
         landmarks: pairs of points; without ``initial`` their best fit is the start, whatever the images seem to say.
 
-    Raises:
-        DsirError: a setting that does not exist.
     """
-    if settings.start not in STARTS or settings.model not in MODELS:
-        raise DsirError(
-            f"The linear start must be one of {', '.join(STARTS)} and the model one of {', '.join(MODELS)}; "
-            f"got {settings.start!r} and {settings.model!r}."
-        )
     settings = _affordable(fixed, fixed_mask, settings)
     lattice = working_lattice(fixed, fixed_mask, spacing=settings.spacing, margin=2 * settings.spacing)
     target = describe(descriptor, fixed, fixed_mask, lattice)

@@ -8,11 +8,12 @@ the reading point (:mod:`.solver`) and composes, u <- u o (1 + d) + d, with a st
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import torch
 
 from ..geometry.sampling import affine_grid
+from .checked import Count, NotNegative, Positive, checked
 from .landmark_forces import LandmarkForces
 from .normal import normal_equations
 from .regularity import composed, remove_folds, safe_step
@@ -20,7 +21,7 @@ from .solver import Stiffness, step
 from .working_grid import FeatureMap
 
 
-@dataclass(frozen=True)
+@checked
 class Level:
     """One level of the descent.
 
@@ -32,11 +33,11 @@ class Level:
         stop: mm; the level ends when the mean step is shorter.
     """
 
-    scale: float = 1.0
-    iterations: int = 5
+    scale: Positive = 1.0
+    iterations: Count = 5
     stiffness: Stiffness = field(default_factory=Stiffness)
-    robust: float = 1.0
-    stop: float = 0.03
+    robust: Positive = 1.0
+    stop: NotNegative = 0.03
 
 
 def descend(

@@ -8,13 +8,14 @@ until both agree. Done in both directions, then made consistent, so that neither
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 
 from ..geometry.sampling import index_grid, sample
 from ..transforms.field import DisplacementField
+from .checked import Count, Positive, Several, checked, same_length
 from .regularity import composed, remove_folds
 from .working_grid import FeatureMap, widened
 
@@ -22,7 +23,7 @@ COUPLING = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Weights of the pull, per squared control voxel, in units of |F - M|^2 (Siebert et al.)."""
 
 
-@dataclass(frozen=True)
+@checked
 class DiscreteSettings:
     """The discrete stage; one value for each of its rounds, coarse to fine.
 
@@ -34,9 +35,12 @@ class DiscreteSettings:
     """
 
     enabled: bool = True
-    grids: tuple[float, ...] = (12.0, 6.0)
-    captures: tuple[float, ...] = (48.0, 12.0)
-    memory: int = 400
+    grids: Annotated[tuple[Positive, ...], Several] = (12.0, 6.0)
+    captures: Annotated[tuple[Positive, ...], Several] = (48.0, 12.0)
+    memory: Count = 400
+
+    def __post_init__(self) -> None:
+        same_length(self, "grids", "captures")
 
 
 def discrete_search(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..errors import DsirError
 from ..progress import Progress
 from ..transforms.field import DisplacementField
 from .descent import descend
@@ -20,11 +19,7 @@ def descend_levels(
     forces: LandmarkForces | None,
     progress: Progress,
 ) -> DisplacementField:
-    """The field after every level, by the method that was chosen.
-
-    Raises:
-        DsirError: there is no such method.
-    """
+    """The field after every level, by the method that was chosen."""
     if settings.descent.method == "paper":
         return descend_as_paper(
             target,
@@ -33,8 +28,6 @@ def descend_levels(
             settings.descent.paper,
             lambda fraction, loss: progress("descent", 0.55 + 0.4 * fraction, f"loss {loss:.3f}"),
         )
-    if settings.descent.method != "compositive":
-        raise DsirError(f"The descent method must be 'compositive' or 'paper', not {settings.descent.method!r}.")
     done, total = 0, sum(level.iterations for level in settings.descent.levels)
     for level in settings.descent.levels:
         spacing = level.scale * float(target.lattice.spacing[0])

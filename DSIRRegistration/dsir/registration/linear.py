@@ -6,6 +6,7 @@ It is accepted only if the similarity inside the mask rises: a linear stage can 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -15,11 +16,15 @@ from ..geometry.lattice import Lattice
 from ..geometry.sampling import affine_grid, sample
 from ..transforms.composite import Transform
 from ..transforms.linear import Linear
+from .checked import Positive, Several, checked
 from .normal import normal_equations
 from .working_grid import FeatureMap, PreparedImage, describe, reach_in_fixed, widened
 
+Model = Literal["auto", "none", "translation", "rigid", "similarity", "affine"]
+"""How many numbers the linear part may have: 0, 3, 6, 7 or 12; ``auto`` lets the scans decide."""
 
-@dataclass(frozen=True)
+
+@checked
 class LinearSettings:
     """The linear stage.
 
@@ -33,11 +38,11 @@ class LinearSettings:
         spacing: mm of the finest lattice it matches on.
     """
 
-    start: str = "auto"
-    model: str = "affine"
-    search: float = 8.0
-    angles: tuple[float, ...] = (15.0,)
-    spacing: float = 4.0
+    start: Literal["auto", "identity", "centre", "axes"] = "auto"
+    model: Model = "affine"
+    search: Positive = 8.0
+    angles: Annotated[tuple[Positive, ...], Several] = (15.0,)
+    spacing: Positive = 4.0
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
 from ..geometry.sampling import affine_grid, sample
 from ..transforms.field import DisplacementField
+from .checked import Count, NotNegative, Positive, Several, checked, same_length
 from .regularity import remove_folds
 from .working_grid import FeatureMap
 
 
-@dataclass(frozen=True)
+@checked
 class PaperSettings:
     """One value for each level, coarse to fine.
 
@@ -23,10 +24,13 @@ class PaperSettings:
         diffusion: weight of the mean squared gradient of the displacement.
     """
 
-    scales: tuple[float, ...] = (4.0, 2.0, 1.0)
-    iterations: tuple[int, ...] = (100, 80, 50)
-    rates: tuple[float, ...] = (1e-2, 5e-3, 3e-3)
-    diffusion: tuple[float, ...] = (0.6, 0.5, 0.4)
+    scales: Annotated[tuple[Positive, ...], Several] = (4.0, 2.0, 1.0)
+    iterations: Annotated[tuple[Count, ...], Several] = (100, 80, 50)
+    rates: Annotated[tuple[Positive, ...], Several] = (1e-2, 5e-3, 3e-3)
+    diffusion: Annotated[tuple[NotNegative, ...], Several] = (0.6, 0.5, 0.4)
+
+    def __post_init__(self) -> None:
+        same_length(self, "scales", "iterations", "rates", "diffusion")
 
 
 def descend_as_paper(

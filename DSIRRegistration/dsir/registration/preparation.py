@@ -59,11 +59,9 @@ def chosen_descriptor(settings: RegistrationSettings) -> Descriptor:
     """The descriptor by name, a learned one with its share of detail channels.
 
     Raises:
-        DsirError: there is none of that name, or the share makes no sense.
+        DsirError: there is none of that name.
     """
     descriptor = load_descriptor(settings.descriptor, device_named(settings.device))
-    if not 0 <= settings.detail < 1:
-        raise DsirError(f"The share of detail channels must lie between 0 and 1 (1 excluded), not {settings.detail:g}.")
     learned = descriptor.spacing is not None
     return Blend(descriptor, Mind(), settings.detail) if learned and settings.detail > 0 else descriptor
 

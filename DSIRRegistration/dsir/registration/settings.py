@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from typing import Any
+from dataclasses import asdict, field, replace
+from typing import Annotated, Any, Literal
 
-from ..errors import DsirError
+from pydantic import Field
+
+from .checked import Count, Positive, Several, Share, Whole, checked, read_settings
 from .descent import Level
 from .discrete import DiscreteSettings
 from .linear import LinearSettings
@@ -13,7 +15,7 @@ from .paper import PaperSettings
 from .solver import Stiffness
 
 
-@dataclass(frozen=True)
+@checked
 class DescentSettings:
     """The continuous stage.
 
@@ -24,12 +26,15 @@ class DescentSettings:
         paper: of the paper's.
     """
 
-    method: str = "compositive"
-    levels: tuple[Level, ...] = (Level(scale=2.0, stiffness=Stiffness(bending=10.0)), Level(scale=1.0))
+    method: Literal["compositive", "paper"] = "compositive"
+    levels: Annotated[tuple[Level, ...], Several] = (
+        Level(scale=2.0, stiffness=Stiffness(bending=10.0)),
+        Level(scale=1.0),
+    )
     paper: PaperSettings = field(default_factory=PaperSettings)
 
 
-@dataclass(frozen=True)
+@checked
 class RegistrationSettings:
     """All of them, as one value.
 
@@ -44,17 +49,23 @@ class RegistrationSettings:
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         threads: CPU threads; 0 leaves torch's own choice.
         seed: of every random choice.
+        deformable: whether the linear part is followed by a deformation.
+        same_person: true where both scans show one person (nobody grows between two scans: a scale is then warned of),
+            false where they show two, null where it is not known.
+        linear, discrete, descent: of the stages, in the order they run.
     """
 
     preset: str = "default"
     descriptor: str = "dsir"
-    detail: float = 0.9
-    spacing: float = 2.0
-    voxels: int = 2_500_000
-    memory: int = 0
-    device: str = "auto"
-    threads: int = 0
-    seed: int = 0
+    detail: Share = 0.9
+    spacing: Positive = 2.0
+    voxels: Count = 2_500_000
+    memory: Whole = 0
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    threads: Whole = 0
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
+    deformable: bool = True
+    same_person: bool | None = None
     linear: LinearSettings = field(default_factory=LinearSettings)
     discrete: DiscreteSettings = field(default_factory=DiscreteSettings)
     descent: DescentSettings = field(default_factory=DescentSettings)
@@ -63,6 +74,21 @@ class RegistrationSettings:
         """Plain values, fit for ``json.dump``."""
         return asdict(self)
 
+    def capturing(self, mm: float) -> RegistrationSettings:
+        """With a discrete search that reaches up to ``mm``; its finer rounds reach no further than that."""
+        reaches = (mm, *(min(mm, capture) for capture in self.discrete.captures[1:]))
+        return replace(self, discrete=replace(self.discrete, captures=reaches))
+
+    def stiffer(self, factor: float) -> RegistrationSettings:
+        """With every level's bending and membrane ``factor`` times as stiff, or the paper's diffusion."""
+        levels, paper = [], self.descent.paper
+        for level in self.descent.levels:
+            held = level.stiffness
+            held = replace(held, bending=factor * held.bending, membrane=factor * held.membrane)
+            levels.append(replace(level, stiffness=held))
+        paper = replace(paper, diffusion=tuple(factor * weight for weight in paper.diffusion))
+        return replace(self, descent=replace(self.descent, levels=tuple(levels), paper=paper))
+
     @staticmethod
     def from_json(values: dict[str, Any]) -> RegistrationSettings:
         """Read what :meth:`to_json` wrote; missing names keep their defaults.
@@ -70,75 +96,14 @@ class RegistrationSettings:
         Raises:
             DsirError: a name that no setting has, or a value of the wrong kind.
         """
-        return _merged(RegistrationSettings(), values)
+        return read_settings(RegistrationSettings, _without_retired(values))
 
 
 RETIRED = {"initial_network"}
 """Settings that old reports hold and that no longer exist; read and left out."""
 
 
-def _merged(settings: Any, values: dict[str, Any]) -> Any:
-    known = {f.name: getattr(settings, f.name) for f in fields(settings)}
-    changes: dict[str, Any] = {}
-    for name, value in values.items():
-        if name in RETIRED:
-            continue
-        if name not in known:
-            raise DsirError(f"There is no setting called {name!r}; known are: {', '.join(sorted(known))}.")
-        changes[name] = _fitting(name, known[name], value)
-    return replace(settings, **changes)
-
-
-def _fitting(name: str, default: Any, value: Any) -> Any:
-    """``value`` as the kind of thing that ``default`` is."""
-    if is_dataclass(default):
-        if isinstance(value, dict):
-            return _merged(default, value)
-    elif isinstance(default, tuple):
-        if isinstance(value, list | tuple):
-            return tuple(_fitting(name, default[0], v) for v in value)
-    elif isinstance(default, bool | str):
-        if isinstance(value, type(default)):
-            return value
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        return type(default)(value)
-    raise DsirError(f"The setting {name!r} cannot be {value!r}.")
-
-
-def preset(name: str, **changes: Any) -> RegistrationSettings:
-    """The settings called ``name``, with changes on top.
-
-    Raises:
-        DsirError: no preset has this name.
-    """
-    if name not in PRESETS:
-        raise DsirError(f"There is no preset called {name!r}; known are: {', '.join(PRESETS)}.")
-    return replace(PRESETS[name], **changes)
-
-
-PRESETS: dict[str, RegistrationSettings] = {
-    "fast": RegistrationSettings(
-        preset="fast",
-        descriptor="mind",
-        spacing=3.0,
-        descent=DescentSettings(
-            levels=(Level(scale=2.0, stiffness=Stiffness(bending=10.0)), Level(scale=1.0, iterations=4))
-        ),
-    ),
-    "default": RegistrationSettings(),
-    "accurate": RegistrationSettings(
-        preset="accurate",
-        spacing=1.5,
-        voxels=12_000_000,
-        descent=DescentSettings(
-            levels=(
-                Level(scale=2.67, iterations=10, stiffness=Stiffness(bending=10.0)),
-                Level(scale=1.33, iterations=10),
-                Level(scale=1.0, iterations=8, stiffness=Stiffness(bending=8.0)),
-            )
-        ),
-    ),
-    "paper": RegistrationSettings(preset="paper", descent=DescentSettings(method="paper")),
-}
-"""``fast`` looks at 3 mm with MIND-SSC, ``default`` at 2 mm, ``accurate`` at 1.5 mm in more steps; ``paper`` descends
-as [R] does."""
+def _without_retired(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_retired(inner) for name, inner in value.items() if name not in RETIRED}
+    return [_without_retired(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -6,15 +6,16 @@ nothing) and a little membrane energy; A anchors the field to zero where nothing
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 
+from .checked import Count, NotNegative, Positive, checked
 from .normal import NormalEquations
 
 
-@dataclass(frozen=True)
+@checked
 class Stiffness:
     """How the field is held together, in units of the mean curvature of the data term, on the control lattice.
 
@@ -26,11 +27,11 @@ class Stiffness:
         iterations: of conjugate gradients on each grid.
     """
 
-    bending: float = 5.0
-    membrane: float = 0.0
-    anchor: float = 1e-3
-    control: int = 2
-    iterations: int = 10
+    bending: Positive = 5.0
+    membrane: NotNegative = 0.0
+    anchor: NotNegative = 1e-3
+    control: Count = 2
+    iterations: Count = 10
 
 
 def step(equations: NormalEquations, u: torch.Tensor, weight: torch.Tensor, stiffness: Stiffness) -> torch.Tensor:
