@@ -9,5 +9,9 @@ class Cancelled(DsirError):
     """The user stopped the run; nothing was written."""
 
 
+class OutputError(DsirError):
+    """What was computed cannot be written where it should go."""
+
+
 class TransformError(DsirError):
     """A transform that cannot be read, written, inverted or represented."""

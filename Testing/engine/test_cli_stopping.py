@@ -12,6 +12,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from dsir.files.transforms import read_transform
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 
@@ -56,7 +57,8 @@ def stop_at(
 
 
 @pytest.mark.parametrize(
-    ("fraction", "number"), [(0.0, signal.SIGINT), (0.05, signal.SIGINT), (0.4, signal.SIGTERM), (0.86, signal.SIGINT)]
+    ("fraction", "number"),
+    [(0.0, signal.SIGINT), (0.05, signal.SIGHUP), (0.4, signal.SIGTERM), (0.86, signal.SIGINT), (0.86, signal.SIGHUP)],
 )
 def test_ctrl_c_and_a_polite_kill_leave_the_disk_as_it_was(
     fraction: float, number: signal.Signals, pair: tuple[Path, Path], tmp_path: Path
@@ -97,7 +99,13 @@ def test_a_full_disk_is_one_sentence_and_nothing_half_written(
     (sentence,) = [line for line in run.stderr.splitlines() if line.startswith("dsir: ")]
     assert "Traceback" not in run.stderr
     assert "full" in sentence or "large" in sentence, sentence
-    assert list(tmp_path.iterdir()) == []
+    if most == 3_000:
+        assert list(tmp_path.iterdir()) == []
+        return
+    kept = Path(sentence.partition("What there is of the result lies in ")[2].rstrip("."))
+    assert kept.parent == tmp_path / "out" and list((tmp_path / "out").iterdir()) == [kept]
+    assert read_transform(kept / "transform.h5").parts  # whole, and not lost
+    assert not [file.name for file in kept.iterdir() if file.name.startswith(".")]
 
 
 def test_the_worker_protocol_ends_with_the_result(pair: tuple[Path, Path], tmp_path: Path) -> None:
@@ -112,3 +120,37 @@ def test_the_worker_protocol_ends_with_the_result(pair: tuple[Path, Path], tmp_p
     found = {file.name for file in (tmp_path / "out").iterdir() if not file.name.startswith(".")}
     volumes = {"displacement.nii.gz", "jacobian.nii.gz", "warped.nii.gz"}
     assert found == volumes | {"transform.h5", "inverse.h5", "report.json", "preview.png"}
+
+
+def test_a_run_under_nohup_outlives_its_terminal(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    with subprocess.Popen(
+        command(pair, tmp_path / "out"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    ) as run:
+        run.stdout.readline()
+        run.send_signal(signal.SIGHUP)
+        run.communicate(timeout=120)
+    assert run.returncode == 0 and (tmp_path / "out" / "report.json").is_file()
+
+
+@pytest.mark.parametrize("closed", [(2,), (1, 2), (0, 1, 2)])
+def test_closed_streams_stop_nothing_and_get_into_no_file(
+    closed: tuple[int, ...], pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    words = [word for word in command(pair, tmp_path / "out") if word != "--json-progress"]
+    shell = " ".join(f"{number}>&-" if number else "<&-" for number in closed)
+    run = subprocess.run(["sh", "-c", f'exec "$@" {shell}', "sh", *words], timeout=120, check=False)
+    assert run.returncode == 0
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["folds"] >= 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_an_answer_that_cannot_be_printed_does_not_hide_the_result(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    words = [word for word in command(pair, tmp_path / "out") if word != "--json-progress"]
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert run.returncode == 2 and f"Result in {tmp_path / 'out'}" in run.stderr
+    assert "The work is done" in run.stderr and "Exception" not in run.stderr

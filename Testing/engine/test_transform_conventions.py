@@ -207,7 +207,7 @@ def test_a_start_that_makes_it_worse_is_said(tmp_path, scans, capsys):
 @pytest.mark.skipif(METHODS["ants-syn"].missing() != "" or METHODS["elastix"].missing() != "", reason="no peers here")
 def test_files_that_ants_and_elastix_wrote_themselves(tmp_path):
     script = Path(__file__).resolve().parents[1] / "benchmarks" / "peer_transforms.py"
-    subprocess.run([PEERS_PYTHON, script, tmp_path], check=True, capture_output=True)
+    subprocess.run([PEERS_PYTHON, script, tmp_path], check=True, capture_output=True, cwd=tmp_path)
     grid = read_image(tmp_path / "fixed.nii.gz").lattice
     points = points_inside(grid, margin=10.0)
     for name in ("ants_1Warp.nii.gz", "ants_0GenericAffine.mat", "deformationField.nii.gz", "deformationField.mha"):

@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 
 from ..errors import DsirError
+from ..files.output_folder import where_kept
 from ..registration.settings import RegistrationSettings
 from ..workflow.pair import Pair, register_pair
 
@@ -21,12 +22,13 @@ def register_one(pair: Pair, settings: RegistrationSettings, folder: Path) -> st
     try:
         register_pair(pair, settings, folder, overwrite=True)
     except DsirError as error:
-        return str(error)
+        return f"{error} {where_kept(error)}".strip()
     except MemoryError:
         return "There was not enough memory for this pair."
     except Exception as error:
         log.write_text(traceback.format_exc(), encoding="utf-8")
-        return f"Something broke inside dsir ({type(error).__name__}); the details are in {log.name}."
+        broke = f"Something broke inside dsir ({type(error).__name__}); the details are in {log.name}."
+        return f"{broke} {where_kept(error)}".strip()
     log.unlink(missing_ok=True)
     return ""
 

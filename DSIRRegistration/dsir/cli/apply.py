@@ -68,7 +68,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         raise DsirError("There is nothing to carry; give at least one of --image, --labels, --points and --mesh.")
     if set(GRIDDED) & set(given) and not arguments.reference:
         raise DsirError("Images and labels need --reference, the scan whose grid they are to lie on.")
-    from ..files.atomic import OutputFolder, check_output_folder
+    from ..files.output_folder import OutputFolder, check_output_folder
 
     single = len(given) == 1
     if single:

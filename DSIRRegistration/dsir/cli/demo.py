@@ -27,7 +27,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     settings = settings_from(arguments)
-    from ..files.atomic import OutputFolder, check_output_folder
+    from ..files.output_folder import OutputFolder, check_output_folder
 
     check_output_folder(arguments.out, overwrite=arguments.overwrite)
     progress("making", 0.0, "taking the ICBM average brain from nilearn, deforming it")

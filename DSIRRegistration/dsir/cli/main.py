@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import Cancelled, DsirError
+from ..files.output_folder import where_kept
 from . import (
     apply,
     batch,
@@ -34,6 +36,7 @@ from . import (
 from .command import Command
 from .screen import screen
 from .signals import stoppable
+from .streams import keep_streams_open
 
 COMMANDS: tuple[Command, ...] = (
     register.COMMAND,
@@ -63,8 +66,16 @@ Finds where each point of a fixed scan lies in a moving scan, whatever their mod
 images, labels, points and surfaces across. Positions are RAS millimetres. For research; not a medical device."""
 
 
+NEGATIVE = re.compile(r"-(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$")
+"""A negative number as people and programs write it."""
+
+
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are one sentence."""
+    """An argument parser whose complaints are one sentence, and to whom -1e-5 is a number."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **options)
+        self._negative_number_matcher = NEGATIVE  # argparse's own takes -1e-5 and -1. for options
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
@@ -110,6 +121,7 @@ def build_parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code and never shows a traceback."""
     stopped = Command.stopped
+    keep_streams_open()
     try:
         with stoppable() as signals:
             arguments = build_parser().parse_args(argv)
@@ -118,21 +130,25 @@ def main(argv: Sequence[str] | None = None) -> int:
                 warnings.simplefilter("ignore")  # other people's deprecations are not this user's business
             with screen(quiet=arguments.quiet, json_progress=arguments.json_progress) as shown:
                 outcome = arguments.command.run(arguments, signals.watched(shown))
-            shown.outcome(outcome)
+            try:
+                shown.outcome(outcome)
+            except OSError as error:
+                lost = f"The work is done, but what there is to say cannot be printed: {_os_sentence(error)}"
+                return _say(f"{lost} Result in {outcome.path}." if outcome.path else lost, YOUR_TURN)
             return DONE
     except (Cancelled, KeyboardInterrupt):
         return _say(stopped, STOPPED)
     except DsirError as error:
-        return _say(str(error), YOUR_TURN)
-    except MemoryError:
-        return _say(f"There is not enough memory for this run. {LESS_MEMORY}", YOUR_TURN)
+        return _say(f"{error} {where_kept(error)}", YOUR_TURN)
+    except MemoryError as error:
+        return _say(f"There is not enough memory for this run. {LESS_MEMORY} {where_kept(error)}", YOUR_TURN)
     except OSError as error:
         return _say(_os_sentence(error), YOUR_TURN)
     except Exception as error:
         if _is_out_of_memory(error):
-            return _say(f"The device has not enough memory for this run. {LESS_MEMORY}", YOUR_TURN)
+            return _say(f"The device has not enough memory for this run. {LESS_MEMORY} {where_kept(error)}", YOUR_TURN)
         return _say(
-            f"Something broke inside dsir ({type(error).__name__}); nothing was written. "
+            f"Something broke inside dsir ({type(error).__name__}). {where_kept(error) or 'Nothing was written.'} "
             f"The details are in {_write_traceback()}; please send them to the developers.",
             OUR_FAULT,
         )

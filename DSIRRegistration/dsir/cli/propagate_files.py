@@ -28,7 +28,7 @@ def check(arguments: argparse.Namespace) -> None:
         raise DsirError("Contours need the package pydicom: pip install 'dsir-registration[rt]'.")
     outputs = [(arguments.transform_out, ()), (arguments.dose_out, (".nii", ".nii.gz"))]
     if as_drawn(arguments) and len(arguments.surfaces) > 1:
-        from ..files.atomic import check_output_folder
+        from ..files.output_folder import check_output_folder
 
         check_output_folder(arguments.out, overwrite=arguments.overwrite)
     else:

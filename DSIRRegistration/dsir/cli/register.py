@@ -59,7 +59,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     settings = settings_from(arguments)
-    from ..files.atomic import check_output_folder
+    from ..files.output_folder import check_output_folder
 
     check_output_folder(arguments.out, overwrite=arguments.overwrite)
     progress("reading", 0.0, "loading the engine")

@@ -1,4 +1,4 @@
-"""Ctrl-C and a polite kill stop a run at any stage."""
+"""Ctrl-C, a polite kill and a closed terminal stop a run at any stage."""
 
 from __future__ import annotations
 
@@ -42,9 +42,16 @@ class Signals:
 
 @contextmanager
 def stoppable() -> Iterator[Signals]:
-    """SIGINT (Ctrl-C) and SIGTERM unwind what runs inside."""
+    """SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal is closed) unwind what runs inside.
+
+    A run under ``nohup`` does not hear of the terminal, and goes on.
+    """
     signals = Signals()
-    before = {number: signal.signal(number, signals.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        numbers.append(hangup)
+    before = {number: signal.signal(number, signals.handle) for number in numbers}
     try:
         yield signals
     finally:

@@ -9,8 +9,8 @@ from ..dicom.series import Series
 from ..dicom.structures_in import read_rtstruct
 from ..dicom.structures_out import Holes, write_rtstruct
 from ..errors import DsirError
-from ..files.atomic import OutputFolder
 from ..files.images import suffix
+from ..files.output_folder import OutputFolder
 from ..geometry.lattice import Lattice
 from ..shapes.structure import StructureSet
 from . import surfaces_and_points as drawings

@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..errors import OutputError
 from ..files.displacements import Convention
 from ..files.images import read_image, read_labels, read_mask
 from ..files.landmarks import read_landmarks
+from ..files.output_folder import check_output_folder, rescue_folder
 from ..progress import Progress, silent, within
 from ..registration.register import register
 from ..registration.settings import RegistrationSettings
@@ -67,8 +69,11 @@ def register_pair(
         :func:`dsir.workflow.measure.measure` gives them.
 
     Raises:
-        DsirError: a file cannot be read, the scans cannot be registered, or the result cannot be written.
+        DsirError: a file cannot be read, or the scans cannot be registered.
+        OutputError: the result cannot be written to ``out``; it then lies among the temporary files, where ``kept``
+            of the error says.
     """
+    check_output_folder(out, overwrite=overwrite)
     progress("reading", 0.01, "reading the images")
     fixed, moving = read_image(pair.fixed), read_image(pair.moving)
     fixed_mask = read_mask(pair.fixed_mask, fixed.lattice) if pair.fixed_mask else None
@@ -101,16 +106,25 @@ def register_pair(
     if fixed_labels and moving_labels:
         found = measure(result.transform, fixed_labels=fixed_labels, moving_labels=moving_labels)
         result = replace(result, report={**result.report, "labels": found["labels"], "dice": found["dice"]})
-    return write_result(
-        out,
-        fixed,
-        moving,
-        result,
-        initial=initial or refine,
-        fixed_mask=fixed_mask,
-        moving_labels=moving_labels,
-        inputs=pair.files,
-        brief=brief,
-        overwrite=overwrite,
-        progress=within(progress, 0.85, 1.0),
-    )
+
+    def write(folder: str | Path, overwrite: bool) -> dict[str, Any]:
+        return write_result(
+            folder,
+            fixed,
+            moving,
+            result,
+            initial=initial or refine,
+            fixed_mask=fixed_mask,
+            moving_labels=moving_labels,
+            inputs=pair.files,
+            brief=brief,
+            overwrite=overwrite,
+            progress=within(progress, 0.85, 1.0),
+        )
+
+    try:
+        return write(out, overwrite)
+    except OutputError as error:
+        with rescue_folder(error) as folder:  # always raises: says where the result lies now
+            write(folder, True)
+        raise

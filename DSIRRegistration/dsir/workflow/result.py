@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +11,9 @@ import numpy as np
 import torch
 
 from .. import preview
-from ..files.atomic import OutputFolder
 from ..files.displacements import write_displacement_nifti
 from ..files.images import write_image, write_labels
+from ..files.output_folder import OutputFolder
 from ..files.report import run_report, write_report
 from ..files.transforms import write_transform
 from ..geometry.image import Image
@@ -27,7 +24,6 @@ from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.inversion import invert_field
 from ..transforms.jacobian import determinant, fold_report
-from ..transforms.linear import Linear
 from ..warp.images import warp_image
 from ..warp.labels import WarpedLabels, warp_labels
 
@@ -74,7 +70,7 @@ def write_result(
     warnings = list(result.report.get("warnings", ()))
     with OutputFolder(out, overwrite=overwrite) as folder:
         progress("writing", 0.0, "the transform")
-        _write_transform(folder.path / "transform.h5", result.transform)
+        write_transform(folder.path / "transform.h5", result.transform)
         progress("writing", 0.1, "the warped image")
         write_image(folder.path / "warped.nii.gz", warp_image(moving, result.transform, fixed.lattice))
         if moving_labels is not None:
@@ -114,37 +110,12 @@ def _write_rest(
     write_image(folder / "jacobian.nii.gz", Image(determinant(displacement), fixed.lattice))
     progress("writing", 0.4, "the inverse")
     inverse, missed = accurate_inverse(transform, fixed.lattice, moving.lattice)
-    _write_transform(folder / "inverse.h5", inverse)
+    write_transform(folder / "inverse.h5", inverse)
     facts = {**({} if "folds" in facts else _regularity(displacement)), **facts, "inverse_error": missed}
     progress("writing", 0.7, "the picture")
     figure = preview.draw(fixed, moving, displacement, start=initial, body=body, facts=preview_facts(facts))
     preview.write(figure, folder / "preview.png")
     return facts
-
-
-def _write_transform(path: Path, transform: Transform) -> None:
-    _reserve(path.parent, sum(map(_bytes_of, transform.parts)))
-    write_transform(path, transform)
-
-
-def _reserve(folder: Path, size: int) -> None:
-    """Make sure of ``size`` bytes on the disk: ITK's HDF5 writer ends the whole process where it finds them missing.
-
-    Raises:
-        OSError: there is not so much room.
-    """
-    probe = folder / "room"
-    with open(probe, "wb") as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
-        elif shutil.disk_usage(folder).free < size:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    probe.unlink()
-
-
-def _bytes_of(part: Linear | DisplacementField) -> int:
-    """Of a part in a transform file: double precision, and a page for the header."""
-    return 4096 + (8 * part.vectors.numel() if isinstance(part, DisplacementField) else 0)
 
 
 def accurate_inverse(transform: Transform, fixed: Lattice, moving: Lattice) -> tuple[Transform, dict[str, float]]:
