@@ -95,7 +95,7 @@ def _carrier(
     arguments: argparse.Namespace, progress: Progress
 ) -> tuple[Callable[[str, Path, Path], list[str]], tuple[str, ...]]:
     """Reads transform and grid once; what carries one thing of a kind from file to file, and what is to be said."""
-    from ..files.images import read_image, read_labels, write_image, write_labels
+    from ..files.images import geometry_remarks, read_image, read_labels, write_image, write_labels
     from ..files.meshes import read_mesh
     from ..files.points import read_points
     from ..structures.meshes import warp_mesh
@@ -139,7 +139,10 @@ def _carrier(
             mesh.write(target, points, normals)
         return [] if missed < TOLERATED else [f"Warning: the {kind} are off by up to {missed:.2f} mm; the field folds."]
 
-    return carry, given.remarks
+    read = (reference, image)
+    said = [sentence for one in read if one for sentence in one.remarks]
+    said += geometry_remarks(arguments.labels, arguments.transform)
+    return carry, (*given.remarks, *said)
 
 
 def _spare_inputs(target: Path, sources: Iterable[Path]) -> None:

@@ -52,7 +52,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     lines = [f"The map is {arguments.out}; {100 * doubtful:.0f} % of the body is doubtful (below 0.5)."]
     if not trust.calibrated:
         lines.append("It orders places by trust; this descriptor has no calibrated probabilities.")
-    lines += [f"Note: {sentence}" for sentence in given.remarks]
+    lines += [f"Note: {sentence}" for sentence in (*given.remarks, *fixed.remarks, *moving.remarks)]
     rows = trust.structures(*labels, _names(arguments.names)) if labels else []
     for row in sorted(rows, key=lambda row: row.certainty):
         lines.append(

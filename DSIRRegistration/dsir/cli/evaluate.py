@@ -61,7 +61,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         check_output_file(target, (), overwrite=arguments.overwrite)
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
-    from ..files.images import read_labels, read_mask
+    from ..files.images import geometry_remarks, read_labels, read_mask
     from ..files.report import write_report
     from ..files.transforms import read_field, read_transform
     from ..metrics.overlap import read_landmarks
@@ -81,9 +81,15 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     progress("measuring", 0.3, "measuring")
     found = measure(transform, **known, tolerance_mm=arguments.tolerance)
     progress("measuring", 1.0, "done")
+    given = (arguments.fixed_labels, arguments.moving_labels, arguments.truth_mask, arguments.truth)
+    remarks = geometry_remarks(*given, arguments.displacement or arguments.transform)
+    if remarks:
+        found["warnings"] = list(remarks)
     if target:
         write_report(target, found)
     lines = (json.dumps(found, indent=2),) if arguments.json == "-" else table(found, arguments.tolerance)
+    if arguments.json != "-":
+        lines = [*lines, *(f"Note: {sentence}" for sentence in remarks)]
     return Outcome(target.resolve() if target else None, tuple(lines), {"measures": found})
 
 

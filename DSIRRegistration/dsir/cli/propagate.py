@@ -96,7 +96,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     check(arguments)
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
-    from ..files.images import read_image
+    from ..files.images import geometry_remarks, read_image
     from ..reports.structures.verdicts import write_verdicts
     from ..structures.propagate import propagate
     from ..structures.structure_io import identity_of
@@ -127,7 +127,10 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         progress=within(progress, 0.4, 0.7),
     )
     progress("writing", 0.7, "the structures")
-    remarks = [*given.remarks, *result.remarks, *drawn.fixed.remarks, *write(arguments, result, drawn)]
+    scans = [scan.image for scan in (drawn.fixed, drawn.moving) if scan.image]
+    geometry = [sentence for image in scans for sentence in image.remarks]
+    geometry += geometry_remarks(arguments.labels, arguments.transform, *(arguments.reference or ()))
+    remarks = [*given.remarks, *geometry, *result.remarks, *drawn.fixed.remarks, *write(arguments, result, drawn)]
     if arguments.report:
         write_verdicts(
             arguments.report,

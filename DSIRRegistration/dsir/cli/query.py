@@ -91,6 +91,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         heat = Image(torch.from_numpy(answer.similarity), answer.lattice).on(other.lattice, padding="zeros")
         write_image(arguments.heat_map, heat)
     values = _values(answer, descriptor.name, expected, chance_within(answer, descriptor.identity))
+    remarks = list(dict.fromkeys((*image.remarks, *other.remarks)))
+    values |= {"warnings": remarks} if remarks else {}
     path = arguments.heat_map.resolve() if arguments.heat_map else None
     return Outcome(path, (json.dumps(values, indent=2),), values)
 

@@ -13,6 +13,7 @@ from ..geometry.lattice import Lattice
 from ..geometry.sampling import affine_grid, sample
 from . import nifti
 from .atomic import complete_file
+from .nifti_forms import form_remarks
 
 NIFTI = (".nii", ".nii.gz", ".hdr", ".img", ".mgz", ".mgh")
 ITK = (".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
@@ -41,7 +42,13 @@ def read_image(path: str | Path) -> Image:
         )
     if values.min() == values.max():
         raise DsirError(f"{path} is constant: every voxel is {values.flat[0]:g}, so there is nothing to register.")
-    return Image(torch.from_numpy(values), lattice)
+    return Image(torch.from_numpy(values), lattice, geometry_remarks(path))
+
+
+def geometry_remarks(*paths: str | Path | None) -> tuple[str, ...]:
+    """What must be known of where images, label maps, masks and fields lie, one sentence each."""
+    files = [Path(path) for path in paths if path is not None and suffix(path) in NIFTI]
+    return tuple(sentence for file in files if file.is_file() for sentence in form_remarks(file))
 
 
 def read_labels(path: str | Path) -> tuple[torch.Tensor, Lattice]:

@@ -85,7 +85,7 @@ def to_sitk(values: np.ndarray, lattice: Lattice, *, vector: bool = False) -> si
     return image
 
 
-def affine_of(image: sitk.Image) -> np.ndarray:
+def affine_of(image: sitk.Image | sitk.ImageFileReader) -> np.ndarray:
     """(4, 4) index-to-RAS of a 3-D (or the first three axes of a 4-D) SimpleITK image."""
     n = image.GetDimension()
     affine = np.eye(4)
@@ -93,6 +93,18 @@ def affine_of(image: sitk.Image) -> np.ndarray:
     affine[:3, :3] = direction[:3, :3] * np.array(image.GetSpacing())[:3]
     affine[:3, 3] = image.GetOrigin()[:3]
     return LPS @ affine
+
+
+def affine_in_file(path: Path) -> np.ndarray | None:
+    """(4, 4) index-to-RAS as ITK takes a file, from its header alone; None where ITK refuses it."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        with quiet():
+            reader.ReadImageInformation()
+    except RuntimeError:
+        return None
+    return affine_of(reader) if reader.GetDimension() >= 3 else None
 
 
 @contextmanager

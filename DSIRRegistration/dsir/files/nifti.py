@@ -10,12 +10,11 @@ import nibabel as nib
 import numpy as np
 
 from ..errors import DsirError
-
-UNITS = {"meter": 1000.0, "micron": 1e-3}
+from .nifti_forms import affines
 
 
 def read(path: Path, dtype: type | None = None) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Values with slopes applied, and the affines to try in turn (sform, then qform).
+    """Values with slopes applied, and the affines to try in turn (:mod:`.nifti_forms`).
 
     Args:
         dtype: what the values will be turned into; float32 spares the float64 volume that slopes make otherwise.
@@ -25,7 +24,7 @@ def read(path: Path, dtype: type | None = None) -> tuple[np.ndarray, list[np.nda
     """
     try:
         file = nib.load(path)
-        found = affines(file)
+        found = affines(file, path)
         kind = file.get_data_dtype()
         if kind.fields:
             raise DsirError(f"{path} is a colour image; a scalar volume is needed.")
@@ -44,22 +43,6 @@ def read(path: Path, dtype: type | None = None) -> tuple[np.ndarray, list[np.nda
     except nib.spatialimages.HeaderDataError:
         raise DsirError(f"{path} is damaged: its header makes no sense.") from None
     return values, found
-
-
-def affines(file: nib.spatialimages.SpatialImage) -> list[np.ndarray]:
-    """Index-to-RAS affines in mm, the preferred one first.
-
-    The sform wins when its code is set; a qform, which cannot shear, stands in for an sform that does.
-    """
-    header = file.header
-    scale = 1.0
-    found = [file.affine]
-    if isinstance(header, nib.Nifti1Header):
-        scale = UNITS.get(header.get_xyzt_units()[0], 1.0)
-        if header["sform_code"] > 0 and header["qform_code"] > 0 and _sheared(file.affine):
-            found.append(header.get_qform())
-    millimetres = np.diag([scale, scale, scale, 1.0])
-    return [millimetres @ np.asarray(a, dtype=np.float64) for a in found]
 
 
 STORABLE = (np.uint8, np.int8, np.int16, np.uint16, np.int32, np.float32, np.float64)
@@ -106,8 +89,3 @@ def _is_cut_gzip(path: Path) -> bool:
     except (EOFError, zlib.error, OSError):
         return True
     return False
-
-
-def _sheared(affine: np.ndarray) -> bool:
-    columns = affine[:3, :3] / np.maximum(np.linalg.norm(affine[:3, :3], axis=0), 1e-12)
-    return bool(np.abs(columns.T @ columns - np.eye(3)).max() > 1e-3)

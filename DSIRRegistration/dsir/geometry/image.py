@@ -17,10 +17,12 @@ class Image:
     Attributes:
         data: (I, J, K) float32 tensor, finite.
         lattice: where its voxels lie.
+        remarks: what a reader must know of how it was read, one sentence each.
     """
 
     data: torch.Tensor
     lattice: Lattice
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if tuple(self.data.shape) != self.lattice.shape:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import OutputError
 from ..files.displacements import Convention
-from ..files.images import read_image, read_labels, read_mask
+from ..files.images import geometry_remarks, read_image, read_labels, read_mask
 from ..files.landmarks import read_landmarks
 from ..files.output_folder import check_output_folder, rescue_folder
 from ..progress import Progress, silent, within
@@ -78,14 +78,16 @@ def register_pair(
     fixed, moving = read_image(pair.fixed), read_image(pair.moving)
     fixed_mask = read_mask(pair.fixed_mask, fixed.lattice) if pair.fixed_mask else None
     moving_mask = read_mask(pair.moving_mask, moving.lattice) if pair.moving_mask else None
-    start, said = pair.refine or pair.initial, ()
+    start = pair.refine or pair.initial
+    masks_and_labels = (pair.fixed_mask, pair.moving_mask, pair.moving_labels, pair.fixed_labels)
+    said = fixed.remarks + moving.remarks + geometry_remarks(*masks_and_labels)
     if start is not None:
         progress("reading", 0.02, "judging the transform that was given")
         read = read_given_transform(
             start, convention=field_convention, fixed=fixed, moving=moving, fixed_mask=fixed_mask
         )
-        given, said = read.transform, read.remarks
-        said += start_warnings(given, fixed, moving, fixed_mask, moving_mask)
+        given = read.transform
+        said += read.remarks + start_warnings(given, fixed, moving, fixed_mask, moving_mask)
     initial = given if pair.initial else None
     refine = given if pair.refine else None
     landmarks = read_landmarks(pair.landmarks) if pair.landmarks else None
