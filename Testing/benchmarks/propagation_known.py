@@ -14,7 +14,7 @@ from dsir.dicom.structures_out import write_rtstruct
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import sample
 from dsir.metrics.overlap import mask_score
-from dsir.shapes.polygons import inside
+from dsir.shapes.polygons import inside, region
 from dsir.shapes.structure import Structure
 from dsir.structures.compare import compare
 from dsir.transforms.composite import Transform
@@ -163,11 +163,11 @@ def _solid(contours: dict[float, list[np.ndarray]], pixel: float) -> np.ndarray:
         points = np.concatenate(lines)[:, :2]
         start = points.min(0) - pixel
         index = (points - start) * RASTER / pixel
-        region = inside(
-            [(line[:, :2] - start) * RASTER / pixel for line in lines],
+        held = inside(
+            region([(line[:, :2] - start) * RASTER / pixel for line in lines]).shape,
             tuple(np.ceil(index.max(0)).astype(int) + RASTER),
         )
-        away = ndimage.distance_transform_edt(~ndimage.binary_opening(region, disc))
+        away = ndimage.distance_transform_edt(~ndimage.binary_opening(held, disc))
         found.append(away[tuple(np.rint(index).astype(int).T)] <= 1.0)
     return np.concatenate(found)
 

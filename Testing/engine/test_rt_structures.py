@@ -13,7 +13,7 @@ from dsir.dicom.structures_in import read_rtstruct
 from dsir.dicom.structures_out import write_rtstruct
 from dsir.geometry.lattice import Lattice
 from dsir.shapes import polygons
-from dsir.shapes.contours import keyholes, outlines
+from dsir.shapes.contours import outlines
 from dsir.structures.compare import sample_on
 from dsir.structures.measures import pieces, volume
 from dsir.transforms.composite import Transform
@@ -55,35 +55,14 @@ def drawn(file: Path, roi: int = 0) -> dict[int, np.ndarray]:
     return {k: np.concatenate(v) for k, v in found.items()}
 
 
-def test_coverage_is_the_area_of_the_polygon_with_its_hole_left_out():
-    rings = [circle((20.3, 17.8), 12.0, np.ones(2)), circle((21.1, 18.2), 5.0, np.ones(2))]
-    covered = polygons.coverage(rings, (40, 40))
-    assert abs(covered.sum() - (polygons.area(rings[0]) - polygons.area(rings[1]))) < 0.05
-    assert polygons.coverage([np.array([[0.5, 0.5], [3.0, 0.5], [3.0, 2.5], [0.5, 2.5]])], (5, 5))[3, 1] == 0.5
-
-
-def test_a_polygon_that_leaves_the_grid_covers_what_is_on_it():
-    square = np.array([[-10.0, -10.0], [3.5, -10.0], [3.5, 20.0], [-10.0, 20.0]])
-    assert polygons.coverage([square], (8, 6)).sum() == pytest.approx(4 * 6)
-    assert polygons.inside([square], (8, 6))[:4].all() and not polygons.inside([square], (8, 6))[4:].any()
-
-
 def test_the_distance_is_exact_near_a_circle_and_anisotropic_pixels_count_in_mm():
     spacing = np.array([0.8, 1.3])
-    ring = circle((30.0, 20.0), 12.0, spacing, 2000)
-    distance = polygons.signed_distance([ring], (60, 40), spacing, 8.0)
+    ring = polygons.region([circle((30.0, 20.0), 12.0, spacing, 2000)]).shape
+    distance = polygons.signed_distance(ring, (60, 40), spacing, 8.0)
     index = np.stack(np.meshgrid(np.arange(60), np.arange(40), indexing="ij"), -1)
     truth = 12.0 - np.linalg.norm((index - [30.0, 20.0]) * spacing, axis=-1)
     assert np.abs(distance - np.clip(truth, -8, 8))[np.abs(truth) < 2].max() < 0.01
     assert np.abs(distance - np.clip(truth, -8, 8)).max() < 0.65  # half a pixel, further off
-
-
-def test_a_keyholes_channel_is_no_border():
-    rings = [circle((20.0, 20.0), 14.0, np.ones(2)), circle((20.0, 20.0), 6.0, np.ones(2))[::-1]]
-    joined = keyholes(rings)
-    assert len(joined) == 1
-    plain = polygons.signed_distance(rings, (41, 41), np.ones(2), 8.0)
-    assert np.abs(polygons.signed_distance(joined, (41, 41), np.ones(2), 8.0) - plain).max() < 0.45
 
 
 @pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS.keys())

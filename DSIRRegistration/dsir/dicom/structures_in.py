@@ -14,12 +14,15 @@ from pydicom.errors import InvalidDicomError
 
 from ..errors import DsirError
 from ..geometry.lattice import Lattice
-from ..shapes.polygons import area
-from ..shapes.stacking import stack
+from ..shapes.polygons import one_outline
+from ..shapes.stacking import Stack, stack
 from ..shapes.structure import PointMark, Role, Structure, StructureSet, colour_of, unique_names
 from .series import Series
 
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+HOLLOW = 0.5
+"""Share of a structure's area from which on its holes are named: the inner outlines may have been meant otherwise."""
+
 OFF_PLANE = 0.1
 """Slices by which a contour's points may leave its plane."""
 
@@ -31,6 +34,7 @@ class _Sorted:
     outlines: dict[float, list[np.ndarray]] = field(default_factory=dict)
     points: list[np.ndarray] = field(default_factory=list)
     faults: dict[str, int] = field(default_factory=dict)
+    xor: bool = False
 
     def fault(self, what: str) -> None:
         self.faults[what] = self.faults.get(what, 0) + 1
@@ -68,7 +72,8 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
         if found.points:
             marks.append(PointMark(name, np.array(found.points), number, colour, role))
         if found.outlines:
-            built = stack(found.outlines, series.lattice)
+            built = stack(found.outlines, series.lattice, xor=found.xor)
+            said += _told(built, name)
             if built.filled:
                 said.append(_filled(built.filled, name))
             structures.append(Structure(name, built.distance, built.lattice, number, colour, role, tuple(said)))
@@ -155,6 +160,7 @@ def _sorted(contours: list[Dataset], scan: Lattice) -> _Sorted:
         if kind not in CLOSED:
             out.fault(f"they are of the type {kind or 'unknown'}, and only closed planar ones bound a shape")
             continue
+        out.xor = out.xor or kind == "CLOSEDPLANAR_XOR"
         _place(scan.to_index(world), scan, out)
     return out
 
@@ -170,7 +176,7 @@ def _coordinates(contour: Dataset) -> np.ndarray:
 def _place(index: np.ndarray, scan: Lattice, out: _Sorted) -> None:
     """Put one closed contour on its slice."""
     polygon = index[np.abs(index - np.roll(index, 1, axis=0)).max(1) > 1e-6]  # a repeated first point closes nothing
-    if len(polygon) < 3 or abs(area(polygon[:, :2])) < 1e-3:
+    if one_outline(polygon[:, :2]).area < 1e-3:
         if len(polygon) >= 3 and np.ptp(polygon[:, 2]) > OFF_PLANE:
             out.fault("they are not parallel to the slices of the moving series")
         else:
@@ -213,6 +219,23 @@ def _role(item: Dataset) -> Role:
         for c in item.get("RTROIIdentificationCodeSequence") or ()
     )
     return Role(kind=str(item.get("RTROIInterpretedType", "") or ""), codes=codes)
+
+
+def _told(built: Stack, name: str) -> list[str]:
+    """What became of outlines that are not simply one beside the other."""
+    said = []
+    if built.doubled:
+        said.append(f"{built.doubled} {_outlines(built.doubled, name)} drawn twice and counted once.")
+    if built.overlapping:
+        slices = "1 slice" if built.overlapping == 1 else f"{built.overlapping} slices"
+        said.append(f"On {slices} outlines of {name} overlap; what they have in common counts as inside.")
+    if built.hollow > HOLLOW:
+        said.append(f"Inner outlines of {name} were taken as holes; they take {100 * built.hollow:.0f} % of its area.")
+    return said
+
+
+def _outlines(count: int, name: str) -> str:
+    return f"outline of {name} was" if count == 1 else f"outlines of {name} were"
 
 
 def _filled(count: int, name: str) -> str:

@@ -7,15 +7,16 @@ last outline the shape ends half a slice further on, as planning systems count i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 import torch
 
 from ..geometry.lattice import Lattice
 from ..geometry.subgrids import divided, divisions
-from .polygons import signed_distance
+from .polygons import Region, region, signed_distance
 
 SNAP = 0.05
 """Slices: an outline this near to a slice lies on it."""
@@ -32,30 +33,37 @@ class Stack:
         distance: (I, J, K) float32 mm, as :class:`.structure.Structure` has it.
         lattice: the box.
         filled: slices between drawn ones that got their shape by interpolation.
+        doubled: outlines that were drawn twice and count once.
+        overlapping: slices on which outlines cross each other.
+        hollow: share of what the outer outlines hold that inner ones take away.
     """
 
     distance: torch.Tensor
     lattice: Lattice
     filled: int
+    doubled: int = 0
+    overlapping: int = 0
+    hollow: float = 0.0
 
 
-def stack(outlines: Mapping[float, Sequence[np.ndarray]], scan: Lattice) -> Stack:
+def stack(outlines: Mapping[float, Sequence[np.ndarray]], scan: Lattice, *, xor: bool = False) -> Stack:
     """Build the shape.
 
     Args:
         outlines: slice position k (continuous index along the scan's third axis) to polygons (N, 2) in (i, j).
         scan: the lattice of the scan they are drawn on.
+        xor: see :func:`.polygons.region`.
     """
     reach = _reach(scan)
     fine = _refined(outlines, scan, reach)
     spacing = fine.spacing
-    drawn = {k: [_within(p, scan, fine) for p in polygons] for k, polygons in sorted(outlines.items())}
-    start, shape = _box([p for polygons in drawn.values() for p in polygons], spacing, reach)
+    outlines = _snapped(outlines)
+    regions = {k: region(polygons, xor=xor) for k, polygons in sorted(outlines.items())}
+    start, shape = _box([_within(p, scan, fine) for polygons in outlines.values() for p in polygons], spacing, reach)
     planes: dict[float, np.ndarray] = {}
-    for k, polygons in drawn.items():
-        moved = [p - start for p in polygons]
-        key = float(np.rint(k)) if abs(k - np.rint(k)) < SNAP else float(k)
-        planes[key] = signed_distance(moved, shape, spacing[:2], reach)
+    for k, found in regions.items():
+        moved = shapely.transform(found.shape, lambda points: _within(points, scan, fine) - start)
+        planes[k] = signed_distance(moved, shape, spacing[:2], reach)
     ks = np.array(sorted(planes))
     step = float(np.median(np.diff(ks))) if len(ks) > 1 else 1.0
     runs = _runs(ks, step, planes)
@@ -69,7 +77,26 @@ def stack(outlines: Mapping[float, Sequence[np.ndarray]], scan: Lattice) -> Stac
                 out[..., n] = np.maximum(out[..., n], plane)
                 filled += not drawn and run[0] < k < run[-1]
     lattice = fine.window(np.array([*start, first]), out.shape)
-    return Stack(torch.from_numpy(np.clip(out, -reach, reach)), lattice, filled)
+    return Stack(torch.from_numpy(np.clip(out, -reach, reach)), lattice, filled, **_told(regions.values()))
+
+
+def _snapped(outlines: Mapping[float, Sequence[np.ndarray]]) -> dict[float, list[np.ndarray]]:
+    """Outlines by slice; those near to a slice lie on it, all together."""
+    found: dict[float, list[np.ndarray]] = {}
+    for k, polygons in outlines.items():
+        key = float(np.rint(k)) if abs(k - np.rint(k)) < SNAP else float(k)
+        found.setdefault(key, []).extend(polygons)
+    return found
+
+
+def _told(regions: Collection[Region]) -> dict[str, float]:
+    kept = sum(r.shape.area for r in regions)
+    outer = sum(r.shape.area / (1 - r.hollow) for r in regions if r.hollow < 1)
+    return {
+        "doubled": sum(r.doubled for r in regions),
+        "overlapping": sum(r.overlapping > 0 for r in regions),
+        "hollow": 1 - kept / outer if outer else 0.0,
+    }
 
 
 def _reach(scan: Lattice) -> float:
