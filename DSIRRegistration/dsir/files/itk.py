@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import SimpleITK as sitk
 
 from ..errors import DsirError
 from ..geometry.lattice import Lattice
+from .headers import check_promise, data_files
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """RAS to LPS and back."""
@@ -24,14 +26,28 @@ def read(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
     Raises:
         DsirError: not an image, damaged, or colour.
     """
+    return _values(read_image(path), str(path))
+
+
+def read_image(path: Path) -> sitk.Image:
+    """A file as SimpleITK has it.
+
+    Raises:
+        DsirError: not an image, damaged, or its header promises what is not there or lies elsewhere.
+    """
     if not os.access(path, os.R_OK):
         raise DsirError(f"{path} may not be read: permission denied.")
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
     try:
+        files = data_files(path)
         with quiet():
-            image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
+            reader.ReadImageInformation()
+        _check_size(reader, path, sum(file.stat().st_size for file in files))
+        with quiet():
+            return reader.Execute()
+    except (RuntimeError, OSError, MemoryError) as error:
         raise DsirError(f"{path} {_fault(str(error))}") from None
-    return _values(image, str(path))
 
 
 def read_series(folder: Path) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -152,6 +168,22 @@ def _values(image: sitk.Image, name: str) -> tuple[np.ndarray, list[np.ndarray]]
     if image.GetDimension() < 3:
         return values, [np.eye(4)]
     return values, [affine_of(image)]
+
+
+def _check_size(reader: sitk.ImageFileReader, path: Path, held: int) -> None:
+    """Refuse a header that promises more voxels than the files can hold; text takes a byte a voxel at the least."""
+    if min(reader.GetSize(), default=0) < 1:
+        raise DsirError(f"{path} is damaged: its header makes no sense.")
+    voxels = int(np.prod([int(n) for n in reader.GetSize()], dtype=object)) * max(reader.GetNumberOfComponents(), 1)
+    kind = sitk.GetPixelIDValueAsString(reader.GetPixelID())
+    bits = next((int(n) for n in ("64", "32", "16", "8") if n in kind), 8)
+    with path.open("rb") as file:
+        head = file.read(4096).lower()
+    compressed = b"encoding: gz" in head or b"compresseddata = true" in head or head.startswith(b"\x1f\x8b")
+    as_text = re.search(rb"encoding: *(ascii|text|txt)", head) or b"binarydata = false" in head
+    unknown = not head.startswith(b"nrrd") and b"ndims" not in head  # other formats: their readers know
+    if not unknown and b"encoding: bz" not in head:
+        check_promise(path, voxels * (1 if as_text else bits // 8), held, compressed=compressed)
 
 
 def _check_slices(folder: Path, files: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 
 from ..errors import DsirError
+from .headers import check_promise
 from .nifti_forms import affines
 
 
@@ -30,6 +31,7 @@ def read(path: Path, dtype: type | None = None) -> tuple[np.ndarray, list[np.nda
             raise DsirError(f"{path} is a colour image; a scalar volume is needed.")
         if np.issubdtype(kind, np.complexfloating):
             raise DsirError(f"{path} holds complex numbers; write the magnitude first.")
+        _check_size(file, path)
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
             values = np.asanyarray(file.dataobj, dtype=dtype)
     except nib.filebasedimages.ImageFileError:
@@ -76,6 +78,18 @@ def write(path: Path, values: np.ndarray, affine: np.ndarray, *, intent: str = "
     file.set_sform(affine, code=1)
     file.set_qform(affine, code=1)
     nib.save(file, path)
+
+
+def _check_size(file: nib.spatialimages.SpatialImage, path: Path) -> None:
+    """Refuse a header that promises more voxels than its file can hold."""
+    voxels = path
+    if "image" in getattr(file, "file_map", {}) and file.file_map["image"].filename:
+        voxels = Path(file.file_map["image"].filename)
+    if not file.shape or min(file.shape) < 1:
+        raise DsirError(f"{path} is damaged: its header makes no sense.")
+    promised = int(np.prod(file.shape, dtype=object)) * file.get_data_dtype().itemsize
+    compressed = voxels.suffix.lower() in (".gz", ".bz2", ".zst", ".mgz")
+    check_promise(path, promised, voxels.stat().st_size, compressed=compressed)
 
 
 def _is_cut_gzip(path: Path) -> bool:

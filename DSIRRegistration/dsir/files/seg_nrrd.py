@@ -1,115 +1,66 @@
-"""NRRD files with their key/value pairs in UTF-8, as Slicer writes segmentations.
-
-ITK gives no access to non-ASCII pairs and pynrrd drops them, so that a segment named "Läsion" would come back as
-"Lsion"; the format is a page of text before gzipped voxels.
-"""
+"""Slicer's segmentations (.seg.nrrd) through ITK, as Slicer itself reads and writes them: names in any script stay."""
 
 from __future__ import annotations
 
-import gzip
-import re
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 
-from ..errors import DsirError
+from ..errors import DsirError, OutputError
+from . import itk
 from .atomic import complete_file
-
-TYPES = {
-    **dict.fromkeys(("signed char", "int8", "int8_t"), "i1"),
-    **dict.fromkeys(("uchar", "unsigned char", "uint8", "uint8_t"), "u1"),
-    **dict.fromkeys(("short", "short int", "signed short", "int16", "int16_t"), "i2"),
-    **dict.fromkeys(("ushort", "unsigned short", "uint16", "uint16_t"), "u2"),
-    **dict.fromkeys(("int", "signed int", "int32", "int32_t"), "i4"),
-    **dict.fromkeys(("uint", "unsigned int", "uint32", "uint32_t"), "u4"),
-}
-"""Integer types; a segmentation has no others."""
-
-TO_RAS = {"left-posterior-superior": (-1, -1, 1), "lps": (-1, -1, 1), "right-anterior-superior": (1, 1, 1)}
-TO_RAS |= {"ras": (1, 1, 1), "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1)}
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
-    """Layers (L, I, J, K), the index-to-RAS affine (4, 4), and the key/value pairs.
+    """Layers (L, I, J, K) of whole numbers, the index-to-RAS affine (4, 4), and the key/value pairs.
 
     Raises:
-        DsirError: missing, damaged, or not a segmentation of three dimensions and layers.
+        DsirError: missing, damaged, not of three dimensions and layers, or with values that are no labels.
     """
     if not path.is_file():
         raise DsirError(f"{path} does not exist.")
-    try:
-        fields, pairs, body = _parts(path.read_bytes())
-        sizes = [int(n) for n in fields["sizes"].split()]
-        order = ">" if fields.get("endian") == "big" else "<"
-        data = gzip.decompress(body) if fields["encoding"] in ("gzip", "gz") else body
-        kind = np.dtype(order + TYPES[fields["type"]])
-        values = np.frombuffer(data, kind, int(np.prod(sizes))).reshape(sizes, order="F")
-        vectors = re.findall(r"none|\([^)]*\)", fields["space directions"])
-        columns = [_vector(v) for v in vectors if v != "none"]
-        flip = np.array(TO_RAS[fields["space"].lower()], dtype=np.float64)
-        affine = np.eye(4)
-        affine[:3, :3] = np.stack(columns, -1) * flip[:, None]
-        affine[:3, 3] = _vector(fields["space origin"]) * flip
-    except (KeyError, ValueError, UnicodeDecodeError, EOFError, OSError, zlib.error):
-        raise DsirError(f"{path} is damaged or not a Slicer segmentation.") from None
-    if values.ndim == 3:
-        values = values[None]
-    return values, affine, pairs
+    with open(path, "rb") as file:
+        if not file.read(4).startswith(b"NRRD"):
+            raise DsirError(f"{path} is damaged or not a Slicer segmentation.")
+    image = itk.read_image(path)
+    values = sitk.GetArrayViewFromImage(image)
+    layered = image.GetNumberOfComponentsPerPixel() > 1
+    if image.GetDimension() != 3 and not (image.GetDimension() == 4 and not layered):
+        raise DsirError(f"{path} is damaged or not a Slicer segmentation: it has {image.GetDimension()} dimensions.")
+    axes = (3, 2, 1, 0) if layered else (2, 1, 0) if image.GetDimension() == 3 else (0, 3, 2, 1)
+    layers = values.transpose(axes)
+    layers = layers if layers.ndim == 4 else layers[None]
+    if not np.issubdtype(layers.dtype, np.integer):
+        if not np.isfinite(layers).all() or (layers != np.rint(layers)).any():
+            raise DsirError(f"{path} holds values that are not whole numbers, so they are no labels.")
+        layers = np.rint(layers).astype(np.int64)
+    return layers.copy(), itk.affine_of(image), _pairs(image)
 
 
 def write(path: str | Path, values: np.ndarray, affine: np.ndarray, pairs: Mapping[str, str]) -> None:
-    """Write layers (L, I, J, K) of uint8 or int16, gzipped; a single one in three dimensions, as Slicer does."""
-    lps = np.diag([-1.0, -1.0, 1.0]) @ affine[:3]
-    layered = values.shape[0] > 1
-    values = values if layered else values[0]
-    directions = " ".join(_text(lps[:, axis]) for axis in range(3))
-    lines = [
-        "NRRD0004",
-        f"type: {'unsigned char' if values.dtype == np.uint8 else 'short'}",
-        f"dimension: {values.ndim}",
-        "space: left-posterior-superior",
-        f"sizes: {' '.join(str(n) for n in values.shape)}",
-        f"space directions: {'none ' if layered else ''}{directions}",
-        f"kinds: {'list ' if layered else ''}domain domain domain",
-        "endian: little",
-        "encoding: gzip",
-        f"space origin: {_text(lps[:, 3])}",
-        *(f"{key}:={_escaped(value)}" for key, value in pairs.items()),
-    ]
-    data = values.astype(values.dtype.newbyteorder("<")).tobytes(order="F")
+    """Write layers (L, I, J, K) of uint8 or int16, compressed; a single one in three dimensions, as Slicer does.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    layers = np.ascontiguousarray(values.transpose(3, 2, 1, 0))
+    image = sitk.GetImageFromArray(layers if len(values) > 1 else layers[..., 0], isVector=len(values) > 1)
+    lps = itk.LPS @ affine
+    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
+    image.SetOrigin(lps[:3, 3].tolist())
+    for key, value in pairs.items():
+        image.SetMetaData(key, value)
     with complete_file(path) as temporary:
-        temporary.write_bytes("\n".join(lines).encode() + b"\n\n" + gzip.compress(data, 6, mtime=0))
+        try:
+            with itk.quiet():
+                sitk.WriteImage(image, str(temporary), useCompression=True)
+        except RuntimeError:  # ITK gives no reason
+            raise OutputError(f"{path} cannot be written: the disk may be full.") from None
 
 
-def _parts(content: bytes) -> tuple[dict[str, str], dict[str, str], bytes]:
-    """Fields (lower case), key/value pairs, and what follows the header."""
-    if not content.startswith(b"NRRD"):
-        raise ValueError("no magic")
-    end = re.search(rb"\r?\n\r?\n", content)
-    if end is None:
-        raise ValueError("no end of header")
-    fields, pairs = {}, {}
-    for line in content[: end.start()].decode("utf-8").splitlines()[1:]:
-        if line.startswith("#"):
-            continue
-        key, mark, value = line.partition(":=")
-        if mark:
-            pairs[key] = value.replace("\\n", "\n").replace("\\\\", "\\")
-        else:
-            key, _, value = line.partition(":")
-            fields[key.strip().lower()] = value.strip()
-    return fields, pairs, content[end.end() :]
-
-
-def _vector(text: str) -> np.ndarray:
-    return np.array([float(part) for part in text.strip("()").split(",")])
-
-
-def _text(vector: np.ndarray) -> str:
-    return f"({','.join(repr(float(v)) for v in vector)})"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n")
+def _pairs(image: sitk.Image) -> dict[str, str]:
+    return {key: image.GetMetaData(key) for key in image.GetMetaDataKeys() if key.startswith("Segment")}

@@ -125,9 +125,10 @@ def _itk_transform(path: Path) -> Transform:
 def _itk_fields(path: Path, convention: Convention | None) -> dict[Convention, DisplacementField]:
     """A vector image of ITK: LPS, but where an NRRD file counts its space otherwise and so may mean its vectors."""
     try:
-        with itk.quiet():
-            image = sitk.ReadImage(str(path))
-    except RuntimeError:
+        image = itk.read_image(path)
+    except DsirError as error:
+        if "not an image" not in str(error):
+            raise
         raise TransformError(f"{path} is not a transform that can be read (.h5, .tfm, .mat, .nii.gz, .nrrd).") from None
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 3:
         raise TransformError(f"{path} is not a displacement field: it has not three values a voxel of a 3-D grid.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -90,27 +91,56 @@ def write_label_structures(path: str | Path, structures: Sequence[Structure], gr
 def read_segmentation(path: str | Path) -> StructureSet:
     """Every segment of a Slicer segmentation, in all of its layers.
 
+    What the file does not say is what Slicer takes it for: a segment without a layer has the layer of its own number
+    (up to Slicer 4.10 each had one), without a label value 1; where no segment is named each value is one.
+
     Raises:
-        DsirError: not a .seg.nrrd, damaged, or without segments.
+        DsirError: not a .seg.nrrd, damaged, or empty.
     """
     path = Path(path)
     values, affine, header = nrrd.read(path)
     lattice = Lattice(values.shape[1:], affine)
-    segments = _segments(header)
+    segments = _segments(header) or _unnamed(values)
     if not segments:
-        raise DsirError(f"{path} holds no segments; a plain label map is given as --labels.")
+        raise DsirError(f"{path} holds no segments: every voxel is 0.")
     names, remarks = unique_names([segment.get("Name", segment["ID"]) for segment in segments])
     structures = []
     for number, (name, segment) in enumerate(zip(names, segments, strict=True), start=1):
-        layer = values[int(segment.get("Layer", 0))]
-        mask = torch.from_numpy(np.ascontiguousarray(layer == int(segment.get("LabelValue", 1))))
+        layer, value = _place(segment, number - 1, path)
+        if layer >= len(values):
+            remarks.append(f"{name} is left out: its layer {layer} is not in the file.")
+            continue
+        mask = torch.from_numpy(np.ascontiguousarray(values[layer] == value))
         if not mask.any():
             remarks.append(f"{name} is left out: it is empty.")
             continue
         role = Role(kind=_tag(segment, "DicomRtImport.RoiType"), terminology=_terminology(segment))
-        colour = _colour(segment.get("Color", ""), number)
+        colour = _colour(segment.get("Color", segment.get("DefaultColor", "")), number)
         structures.append(from_mask(mask, lattice, name=name, number=number, colour=colour, role=role))
+    if not structures:
+        raise DsirError(f"Nothing in {path} can be used. {' '.join(remarks)}")
     return StructureSet(lattice, tuple(structures), remarks=tuple(remarks))
+
+
+def _place(segment: Mapping[str, str], number: int, path: Path) -> tuple[int, int]:
+    """The layer and the value of a segment, by Slicer's defaults where the file does not say them."""
+    try:
+        layer, value = int(segment.get("Layer", number)), int(segment.get("LabelValue", 1))
+    except ValueError:
+        raise DsirError(f"{path} is damaged: the layer or label value of a segment is not a number.") from None
+    if layer < 0:
+        raise DsirError(f"{path} is damaged: a segment has the layer {layer}.")
+    return layer, value
+
+
+def _unnamed(values: np.ndarray) -> list[dict[str, str]]:
+    """A segment for each value of each layer, as Slicer makes them of a plain label map."""
+    return [
+        {"ID": f"Segment_{value}", "Layer": str(layer), "LabelValue": str(value)}
+        for layer, of_layer in enumerate(values)
+        for value in np.unique(of_layer)
+        if value != 0
+    ]
 
 
 def write_segmentation(path: str | Path, structures: Sequence[Structure], grid: Lattice) -> None:
@@ -174,7 +204,8 @@ def _segments(header: Mapping[str, str]) -> list[dict[str, str]]:
         head, _, tail = key.partition("_")
         if head.startswith("Segment") and head[7:].isdigit():
             found.setdefault(int(head[7:]), {})[tail] = value
-    return [segment for _, segment in sorted(found.items()) if "ID" in segment]
+    numbered = [found.get(n, {}) for n in range(max(found, default=-1) + 1)]
+    return list(takewhile(lambda segment: "ID" in segment, numbered))  # Slicer stops at the first number without one
 
 
 def _tag(segment: Mapping[str, str], name: str) -> str:
