@@ -170,3 +170,34 @@ def test_bad_surfaces_are_refused_by_name(tmp_path, name):
         with pytest.raises(DsirError, match=name.replace(".", r"\.")) as caught:
             read_mesh(tmp_path / name)
         assert "\n" not in str(caught.value)
+
+
+def test_points_of_a_table_that_are_not_defined_are_left_alone(tmp_path):
+    table = "label,l,p,s,defined,selected\nF-1,1.0,2.0,3.0,1,1\nF-2,0.0,0.0,0.0,0,1\nF-3,4.0,5.0,6.0,1,0\nF-4,,,,0,0\n"
+    (tmp_path / "p.csv").write_text(table)
+    file = read_points(tmp_path / "p.csv")
+    assert file.points.tolist() == [[-1, -2, 3], [-4, -5, 6]]
+    file.write(tmp_path / "q.csv", file.points + np.array([1.0, 0, 0]))
+    assert (tmp_path / "q.csv").read_text().splitlines() == [
+        "label,l,p,s,defined,selected",
+        "F-1,0.0000,2.0000,3.0000,1,1",
+        "F-2,0.0,0.0,0.0,0,1",
+        "F-3,3.0000,5.0000,6.0000,1,0",
+        "F-4,,,,0,0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("units", "fine"), [("mm", True), (["mm", "UCUM", "millimeter"], True), ([], True), ("um", False), (["cm"], False)]
+)
+def test_units_of_markups_may_be_a_code(tmp_path, units, fine):
+    content = markups("LPS")
+    content["markups"][0]["coordinateUnits"] = units
+    (tmp_path / "p.mrk.json").write_text(json.dumps(content))
+    if fine:
+        file = read_points(tmp_path / "p.mrk.json")
+        file.write(tmp_path / "q.mrk.json", file.points)
+        assert json.loads((tmp_path / "q.mrk.json").read_text())["markups"][0]["coordinateUnits"] == units
+    else:
+        with pytest.raises(DsirError, match=r"in (um|cm); coordinates in mm"):
+            read_points(tmp_path / "p.mrk.json")

@@ -45,6 +45,8 @@ class PointFile:
 def read_points(path: str | Path) -> PointFile:
     """Read points (mm) from a CSV or a Slicer markups file.
 
+    Slicer's own tables have a column ``defined``: points where it is 0 have no place and are left alone.
+
     CSV: a header with ``r,a,s`` or ``x,y,z`` (both RAS) or ``l,p,s`` (LPS) among its columns, in any case; or no header
     and three numbers a line (RAS). Markups: the file's ``coordinateSystem`` counts; undefined points are left alone.
 
@@ -79,18 +81,22 @@ def _table(path: Path, text: str) -> PointFile:
         columns, sign = [names.index(name) for name in kind], COLUMNS[kind]
     else:
         columns, sign = [0, 1, 2], 1.0
-    first = int(header)
+    defined = names.index("defined") if header and "defined" in names else None
+    moving = [row for row in rows[int(header) :] if not _is_undefined(row, defined)]
     flip = np.array([sign, sign, 1.0])
     try:
-        points = np.array([[float(row[c]) for c in columns] for row in rows[first:]]).reshape(-1, 3) * flip
+        points = np.array([[float(row[c]) for c in columns] for row in moving]).reshape(-1, 3) * flip
     except (ValueError, IndexError):
         raise DsirError(f"{path} has a line without three numbers for its coordinates.") from None
 
     def rebuild(moved: np.ndarray) -> str:
-        out = [list(row) for row in rows]
-        for row, point in zip(out[first:], moved * flip, strict=True):
-            for column, value in zip(columns, point, strict=True):
-                row[column] = f"{value:.4f}"
+        new = {id(row): point for row, point in zip(moving, moved * flip, strict=True)}
+        out = []
+        for row in rows:
+            copied = list(row)
+            for column, value in zip(columns, new.get(id(row), ()), strict=False):
+                copied[column] = f"{value + 0.0:.4f}"
+            out.append(copied)
         buffer = io.StringIO()
         csv.writer(buffer, lineterminator="\n").writerows(out)
         return buffer.getvalue()
@@ -138,10 +144,18 @@ def _flip(path: Path, markup: dict) -> np.ndarray:
     system = str(markup.get("coordinateSystem", "LPS")).upper()
     if system not in ("LPS", "RAS", "0", "1"):
         raise DsirError(f"{path} is in the coordinate system {system}; LPS and RAS are known.")
-    if markup.get("coordinateUnits", "mm") != "mm":
-        raise DsirError(f"{path} is in {markup['coordinateUnits']}; coordinates in mm are needed.")
+    units = markup.get("coordinateUnits", "mm")
+    if isinstance(units, list):  # a code: value, scheme, meaning, as in ["mm", "UCUM", "millimeter"]
+        units = units[0] if units else "mm"
+    if units != "mm":
+        raise DsirError(f"{path} is in {units}; coordinates in mm are needed.")
     sign = 1.0 if system in ("RAS", "0") else -1.0
     return np.array([sign, sign, 1.0])
+
+
+def _is_undefined(row: list[str], column: int | None) -> bool:
+    """Whether a row of Slicer's table says that its point has no place yet."""
+    return column is not None and column < len(row) and row[column].strip().lower() in ("0", "false")
 
 
 def _is_number(text: str) -> bool:
