@@ -1,31 +1,48 @@
 """What the commands' shared options do."""
 
+from __future__ import annotations
+
 import os
 
 import pytest
-from dsir.cli.main import build_parser
+import torch
+from dsir import processors
 from dsir.cli.options import use_threads
-from dsir.errors import DsirError
+from dsir.registration.presets import preset
+from dsir.registration.repeatable import repeatable
 
 
-@pytest.mark.skipif(not hasattr(os, "getloadavg"), reason="this system does not tell how busy it is")
-@pytest.mark.parametrize(("load", "policy"), [(0.0, None), (100.0, "PASSIVE")], ids=["idle", "busy"])
-def test_threads_sleep_while_they_wait_on_a_busy_machine(monkeypatch, load, policy) -> None:
-    monkeypatch.setenv("OMP_WAIT_POLICY", "")
-    monkeypatch.delenv("OMP_WAIT_POLICY")
-    monkeypatch.setattr(os, "getloadavg", lambda: (load * os.cpu_count(), 0.0, 0.0))
+@pytest.fixture()
+def four_threads(monkeypatch: pytest.MonkeyPatch):
+    """Torch allowed four threads, on a machine of four processors; as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    monkeypatch.setattr(processors, "available", lambda: 4)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    yield monkeypatch
+    os.environ.pop("OMP_WAIT_POLICY", None)
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("busy", "threads"), [(0.0, 4), (1.1, 3), (3.9, 1), (40.0, 1)])
+def test_no_more_threads_than_idle_processors_through_every_door(four_threads, busy: float, threads: int) -> None:
+    four_threads.setattr(processors, "_watched", lambda: busy)
+    with repeatable(preset("default")):  # the way of register(), whoever calls it
+        assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == 4
+    with repeatable(preset("default", threads=2)):  # who asks for two gets two
+        assert torch.get_num_threads() == 2
     use_threads(None)
-    assert os.environ.get("OMP_WAIT_POLICY") == policy
+    assert torch.get_num_threads() == threads
+    assert os.environ.get("OMP_WAIT_POLICY") == (None if threads == 4 else "PASSIVE")
 
 
-@pytest.mark.parametrize("number", ["-1e-5", "-1E+2", "-1.", "-.5", "-3", "-2.5"])
-def test_negative_numbers_are_numbers_in_every_way_to_write_them(number):
-    for command in ("query", "figure"):
-        words = [command, "--image", "a.nii", "--ras", number, "0", number]
-        arguments = build_parser().parse_args([*words, *(["-o", "x.png"] if command == "figure" else [])])
-        assert arguments.ras == [float(number), 0.0, float(number)]
+def test_the_processors_are_watched_while_this_program_sleeps() -> None:
+    assert 1 <= processors.sensible_threads() <= processors.available()
 
 
-def test_options_that_begin_like_numbers_are_still_refused():
-    with pytest.raises(DsirError, match="see dsir query"):
-        build_parser().parse_args(["query", "--image", "a.nii", "--ras", "-x", "0", "0"])
+def test_where_the_system_tells_nothing_the_load_is_asked(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(processors, "TIMES", tmp_path / "none")
+    monkeypatch.setattr(processors, "available", lambda: 8)
+    monkeypatch.setattr(os, "getloadavg", lambda: (5.2, 0.0, 0.0), raising=False)
+    assert processors.sensible_threads() == 3

@@ -111,8 +111,7 @@ def test_a_result_fits_in_itk_beside_the_very_files_it_was_made_of(tmp_path, sfo
 
     before = apart("nothing", sitk.Transform(3, sitk.sitkIdentity))
     assert apart("h5", sitk.ReadTransform(str(out / "transform.h5"))) < 0.3 * before
-    field = sitk.ReadImage(str(out / "displacement.nii.gz"), sitk.sitkVectorFloat64)
-    assert apart("field", sitk.DisplacementFieldTransform(field)) < 0.3 * before
+    assert apart("text", sitk.ReadTransform(str(out / "transform.tfm"))) < 0.3 * before  # a shift needs no field
     warped = sitk.GetArrayFromImage(sitk.Resample(sitk.ReadImage(str(out / "warped.nii.gz"), sitk.sitkFloat32), a))
     assert np.abs(warped - sitk.GetArrayFromImage(a))[6:-6, 6:-6, 6:-6].mean() < 0.3 * before
     assert read_transform(out / "transform.h5").parts

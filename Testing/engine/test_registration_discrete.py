@@ -92,11 +92,3 @@ def test_both_directions_become_each_others_inverse() -> None:
     there, back = consistent(forward, backward), consistent(backward, forward)
     assert missed(there, back).mean() < 0.1 * missed(forward, backward).mean()
     assert there.mean() > 0.5  # and did not simply vanish
-
-
-def test_nothing_is_searched_where_it_is_switched_off() -> None:
-    lattice = lattice_of((9, 9, 9))
-    ones = torch.ones(9, 9, 9)
-    blank = FeatureMap(torch.zeros(2, 9, 9, 9), ones, ones, lattice)
-    field = discrete_search(blank, blank, DiscreteSettings(grids=(), captures=()))
-    assert not field.vectors.any()

@@ -43,7 +43,7 @@ def test_what_a_file_does_not_name_keeps_its_default() -> None:
     ("values", "said"),
     [
         ({"spacin": 2.0}, "no setting called 'spacin'"),
-        ({"linear": {"modell": "rigid"}}, "no setting called 'linear.modell'; known are: angles, model"),
+        ({"linear": {"modell": "rigid"}}, "no setting called 'linear.modell'; known are: angles, fine, model"),
         ({"spacing": "two"}, "'spacing' cannot be 'two': it must be a number"),
         ({"spacing": -2}, "'spacing' cannot be -2"),
         ({"spacing": 0.0}, "'spacing' cannot be 0.0"),

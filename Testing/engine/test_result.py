@@ -12,6 +12,7 @@ import SimpleITK as sitk
 import torch
 from dsir.evaluation.deformation import DeformationSettings, random_deformation
 from dsir.files.report import fingerprint, run_report
+from dsir.files.transforms import read_transform
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.registration.register import RegistrationResult
@@ -19,6 +20,7 @@ from dsir.registration.settings import RegistrationSettings
 from dsir.transforms.composite import Transform
 from dsir.transforms.linear import Linear
 from dsir.workflow.result import accurate_inverse, round_trip_error, write_result
+from grids import rotation
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,28 @@ def test_an_inverse_that_misses_is_put_on_a_finer_lattice(pair: tuple[Image, Ima
     _, missed = accurate_inverse(transform, fixed.lattice, moving.lattice)
     assert plain["p95"] > 0.2
     assert missed["p95"] < 0.5 * plain["p95"]
+
+
+def test_a_result_without_a_deformation_is_linear_in_every_file(
+    pair: tuple[Image, Image, Transform], tmp_path: Path
+) -> None:
+    fixed, moving, _ = pair
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = rotation(7.0), (70.0, -18.0, 33.0)
+    facts = {"similarity": {"start": 0.2, "end": 0.7}, "folds": 0, "sd_log_j": 0.0}
+    result = RegistrationResult(Transform((Linear(matrix),)), RegistrationSettings(), facts)
+    write_result(tmp_path / "out", fixed, moving, result)
+    written = {file.name for file in (tmp_path / "out").iterdir() if not file.name.startswith(".")}
+    assert {"transform.h5", "transform.tfm", "matrix.txt", "inverse.h5", "warped.nii.gz", "preview.png"} <= written
+    assert "displacement.nii.gz" not in written
+    for name in ("transform.h5", "transform.tfm"):
+        assert sitk.ReadTransform(str(tmp_path / "out" / name)).IsLinear()
+        (part,) = read_transform(tmp_path / "out" / name).parts
+        np.testing.assert_allclose(part.matrix, matrix, atol=1e-9)
+    (back,) = read_transform(tmp_path / "out" / "inverse.h5").parts
+    np.testing.assert_allclose(back.matrix, np.linalg.inv(matrix), atol=1e-9)
+    np.testing.assert_allclose(np.loadtxt(tmp_path / "out" / "matrix.txt"), matrix, atol=1e-9)
+    assert (tmp_path / "out" / "transform.h5").stat().st_size < 50_000
 
 
 def test_a_wrong_inverse_is_told(pair: tuple[Image, Image, Transform]) -> None:

@@ -32,7 +32,7 @@ def add_machine(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Where to compute; gives the group, for what else belongs there."""
     group = parser.add_argument_group("machine")
     group.add_argument("--device", choices=DEVICES, help="where to compute (default: auto, a GPU when there is one)")
-    group.add_argument("--threads", type=count, metavar="N", help="CPU threads (default: 0, all that fit)")
+    group.add_argument("--threads", type=count, metavar="N", help="CPU threads (default: 0, as many as are idle)")
     return group
 
 
@@ -179,23 +179,19 @@ def begin(
     use_threads(arguments.threads)
 
 
-BUSY = 0.7
-"""Programs that wait for each processor, from which on the machine is called busy."""
-
-
 def use_threads(threads: int | None) -> None:
-    """Let torch use so many CPU threads; its own choice for 0 or None. To be called before torch is loaded.
+    """Let torch use so many CPU threads; for 0 or None as many as there are idle processors, and no more than it would.
 
-    Where others keep the processors busy, OpenMP's threads must sleep while they wait: spinning they take the time of
-    those they wait for (measured, two programs beside ours on two cores: 12 s, and more than 60 s without this; on
-    idle cores sleeping costs 10 s in the place of 7).
+    To be called before torch is loaded: on a busy machine OpenMP's threads are told to sleep while they wait.
     """
-    if hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY * (os.cpu_count() or 1):
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if threads:
-        import torch
+    from ..processors import available, sensible_threads
 
-        torch.set_num_threads(threads)
+    wanted = threads or sensible_threads()
+    if wanted < available():
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import torch
+
+    torch.set_num_threads(wanted if threads else min(wanted, torch.get_num_threads()))
 
 
 def device_from(name: str | None) -> str:

@@ -98,6 +98,7 @@ def _summary(out: Path, report: dict) -> tuple[str, ...]:
     lines = [f"Result in {out}"]
     if before is not None and after is not None:
         lines.append(f"similarity {before:.3f} -> {after:.3f}")
+    lines += _linear_line(report)
     pairs = report.get("landmarks")
     if pairs:
         apart = f"{pairs['before']['mean_mm']:.1f} -> {pairs['after']['mean_mm']:.1f} mm"
@@ -108,6 +109,17 @@ def _summary(out: Path, report: dict) -> tuple[str, ...]:
     return tuple(lines) + tuple(f"Warning: {sentence}" for sentence in report.get("warnings", ()))
 
 
+def _linear_line(report: dict) -> list[str]:
+    """What the linear part does, and whether a deformation follows it."""
+    linear, kept = report.get("linear", {}), report.get("deformation", {}).get("kept")
+    if "model" not in linear:
+        return []
+    moved = f"shift {linear['shift_mm']:.1f} mm, turn {linear['turn_deg']:.1f} degrees"
+    moved += f", scale {linear['scale_percent']:+.1f} %"
+    said = "none, the scans lie well" if linear["model"] == "none" else f"{linear['model']} ({moved})"
+    return [f"linear part: {said}; {'with' if kept else 'no'} deformation"]
+
+
 COMMAND = Command(
     name="register",
     summary="find where each point of a fixed scan lies in a moving scan",
@@ -116,8 +128,9 @@ Find where each point of the fixed scan lies in the moving scan.
 
 The folder holds displacement.nii.gz (on the fixed grid, RAS mm: the fixed point x lies at x + u(x) in moving),
 transform.h5 and inverse.h5 (for SimpleITK and 3D Slicer), warped.nii.gz (moving on the fixed grid), jacobian.nii.gz,
-warped_labels.nii.gz (with --moving-labels), report.json and preview.png. The scans may have any orientation,
-spacing and field of view; nothing need be aligned beforehand.""",
+warped_labels.nii.gz (with --moving-labels), report.json and preview.png. A result without a deformation is a linear
+transform: transform.tfm and matrix.txt (4 x 4) are then there in the place of displacement.nii.gz. The scans may have
+any orientation, spacing and field of view; nothing need be aligned beforehand.""",
     usage="--fixed IMAGE --moving IMAGE --out FOLDER",
     example="dsir register --fixed ct.nii.gz --moving mr.nii.gz --out result/ --moving-labels organs.nii.gz",
     arguments=_arguments,

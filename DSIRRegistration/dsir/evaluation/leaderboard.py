@@ -91,7 +91,7 @@ def _scores(data_set: DataSet, task: Task, row: Row, out: Path, peers: Mapping[s
 
     yield scored(NOTHING, np.zeros((*fixed.shape, 3), np.float32))
     if row.state in (State.DONE, State.KEPT):
-        found = read_transform(Path(row.folder) / "displacement.nii.gz")
+        found = read_transform(Path(row.folder) / "transform.h5")
         displacement = index_displacement(found, fixed, moving)
         write_submission(out / FIELDS, task, displacement, fixed.affine)
         yield scored(OURS, displacement, row.seconds)

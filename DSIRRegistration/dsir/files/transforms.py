@@ -51,6 +51,12 @@ def write_transform(path: str | Path, transform: Transform) -> None:
             raise DsirError(f"{path} cannot be written: the disk may be full.") from None
 
 
+def write_matrix(path: str | Path, matrix: np.ndarray) -> None:
+    """Write a (4, 4) as four lines of text, fixed to moving, RAS mm."""
+    with complete_file(path) as temporary:
+        np.savetxt(temporary, matrix, fmt="%.12g")
+
+
 def read_transform(path: str | Path, *, convention: Convention | None = None) -> Transform:
     """A fixed-to-moving transform from any file this product, ITK, ANTs, elastix, NiftyReg or Slicer writes.
 

@@ -1,9 +1,10 @@
-"""Choose and refine a linear start; keep it only where it helps."""
+"""Find the linear part: a start, then the model that the scans speak for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,19 +15,29 @@ from ..geometry.lattice import Lattice
 from ..transforms.composite import Transform
 from ..transforms.linear import Linear
 from ..transforms.rigid_fit import rigid_fit
+from .blocks import Blocks
+from .evidence import Judge
 from .landmark_forces import Pairs
-from .linear import LinearSettings, Posed, refine
-from .search import about, centre_of_mass, search
+from .linear import LinearSettings, Posed, cosines, refine
+from .linear_choice import Candidate, candidates, chosen
+from .starts import Sides, named_starts, searched_starts, turned_starts
 from .working_grid import FeatureMap, PreparedImage, describe, working_lattice
 
 MARGIN = 0.003
 """A search must beat the images' own positions by this much mean cosine: a scanner's positions are evidence."""
 
-LIKELY = 0.8
-"""Share of the best start's mean cosine below which another one is not refined."""
+POOR = 0.45
+"""Mean cosine on the search's lattice below which the scan may lie turned over, and all turns are tried (the
+right way round scans reach 0.35 to 0.8 there, the wrong way 0.35: Testing/benchmarks/turns.py)."""
+
+TURNED = 1.25
+"""A scan that is turned over must agree so many times better: headers are mostly right."""
 
 VOXELS = 250_000
-"""Of the lattice on which the linear stage works, at most."""
+"""Of the lattice on which the linear stage searches, at most."""
+
+FINE_VOXELS = 250_000
+"""Of the lattice on which the models are compared, at most."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +47,27 @@ class Alignment:
     Attributes:
         matrix: (4, 4) fixed to moving, RAS mm (before the user's initial transform, where there is one).
         start: which start it grew from; ``"none"`` where nothing was better than no change.
+        model: how many numbers it has: a key of :data:`.linear.NUMBERS`.
+        candidates: what spoke for each model, where the scans decided.
         before, after: mean cosine over the fixed body, missing voxels counting 0.
     """
 
     matrix: np.ndarray
     start: str
-    before: float
-    after: float
+    model: str = "affine"
+    candidates: tuple[Candidate, ...] = ()
+    before: float = 0.0
+    after: float = 0.0
+
+    def to_json(self, centre: np.ndarray) -> dict[str, Any]:
+        """For the report; ``shift_mm``, ``turn_deg`` and ``scale_percent`` as they are at ``centre`` (RAS mm)."""
+        return {
+            "start": self.start,
+            "model": self.model,
+            "matrix": self.matrix.tolist(),
+            "candidates": [candidate.to_json() for candidate in self.candidates],
+            **Linear(self.matrix).amounts(centre),
+        }
 
 
 def align(
@@ -55,6 +80,7 @@ def align(
     *,
     initial: Transform | None = None,
     landmarks: Pairs | None = None,
+    grows: bool = True,
     tell: Callable[[float, str], None] = lambda fraction, message: None,
 ) -> Alignment:
     """Find the linear part.
@@ -62,51 +88,104 @@ def align(
     Args:
         initial: a start of the user's; it is built upon, not searched for.
         landmarks: pairs of points; without ``initial`` their best fit is the start, whatever the images seem to say.
-
+        grows: whether ``"auto"`` may choose a scale; False for two scans of one person.
     """
+    if settings.model == "none":
+        return Alignment(np.eye(4), "none", "none")
     settings = _affordable(fixed, fixed_mask, settings)
     lattice = working_lattice(fixed, fixed_mask, spacing=settings.spacing, margin=2 * settings.spacing)
     target = describe(descriptor, fixed, fixed_mask, lattice)
-    view = PreparedImage.of(moving, moving_mask, settings.spacing)
-    posed = Posed(view, descriptor, lattice, initial)
+    posed = Posed(PreparedImage.of(moving, moving_mask, settings.spacing), descriptor, lattice, initial)
+    base = Candidate("none", np.eye(4))
+    if landmarks is not None and len(landmarks) > 0 and initial is None:
+        base = Candidate("rigid", rigid_fit(landmarks.fixed, landmarks.moving, landmarks.confidence).matrix)
+        start, name = base.matrix, "landmarks"
+    else:
+        named = [] if initial is not None else named_starts(fixed, moving, fixed_mask, moving_mask, settings.start)
+        start, name = _best_start(target, posed, named, settings, tell)
+    tell(0.6, "refining the start")
+    first = "translation" if settings.model == "translation" else "rigid"
+    start, _, _ = _improved(target, posed, start, first)
+    fine = _fine_spacing(fixed, moving, fixed_mask, settings)
+    lattice = working_lattice(fixed, fixed_mask, spacing=fine, margin=2 * fine)
+    still = PreparedImage.of(fixed, fixed_mask, fine)
+    target = describe(descriptor, still, None, lattice)
+    posed = Posed(PreparedImage.of(moving, moving_mask, fine), descriptor, lattice, initial)
+    if settings.model != "auto":
+        matrix = start
+        for model in _up_to(settings.model):
+            tell(0.8, f"refining the {model} part")
+            matrix, _, _ = _improved(target, posed, matrix, model)
+        found = (Candidate(settings.model, matrix),)
+    else:
+        tell(0.7, "choosing between shift, turn, scale and shear")
+        judge = Judge.of(still, posed.view, Blocks.of(target.mask, lattice), lattice)
+        models = ("rigid", *(("similarity", "affine") if grows else ()))
+        if name == "identity":  # a shift alone means something only from where the scanner put the scans
+            models = ("translation", *models)
+        found = tuple(candidates(target, posed, judge, base, start, models))
+    best = chosen(list(found))
+    if best.model == "none":
+        name = "none"
+    before, after = (_similarity(target, posed, matrix) for matrix in (base.matrix, best.matrix))
+    return Alignment(best.matrix, name, best.model, found if settings.model == "auto" else (), before, after)
+
+
+def _best_start(
+    target: FeatureMap,
+    posed: Posed,
+    named: list[tuple[str, np.ndarray]],
+    settings: LinearSettings,
+    tell: Callable[[float, str], None],
+) -> tuple[np.ndarray, str]:
+    """(4, 4) the likeliest start on the search's lattice, refined as a rigid one, and its name."""
     coarse = target.on(settings.search)
 
-    candidates: list[tuple[str, np.ndarray]] = []
-    if landmarks is not None and len(landmarks) > 0 and initial is None:
-        best, name = rigid_fit(landmarks.fixed, landmarks.moving, landmarks.confidence).matrix, "landmarks"
-        _, _, before = refine(coarse, posed, np.eye(4), model="none", spacing=settings.search)
-        best_score = 0.0
-    else:
-        best, name = np.eye(4), "none"
-        turned, before, after = refine(coarse, posed, best, model=_rigid_if(settings), spacing=settings.search)
-        if after > before:
-            best, name = turned, "identity"
-        best_score = max(before, after)
-        if initial is None:
-            candidates = _candidates(target, view, fixed, moving, fixed_mask, moving_mask, descriptor, settings, tell)
-    seen = [np.eye(4), best]
-    for n, (label, matrix) in enumerate(candidates):
-        if label.startswith("search") and any(_distance(matrix, m, lattice) < settings.search for m in seen):
+    def refined(matrix: np.ndarray) -> tuple[np.ndarray, float]:
+        better, before, after = refine(coarse, posed, matrix, model="rigid", spacing=settings.search)
+        return (better, after) if after > before else (matrix, before)
+
+    best, score = refined(np.eye(4))
+    name, seen = "identity", [np.eye(4), best]
+    searching = settings.start == "auto" and posed.behind is None
+    sides = Sides(target, posed.view, posed.descriptor)
+    starts = named
+    if searching:
+        starts = searched_starts(sides, settings, lambda f: tell(0.3 * f, "searching translations and rotations"))
+    for label, matrix in starts:
+        if searching and any(_apart(matrix, m, target.lattice) < settings.search for m in seen):
             continue  # the same hill
-        tell(0.5 + 0.2 * n / len(candidates), f"refining the start '{label}'")
-        refined, raw, after = refine(coarse, posed, matrix, model=_rigid_if(settings), spacing=settings.search)
-        seen += [matrix, refined]
-        margin = MARGIN if label.startswith("search") and before > 0 else 0.0
-        for option, value in ((matrix, raw), (refined, after)):
-            if value - margin > best_score:
-                best, best_score, name = option, value, label
-    score = before
-    for fraction, model in ((0.75, "rigid"), (0.9, "affine")):
-        if settings.model == "none" or (model == "affine" and settings.model != "affine"):
-            continue
-        tell(fraction, f"refining the {model} part")
-        rounds = 1 if model == "rigid" else 2
-        refined, raw, after = refine(target, posed, best, model=model, spacing=settings.spacing, rounds=rounds)
-        best, score = (refined, after) if after > raw else (best, raw)
-    return Alignment(best, name, before, score)
+        better, after = refined(matrix)
+        seen += [matrix, better]
+        if after > score + (MARGIN if searching else 0.0):
+            best, score, name = better, after, label
+    if searching and score < POOR:
+        for label, matrix in turned_starts(
+            sides, settings.search, lambda f: tell(0.3 + 0.3 * f, "searching all turns")
+        ):
+            better, after = refined(matrix)
+            if after > TURNED * score:
+                best, score, name = better, after, label
+    return best, name
 
 
-def _distance(a: np.ndarray, b: np.ndarray, lattice: Lattice) -> float:
+def _improved(target: FeatureMap, posed: Posed, matrix: np.ndarray, model: str) -> tuple[np.ndarray, float, float]:
+    """Refined on the target's own lattice, or left as it was where that lowers the similarity."""
+    better, before, after = refine(target, posed, matrix, model=model, spacing=float(target.lattice.spacing[0]))
+    return (better, before, after) if after > before else (matrix, before, before)
+
+
+def _similarity(target: FeatureMap, posed: Posed, matrix: np.ndarray) -> float:
+    total = (cosines(target, posed.described(matrix), np.eye(4)) * target.mask).sum()
+    return float(total / target.mask.sum().clamp(min=1))
+
+
+def _up_to(model: str) -> tuple[str, ...]:
+    """The models to be fitted one after the other until ``model`` is reached."""
+    return ("translation",) if model == "translation" else tuple(dict.fromkeys(("rigid", model)))
+
+
+def _apart(a: np.ndarray, b: np.ndarray, lattice: Lattice) -> float:
     """mm between where two poses carry the corners of a lattice, at most."""
     corners = lattice.corners()
     return float(
@@ -121,57 +200,9 @@ def _affordable(fixed: Image, mask: torch.Tensor, settings: LinearSettings) -> L
     return replace(settings, spacing=factor * settings.spacing, search=factor * settings.search)
 
 
-def _rigid_if(settings: LinearSettings) -> str:
-    return "none" if settings.model == "none" else "rigid"
-
-
-def _candidates(
-    target: FeatureMap,
-    view: PreparedImage,
-    fixed: Image,
-    moving: Image,
-    fixed_mask: torch.Tensor,
-    moving_mask: torch.Tensor,
-    descriptor: Descriptor,
-    settings: LinearSettings,
-    tell: Callable[[float, str], None],
-) -> list[tuple[str, np.ndarray]]:
-    """Starts other than the images' own positions, by name."""
-    starts: list[tuple[str, np.ndarray]] = []
-    fixed_centre = centre_of_mass(fixed_mask, fixed.lattice)
-    moving_centre = centre_of_mass(moving_mask, moving.lattice)
-    if settings.start in ("centre", "axes"):
-        starts.append(("centre", about(np.eye(3), fixed_centre, moving_centre)))
-    if settings.start == "axes":
-        turn = principal_axes(moving_mask, moving) @ principal_axes(fixed_mask, fixed).T
-        starts.append(("axes", about(turn, fixed_centre, moving_centre)))
-    if settings.start == "auto":
-        found = search(
-            target,
-            view,
-            descriptor,
-            angles=settings.angles,
-            spacing=settings.search,
-            tell=lambda fraction: tell(0.5 * fraction, "searching translations and rotations"),
-        )
-        likely = [start for start in found[:3] if start.similarity > LIKELY * found[0].similarity]
-        starts += [(f"search {n + 1}", start.matrix) for n, start in enumerate(likely)]
-    return starts
-
-
-def principal_axes(mask: torch.Tensor, image: Image) -> np.ndarray:
-    """(3, 3) the mask's principal axes in RAS, as columns, permuted and flipped to be the nearest to R, A, S.
-
-    Axes have no sign and no order of their own; people lie alike in every scanner, so the nearest is meant.
-    """
-    points = image.lattice.to_world(torch.nonzero(mask).numpy()[:: max(1, int(mask.sum()) // 50_000)])
-    _, vectors = np.linalg.eigh(np.cov(points.T))
-    order = [-1, -1, -1]
-    weights = np.abs(vectors).copy()
-    for _ in range(3):
-        row, column = np.unravel_index(weights.argmax(), (3, 3))
-        order[row] = column
-        weights[row], weights[:, column] = -1, -1
-    axes = vectors[:, order]
-    axes = axes * np.sign(np.diag(axes))
-    return axes if np.linalg.det(axes) > 0 else np.eye(3)
+def _fine_spacing(fixed: Image, moving: Image, mask: torch.Tensor, settings: LinearSettings) -> float:
+    """mm of the lattice on which models are compared: as asked, half the finer image's voxels at the least, and no more
+    than :data:`FINE_VOXELS`. The coarser, the more a scale pretends (``brain_t1_t2``: 1.3 % at 4 mm, 0.4 % at 2)."""
+    native = min(float(np.prod(image.lattice.spacing) ** (1 / 3)) for image in (fixed, moving))
+    extent = working_lattice(fixed, mask, spacing=settings.spacing, margin=0.0).extent
+    return max(settings.fine, native / 2, float(extent.prod() / FINE_VOXELS) ** (1 / 3))

@@ -24,6 +24,10 @@ Model = Literal["auto", "none", "translation", "rigid", "similarity", "affine"]
 """How many numbers the linear part may have: 0, 3, 6, 7 or 12; ``auto`` lets the scans decide."""
 
 
+NUMBERS = {"none": 0, "translation": 3, "rigid": 6, "similarity": 7, "affine": 12}
+"""Each model and how many numbers it has, from the simplest on."""
+
+
 @checked
 class LinearSettings:
     """The linear stage.
@@ -32,17 +36,20 @@ class LinearSettings:
         start: ``"auto"`` (a global search over translations and rotations, beside the images' own positions),
             ``"identity"``, ``"centre"`` (centres of the body masks) or ``"axes"`` (principal axes of the masks).
             A start given by the user takes the place of all of these.
-        model: ``"none"``, ``"rigid"`` or ``"affine"``.
+        model: ``"none"``, ``"translation"``, ``"rigid"``, ``"similarity"`` (rigid and one scale) or ``"affine"``;
+            ``"auto"``: the simplest that none of the others beats on parts of the scan it was not fitted to.
         search: mm of the lattice on which translations are correlated.
         angles: degrees; rotations tried about each axis, both ways.
-        spacing: mm of the finest lattice it matches on.
+        spacing: mm of the lattice that turns are refined on.
+        fine: mm of the lattice that the model is chosen and fitted on; coarser for a large body.
     """
 
     start: Literal["auto", "identity", "centre", "axes"] = "auto"
-    model: Model = "affine"
+    model: Model = "auto"
     search: Positive = 8.0
     angles: Annotated[tuple[Positive, ...], Several] = (15.0,)
     spacing: Positive = 4.0
+    fine: Positive = 2.0
 
 
 @dataclass(frozen=True)
@@ -60,9 +67,13 @@ class Posed:
     fixed: Lattice
     behind: Transform | None = None
 
+    def pose(self, matrix: np.ndarray) -> Transform:
+        """The mapping with ``matrix`` (4, 4) as its linear part."""
+        return Transform((Linear(matrix), *(self.behind.parts if self.behind else ())))
+
     def described(self, matrix: np.ndarray) -> FeatureMap:
         """In the pose ``matrix`` (4, 4)."""
-        pose = Transform((Linear(matrix), *(self.behind.parts if self.behind else ())))
+        pose = self.pose(matrix)
         lattice = widened(self.fixed, REACH, reach_in_fixed(self.view.whole, pose))
         return describe(self.descriptor, self.view, None, lattice, pose)
 
@@ -111,7 +122,7 @@ def refine(
             step = step @ moved
             if np.abs((moved - np.eye(4)) @ corners).max() < 0.02 * spacing:
                 break
-        step = nearest_rigid(step) if model == "rigid" else step
+        step = nearest(step, model)
         last = mean_cosine(target, pulled, step)
         matrix = matrix @ step
     return matrix, first, last
@@ -119,16 +130,20 @@ def refine(
 
 def mean_cosine(fixed: FeatureMap, moving: FeatureMap, step: np.ndarray) -> float:
     """Mean cosine over the fixed body when the moving descriptors are read through ``step`` (4, 4) in fixed RAS."""
-    index = affine_grid(fixed.lattice, moving.lattice, step)
-    warped = sample(moving.features, index)
+    total = (cosines(fixed, moving, step) * fixed.mask).sum()
+    return float(total / fixed.mask.sum().clamp(min=1))
+
+
+def cosines(fixed: FeatureMap, moving: FeatureMap, step: np.ndarray) -> torch.Tensor:
+    """(I, J, K) of each fixed voxel with what lies at ``step`` (4, 4) in the moving image; 0 where nothing does."""
+    warped = sample(moving.features, affine_grid(fixed.lattice, moving.lattice, step))
     dot, one, two = (torch.zeros_like(fixed.mask) for _ in range(3))
     for f, m in zip(fixed.features, warped, strict=True):
         f, m = f.float(), m.float()
         dot.addcmul_(f, m)
         one.addcmul_(f, f)
         two.addcmul_(m, m)
-    dot.div_(one.mul_(two).sqrt_().clamp_(min=1e-8))
-    return float((dot * fixed.mask).sum() / fixed.mask.sum().clamp(min=1))
+    return dot.div_(one.mul_(two).sqrt_().clamp_(min=1e-8))
 
 
 class Places:
@@ -151,14 +166,13 @@ class Places:
         order = np.array([[0, 3, 4], [3, 1, 5], [4, 5, 2]])
         moments = full[order].transpose(0, 2, 1, 3).reshape(12, 12)
         target = (right.flatten(1) @ self.x.T).reshape(12).double().numpy()
-        if model == "rigid":
-            basis = _rigid_basis()
+        if (basis := basis_of(model)) is not None:
             moments, target = basis.T @ moments @ basis, basis.T @ target
         ridge = 1e-4 * np.trace(moments) / len(moments)
         if not ridge > 0:  # the images do not meet here: nothing pulls in any direction
             return np.zeros((3, 4))
         theta = np.linalg.solve(moments + ridge * np.eye(len(moments)), target)
-        if model == "rigid":
+        if basis is not None:
             theta = basis @ theta
         theta = theta.reshape(3, 4)
         theta[:, :3] /= self.scale
@@ -168,14 +182,20 @@ class Places:
         return theta
 
 
-def _rigid_basis() -> np.ndarray:
-    """(12, 6): rotations about the three axes and the three translations, as affine coefficients (r, k)."""
-    basis = np.zeros((3, 4, 6))
-    for n, (a, b) in enumerate(((0, 1), (0, 2), (1, 2))):
-        basis[a, b, n], basis[b, a, n] = 1, -1
+def basis_of(model: str) -> np.ndarray | None:
+    """(12, numbers of the model) as affine coefficients (r, k): translations, then rotations, then the scale.
+
+    None for ``"affine"``, which has them all.
+    """
+    if model == "affine":
+        return None
+    basis = np.zeros((3, 4, 7))
     for axis in range(3):
-        basis[axis, 3, 3 + axis] = 1
-    return basis.reshape(12, 6)
+        basis[axis, 3, axis] = 1
+        basis[axis, axis, 6] = 1
+    for n, (a, b) in enumerate(((0, 1), (0, 2), (1, 2)), start=3):
+        basis[a, b, n], basis[b, a, n] = 1, -1
+    return basis.reshape(12, 7)[:, : NUMBERS[model]]
 
 
 def index_to_world(delta: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -185,9 +205,16 @@ def index_to_world(delta: np.ndarray, affine: np.ndarray) -> np.ndarray:
     return affine @ step @ np.linalg.inv(affine)
 
 
-def nearest_rigid(matrix: np.ndarray) -> np.ndarray:
-    """The rigid (4, 4) nearest to an affine one (polar decomposition)."""
-    u, _, v = np.linalg.svd(matrix[:3, :3])
+def nearest(matrix: np.ndarray, model: str) -> np.ndarray:
+    """The (4, 4) of a model that is nearest to an affine one (polar decomposition); translations keep no turn."""
+    if model == "affine":
+        return matrix
     out = matrix.copy()
+    if model in ("none", "translation"):
+        out[:3, :3] = np.eye(3)
+        return out if model == "translation" else np.eye(4)
+    u, stretch, v = np.linalg.svd(matrix[:3, :3])
     out[:3, :3] = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
+    if model == "similarity":
+        out[:3, :3] *= np.cbrt(stretch.prod())
     return out

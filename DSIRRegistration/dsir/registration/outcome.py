@@ -9,14 +9,21 @@ import numpy as np
 
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
-from ..transforms.jacobian import FoldReport, fold_report
+from ..transforms.jacobian import FoldReport, determinant, fold_report
 from ..transforms.linear import Linear
 from .agreement import mean_cosine
 from .align import Alignment
 from .boundary_fade import faded_at_boundary
+from .evidence import Evidence, deformation_helps
 from .landmark_forces import Pairs
 from .refinement import distances
-from .stages import FeaturePair, FieldStart, Start
+from .stages import FeaturePair, FieldStart, Prepared, Start
+
+GROWTH = 2.0
+"""Percent by which one person's scans may differ in length before it is said."""
+
+JUDGED_VOXELS = 400_000
+"""Of the lattice on which a deformation is judged, at most."""
 
 LOW_SIMILARITY = 0.15
 """Mean cosine below which nothing was matched (unrelated scans reach about 0.1, our measurement)."""
@@ -29,32 +36,56 @@ class Outcome:
     Attributes:
         residual: fixed space to linearly aligned moving space, faded at its boundary.
         similarity: mean cosine in the fixed mask: ``start``, ``linear``, ``end``.
+        deformation: whether it was ``kept`` and, where the scans decided, the rise of mutual information
+            (``information`` and its ``noise``, nats); ``volume``: of the body through the whole mapping,
+            1 where it stays as large.
         warnings: one sentence each.
     """
 
     residual: DisplacementField
     similarity: dict[str, float]
     folds: FoldReport
+    deformation: dict[str, Any]
     warnings: tuple[str, ...]
 
     def transform(self, linear: Linear, initial: Transform | None) -> Transform:
         """Fixed to moving, everything included."""
-        parts = (self.residual,) if linear.is_identity else (self.residual, linear)
-        return Transform((*parts, *(initial.parts if initial else ())))
+        field = (self.residual,) if bool(self.residual.vectors.any()) else ()
+        return Transform((*field, *(() if linear.is_identity else (linear,)), *(initial.parts if initial else ())))
 
 
-def finish(features: FeaturePair, alignment: Alignment, begun: FieldStart, field: DisplacementField) -> Outcome:
-    """Fade the field at its boundary, keep it only if it raised the similarity, and say what must be known of it."""
-    lattice = features.lattice
-    residual = faded_at_boundary(field, spacing=max(2 * float(lattice.spacing[0]), 3.0))
+def finish(
+    prepared: Prepared,
+    features: FeaturePair,
+    alignment: Alignment,
+    begun: FieldStart,
+    start: Start,
+    field: DisplacementField,
+) -> Outcome:
+    """Fade the field at its boundary, keep it only if it is worth it, and say what must be known of it."""
+    lattice, settings = features.lattice, prepared.settings
+    deformed = bool(field.vectors.any())
+    residual = faded_at_boundary(field, spacing=max(2 * float(lattice.spacing[0]), 3.0)) if deformed else field
     # Undoing the linear part is a mapping too, so the start is measured on the very same descriptors.
     undone = DisplacementField.from_affine(np.linalg.inv(alignment.matrix), lattice)
-    start, linear, end = (mean_cosine(features.fixed, features.moving, f) for f in (undone, None, residual))
-    warnings = list(begun.warnings)
-    if end < linear and begun.forces is None:
+    before, linear, end = (mean_cosine(features.fixed, features.moving, f) for f in (undone, None, residual))
+    warnings, evidence = list(begun.warnings), None
+    if deformed and begun.forces is None and end < linear:
         # The search found nothing better than the linear alignment: that is then the honest answer.
         warnings.append("The deformable stages did not raise the similarity; only the linear alignment is kept.")
+        deformed = False
+    elif deformed and begun.forces is None and start.known is None and settings.deformable is None:
+        evidence = _evidence(prepared, features, residual)
+        if not evidence.speaks_for:
+            warnings.append(
+                "Nothing but the similarity itself speaks for a deformation; only the linear alignment is kept "
+                "(--deformable keeps it all the same)."
+            )
+            deformed = False
+    if not deformed:
         residual, end = DisplacementField.identity(residual.lattice), linear
+    volume = _volume(features, residual, alignment)
+    warnings += _grown(settings.same_person, alignment, features.centre, volume)
     if features.coverage < 0.98:
         warnings.append(
             f"{100 * (1 - features.coverage):.0f} % of the fixed body lies outside the moving image's field of view; "
@@ -65,8 +96,51 @@ def finish(features: FeaturePair, alignment: Alignment, begun: FieldStart, field
             f"The similarity after registration is only {end:.2f}: the registration has probably failed. "
             "Check that both scans show the same region, or give an initial transform."
         )
-    similarity = {"start": start, "linear": linear, "end": end}
-    return Outcome(residual, similarity, fold_report(residual), tuple(warnings))
+    similarity = {"start": before, "linear": linear, "end": end}
+    deformation: dict[str, Any] = {"kept": deformed, "volume": volume}
+    if evidence is not None and evidence.known:
+        deformation |= {"information": evidence.rise, "noise": evidence.noise}
+    return Outcome(residual, similarity, fold_report(residual), deformation, tuple(warnings))
+
+
+def _evidence(prepared: Prepared, features: FeaturePair, residual: DisplacementField) -> Evidence:
+    """What speaks for the deformation that took no part in making it."""
+    coarser = float(features.lattice.extent.prod() / JUDGED_VOXELS) ** (1 / 3)
+    lattice = features.lattice.with_spacing(max(float(features.lattice.spacing[0]), coarser))
+    return deformation_helps(
+        prepared.fixed,
+        prepared.moving,
+        prepared.fixed_mask,
+        prepared.moving_mask,
+        lattice,
+        features.pose,
+        Transform((residual, *features.pose.parts)),
+    )
+
+
+def _volume(features: FeaturePair, residual: DisplacementField, alignment: Alignment) -> float:
+    """The moving body's volume in units of the fixed one's, through the whole mapping."""
+    mask = features.fixed.mask
+    local = float((determinant(residual.on(features.lattice)) * mask).sum() / mask.sum().clamp(min=1e-6))
+    return local * float(np.linalg.det(alignment.matrix[:3, :3]))
+
+
+def _grown(same_person: bool | None, alignment: Alignment, centre: np.ndarray, volume: float) -> list[str]:
+    """A sentence where one person seems to have grown between two scans."""
+    if not same_person:
+        return []
+    scale = Linear(alignment.matrix).amounts(centre)["scale_percent"]
+    if abs(scale) > GROWTH:
+        return [
+            f"The linear part scales by {scale:+.1f} %, but both scans show one person, who does not grow between two "
+            "scans. Check the voxel sizes of both, or use --model rigid."
+        ]
+    if abs(volume - 1) > 3 * GROWTH / 100:
+        return [
+            f"The deformation changes the body's volume by {100 * (volume - 1):+.0f} %, but both scans show one "
+            "person. Look whether that can be (lungs that filled, a bladder), or use --no-deformable."
+        ]
+    return []
 
 
 def landmark_distances(start: Start, end: Transform) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from .levels import descend_levels
 from .outcome import finish, landmark_distances
 from .repeatable import repeatable
 from .settings import RegistrationSettings
-from .stages import Start, align_linearly, describe_both, prepare, starting_field
+from .stages import Start, align_linearly, describe_both, prepare, starting_field, undeformed
 from .stopwatch import Stopwatch
 
 
@@ -27,11 +27,14 @@ class RegistrationResult:
     """What a registration found.
 
     Attributes:
-        transform: fixed to moving; the parts are ``(residual field, linear[, initial ...])``.
+        transform: fixed to moving; the parts are ``(residual field, linear[, initial ...])``; a part that moves nothing
+            is left out, so that a linear result is linear.
         settings: what it ran with.
         report: JSON-ready facts: ``seconds`` by stage, ``similarity`` (mean cosine in the fixed body) before, after the
-            linear stage and at the end, ``folds``, ``smallest_determinant``, ``sd_log_j``, ``coverage`` (share of the
-            fixed body that has a counterpart in the moving image), ``lattice``, ``descriptor``, ``warnings``.
+            linear stage and at the end, ``linear`` (:meth:`.align.Alignment.to_json`), ``deformation`` (whether it
+            was ``kept``, and what spoke for it), ``folds``, ``smallest_determinant``, ``sd_log_j``, ``coverage``
+            (share of the fixed body that has a counterpart in the moving image), ``lattice``, ``descriptor``,
+            ``warnings``.
     """
 
     transform: Transform
@@ -79,20 +82,27 @@ def register(
             linear = Linear(alignment.matrix)
         with watch.stage("features"):
             features = describe_both(prepared, linear, start, progress)
-        with watch.stage("discrete" if start.known is None and settings.discrete.enabled else "start"):
-            begun = starting_field(features, start, prepared.settings, progress)
-        with watch.stage("descent"):
-            field = descend_levels(features.fixed, features.moving, begun.field, begun.settings, begun.forces, progress)
-        progress("finish", 0.95, "checking the field for folds")
+        if prepared.settings.deformable is False:
+            begun = undeformed(features, prepared.settings)
+            field = begun.field
+        else:
+            with watch.stage("discrete" if start.known is None and settings.discrete.enabled else "start"):
+                begun = starting_field(features, start, prepared.settings, progress)
+            with watch.stage("descent"):
+                field = descend_levels(
+                    features.fixed, features.moving, begun.field, begun.settings, begun.forces, progress
+                )
+        progress("finish", 0.95, "judging the deformation, checking it for folds")
         with watch.stage("finish"):
-            outcome = finish(features, alignment, begun, field)
+            outcome = finish(prepared, features, alignment, begun, start, field)
     transform = outcome.transform(linear, initial)
     lattice, folds, similarity = features.lattice, outcome.folds, outcome.similarity
     report = {
         "seconds": watch.seconds,
         "similarity": similarity,
         "landmarks": landmark_distances(start, transform),
-        "linear": {"start": alignment.start, "matrix": alignment.matrix.tolist()},
+        "linear": alignment.to_json(features.centre),
+        "deformation": outcome.deformation,
         "folds": folds.folds,
         "smallest_determinant": folds.smallest,
         "sd_log_j": folds.sd_log_j,

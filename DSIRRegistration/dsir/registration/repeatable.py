@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 import torch
 
+from ..processors import sensible_threads
 from .settings import RegistrationSettings
 
 
 @contextmanager
 def repeatable(settings: RegistrationSettings) -> Iterator[None]:
-    """Seed and threads as asked, and as they were afterwards."""
+    """Seed and threads as asked, and as they were afterwards; threads 0: as many as there are idle processors."""
     threads = torch.get_num_threads()
     state = torch.get_rng_state()
     torch.manual_seed(settings.seed)
-    if settings.threads > 0:
-        torch.set_num_threads(settings.threads)
+    torch.set_num_threads(settings.threads or min(threads, sensible_threads()))
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ mean cosine for every shift at once: no start is needed, and what lies outside t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,21 +59,21 @@ def search(
     fixed: FeatureMap,
     moving: PreparedImage,
     descriptor: Descriptor,
+    turns: Sequence[np.ndarray],
     *,
-    angles: tuple[float, ...] = (15.0,),
     spacing: float = 8.0,
-    tell=lambda fraction: None,
+    tell: Callable[[float], None] = lambda fraction: None,
 ) -> list[Start]:
     """The best translation for each rotation, best first.
 
     Args:
         fixed: described at the search's fine spacing.
+        turns: (3, 3) each.
         spacing: mm of the lattice that is correlated.
     """
     coarse = fixed.on(spacing)
     fixed_centre = centre_of_mass(fixed.mask, fixed.lattice)
     moving_centre = centre_of_mass(moving.mask, moving.lattice)
-    turns = rotations(angles)
     starts = []
     for n, turn in enumerate(turns):
         tell(n / len(turns))

@@ -47,9 +47,10 @@ class RegistrationSettings:
         voxels: the most that lattice may have; coarser spacing is used where it would have more.
         memory: MiB that the whole program may take, 0 for no limit; see :mod:`.memory` for what gives way.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
-        threads: CPU threads; 0 leaves torch's own choice.
+        threads: CPU threads; 0: as many as there are processors that nobody else keeps busy.
         seed: of every random choice.
-        deformable: whether the linear part is followed by a deformation.
+        deformable: whether the linear part is followed by a deformation; null lets the scans decide: it is made, and
+            kept only if mutual information, which it was not fitted to, rises beyond its noise.
         same_person: true where both scans show one person (nobody grows between two scans: a scale is then warned of),
             false where they show two, null where it is not known.
         linear, discrete, descent: of the stages, in the order they run.
@@ -64,7 +65,7 @@ class RegistrationSettings:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Whole = 0
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
-    deformable: bool = True
+    deformable: bool | None = None
     same_person: bool | None = None
     linear: LinearSettings = field(default_factory=LinearSettings)
     discrete: DiscreteSettings = field(default_factory=DiscreteSettings)

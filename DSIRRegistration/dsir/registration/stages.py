@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from ..errors import DsirError
@@ -33,6 +34,7 @@ from .refinement import (
     outvoted_by_landmarks,
     residual_field,
 )
+from .search import centre_of_mass
 from .settings import RegistrationSettings
 from .working_grid import FeatureMap, describe, reach_in_fixed, widened, working_lattice
 
@@ -104,6 +106,11 @@ class FeaturePair:
         return self.fixed.lattice
 
     @property
+    def centre(self) -> np.ndarray:
+        """(3,) RAS mm: the middle of the fixed body."""
+        return centre_of_mass(self.fixed.mask, self.lattice)
+
+    @property
     def coverage(self) -> float:
         """Share of the fixed mask that has a counterpart."""
         return self.covered / float(self.fixed.mask.sum())
@@ -149,7 +156,7 @@ def align_linearly(prepared: Prepared, start: Start, progress: Progress) -> Alig
     Twelve numbers need no network: MIND-SSC finds them at a fraction of the cost (measured: Docs/solver.md).
     """
     if start.known is not None:
-        return Alignment(linear_part(start.known), "refined", 0.0, 0.0)
+        return Alignment(linear_part(start.known), "refined")
     return align(
         prepared.fixed,
         prepared.moving,
@@ -159,6 +166,7 @@ def align_linearly(prepared: Prepared, start: Start, progress: Progress) -> Alig
         prepared.settings.linear,
         initial=start.initial,
         landmarks=start.landmarks,
+        grows=prepared.settings.same_person is not True,
         tell=lambda fraction, message: progress("linear", 0.03 + 0.27 * fraction, message),
     )
 
@@ -186,6 +194,11 @@ def describe_both(prepared: Prepared, linear: Linear, start: Start, progress: Pr
             "Give an initial transform, or let the linear stage search (start 'auto')."
         )
     return FeaturePair(fixed, moving, pose, covered)
+
+
+def undeformed(features: FeaturePair, settings: RegistrationSettings) -> FieldStart:
+    """No displacement, where no deformation is wanted."""
+    return FieldStart(DisplacementField.identity(features.lattice), None, settings)
 
 
 def starting_field(

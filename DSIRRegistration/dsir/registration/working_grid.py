@@ -18,7 +18,7 @@ from ..geometry.channels_last import side_by_side
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..geometry.sampling import affine_grid, gaussian_blur, sample, thinned
-from ..transforms.composite import Transform
+from ..transforms.composite import Transform, linear_matrix
 from ..transforms.field import DisplacementField, moved_index
 from ..transforms.linear import Linear
 
@@ -187,16 +187,6 @@ class PreparedImage:
             index.mul_(scale).add_(shift)
             reach[slab] = ((index > -0.5) & (index < size)).all(0)
         return values, inside.mul_(reach), reach
-
-
-def linear_matrix(transform: Transform) -> np.ndarray | None:
-    """(4, 4) of a transform that has only linear parts; None when it has a field."""
-    matrix = np.eye(4)
-    for part in transform.parts:
-        if not isinstance(part, Linear):
-            return None
-        matrix = part.matrix @ matrix
-    return matrix
 
 
 def reach_in_fixed(moving: Lattice, transform: Transform) -> np.ndarray:

@@ -75,6 +75,16 @@ class Transform:
         return Transform((*back, invert_field(field, domain)))
 
 
+def linear_matrix(transform: Transform) -> np.ndarray | None:
+    """(4, 4) of a transform that has only linear parts; None when it has a field."""
+    matrix = np.eye(4)
+    for part in transform.parts:
+        if not isinstance(part, Linear):
+            return None
+        matrix = part.matrix @ matrix
+    return matrix
+
+
 def _then_linear(field: DisplacementField, linear: Linear) -> DisplacementField:
     """x -> A (x + u) as a displacement: A u + (A - 1) x."""
     moved = DisplacementField.from_affine(linear.matrix, field.lattice)

@@ -40,6 +40,18 @@ class Linear:
         """RAS points (N, 3) to RAS points (N, 3)."""
         return np.asarray(points, dtype=np.float64) @ self.matrix[:3, :3].T + self.matrix[:3, 3]
 
+    def amounts(self, centre: np.ndarray) -> dict[str, float]:
+        """How much it is: ``shift_mm`` at ``centre`` (3,) RAS mm, ``turn_deg``, ``scale_percent`` (of the axes)."""
+        u, stretch, v = np.linalg.svd(self.matrix[:3, :3])
+        turn = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
+        shift = self.transform_points(np.asarray(centre)[None])[0] - centre
+        angle = np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))
+        return {
+            "shift_mm": round(float(np.linalg.norm(shift)), 3),
+            "turn_deg": round(float(np.rad2deg(angle)), 3),
+            "scale_percent": round(100 * (float(np.cbrt(stretch.prod())) - 1), 3),
+        }
+
     def inverse(self) -> Linear:
         """The mapping back."""
         return Linear(np.linalg.inv(self.matrix))

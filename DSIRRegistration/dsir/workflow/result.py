@@ -15,15 +15,16 @@ from ..files.displacements import write_displacement_nifti
 from ..files.images import write_image, write_labels
 from ..files.output_folder import OutputFolder
 from ..files.report import run_report, write_report
-from ..files.transforms import write_transform
+from ..files.transforms import write_matrix, write_transform
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..progress import Progress, silent, within
 from ..registration.register import RegistrationResult
-from ..transforms.composite import Transform
+from ..transforms.composite import Transform, linear_matrix
 from ..transforms.field import DisplacementField
 from ..transforms.inversion import invert_field
 from ..transforms.jacobian import determinant, fold_report
+from ..transforms.linear import Linear
 from ..warp.images import warp_image
 from ..warp.labels import WarpedLabels, warp_labels
 
@@ -54,6 +55,9 @@ def write_result(
     """Write ``displacement.nii.gz``, ``transform.h5``, ``inverse.h5``, ``warped.nii.gz``, ``warped_labels.nii.gz``,
     ``jacobian.nii.gz`` (determinant of x -> x + u(x)), ``report.json`` and ``preview.png``; all of them, or none.
 
+    A result without a deformation is a linear transform in every file: in the place of ``displacement.nii.gz`` there
+    are ``transform.tfm`` (ITK's text) and ``matrix.txt`` (4 x 4, fixed to moving, RAS mm).
+
     Args:
         initial: what the user gave as a start; the preview shows the moving image through it.
         moving_labels: (I, J, K) label map and its lattice.
@@ -71,6 +75,10 @@ def write_result(
     with OutputFolder(out, overwrite=overwrite) as folder:
         progress("writing", 0.0, "the transform")
         write_transform(folder.path / "transform.h5", result.transform)
+        matrix = linear_matrix(result.transform)
+        if matrix is not None:
+            write_transform(folder.path / "transform.tfm", Transform((Linear(matrix),)))
+            write_matrix(folder.path / "matrix.txt", matrix)
         progress("writing", 0.1, "the warped image")
         write_image(folder.path / "warped.nii.gz", warp_image(moving, result.transform, fixed.lattice))
         if moving_labels is not None:
@@ -106,7 +114,8 @@ def _write_rest(
     """What takes longer: the dense field, its Jacobian, the inverse, the picture; gives the facts and what it found."""
     progress("writing", 0.0, "the displacement field")
     displacement = transform.displacement(fixed.lattice)
-    write_displacement_nifti(folder / "displacement.nii.gz", displacement)
+    if linear_matrix(transform) is None:
+        write_displacement_nifti(folder / "displacement.nii.gz", displacement)
     write_image(folder / "jacobian.nii.gz", Image(determinant(displacement), fixed.lattice))
     progress("writing", 0.4, "the inverse")
     inverse, missed = accurate_inverse(transform, fixed.lattice, moving.lattice)
