@@ -47,6 +47,7 @@ def descend(
     level: Level,
     tell: Callable[[int, float], None] = lambda n, cost: None,
     forces: LandmarkForces | None = None,
+    weights: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, list[float]]:
     """Improve a displacement on one level.
 
@@ -55,6 +56,7 @@ def descend(
         u: (3, I, J, K) voxels, on the fixed lattice.
         tell: called with the number of the step and the cost before it.
         forces: pairs of points that pull on the field.
+        weights: (C, C) by which both sides' channels are multiplied (:mod:`.residual_weighing`).
 
     Returns:
         the displacement without folds, and the cost before each step (2 - 2 cos, mean over the mask).
@@ -63,7 +65,13 @@ def descend(
     costs: list[float] = []
     for n in range(level.iterations):
         equations = normal_equations(
-            fixed.features, moving.features, moving.reach, fixed.mask, base + u, robust=level.robust
+            fixed.features,
+            moving.features,
+            moving.reach,
+            fixed.mask,
+            base + u,
+            robust=level.robust,
+            weights=weights,
         )
         costs.append(equations.cost)
         tell(n, equations.cost)

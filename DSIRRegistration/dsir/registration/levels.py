@@ -7,6 +7,7 @@ from ..transforms.field import DisplacementField
 from .descent import descend
 from .landmark_forces import LandmarkForces
 from .paper import descend_as_paper
+from .residual_weighing import residual_weights, weights_worth_using
 from .settings import RegistrationSettings
 from .working_grid import FeatureMap
 
@@ -29,7 +30,8 @@ def descend_levels(
             lambda fraction, loss: progress("descent", 0.55 + 0.4 * fraction, f"loss {loss:.3f}"),
         )
     done, total = 0, sum(level.iterations for level in settings.descent.levels)
-    for level in settings.descent.levels:
+    weighed = False
+    for n, level in enumerate(settings.descent.levels):
         spacing = level.scale * float(target.lattice.spacing[0])
         fine, other = target.on(spacing), source.on(spacing)
 
@@ -37,7 +39,14 @@ def descend_levels(
             message = f"{spacing:.3g} mm, step {n + 1} of {level.iterations}, similarity {1 - cost / 2:.3f}"
             progress("descent", 0.55 + 0.4 * (done + n) / total, message)
 
-        u, _ = descend(fine, other, field.on(fine.lattice).to_index(), level, tell, forces)
+        u = field.on(fine.lattice).to_index()
+        weights = residual_weights(fine, other, u, level.robust) if weighed else None
+        u, _ = descend(fine, other, u, level, tell, forces, weights)
+        if n == 0 and settings.descent.weighed and len(settings.descent.levels) > 1:
+            # Asked where it costs least; weighed steps begin on this level too, so that the next starts from them.
+            weights = weights_worth_using(fine, other, u, level.robust, level.stiffness)
+            if weighed := weights is not None:
+                u, _ = descend(fine, other, u, level, tell, forces, weights)
         field = DisplacementField.from_index(u, fine.lattice)
         done += level.iterations
     return field

@@ -46,6 +46,7 @@ def normal_equations(
     index: torch.Tensor,
     *,
     robust: float | None = None,
+    weights: torch.Tensor | None = None,
     slab: int = SLAB,
 ) -> NormalEquations:
     """Linearise the squared difference of descriptors around the current mapping, slab by slab.
@@ -58,6 +59,7 @@ def normal_equations(
         weight: (I, J, K) weight of each fixed voxel (its mask).
         index: (3, I, J, K) where each fixed voxel is read in the moving lattice, voxels.
         robust: residuals |r|^2 beyond this count less and less (Geman-McClure, w = 1 / (1 + |r|^2 / robust)^2).
+        weights: (C', C) by which both sides' channels are multiplied (:mod:`.residual_weighing`).
         slab: voxels worked on at a time.
     """
     inside = sample(reach[None], index)[0].mul_(weight)
@@ -69,8 +71,8 @@ def normal_equations(
         stop = min(start + planes, weight.shape[0])
         low, high = max(start - 1, 0), min(stop + 1, weight.shape[0])  # slopes look one plane further
         core = slice(start - low, stop - low)
-        target = fixed[:, low:high].float()
-        warped = target.new_empty(target.shape).copy_(sample(moving, index[:, low:high], padding="border"))
+        target = weighed(fixed[:, low:high], weights)
+        warped = weighed(sample(moving, index[:, low:high], padding="border"), weights)
         slopes = [torch.zeros_like(target[0, core]) for _ in range(3)]
         at = slice(start, stop)
         for f, m in zip(target, warped, strict=True):
@@ -89,6 +91,13 @@ def normal_equations(
         inside.div_(error.div_(robust).add_(1).square_())
     # A slope is half a difference, the mean half a sum: a quarter in each factor.
     return NormalEquations(matrix.mul_(inside / 16), right.mul_(inside.div_(4)), cost, covered)
+
+
+def weighed(channels: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    """Channels (C, I, J, K) as float32, apart in memory, multiplied by ``weights`` (C', C) where there are any."""
+    if weights is None:
+        return torch.empty(channels.shape).copy_(channels)
+    return (weights @ channels.flatten(1).float()).view(len(weights), *channels.shape[1:])
 
 
 def _rise(volume: torch.Tensor, axis: int, core: slice, *, out: torch.Tensor) -> None:

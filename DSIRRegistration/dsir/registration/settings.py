@@ -23,6 +23,7 @@ class DescentSettings:
         method: ``"compositive"`` (our own, a diffeomorphism by construction) or ``"paper"`` (Adam on a dense
             displacement, METHOD.md [R], with the fold guard behind it).
         levels: of our own, coarse to fine.
+        weighed: weigh residuals by this pair's own noise, where that takes bending out of the field.
         paper: of the paper's.
     """
 
@@ -31,6 +32,7 @@ class DescentSettings:
         Level(scale=2.0, stiffness=Stiffness(bending=10.0)),
         Level(scale=1.0),
     )
+    weighed: bool = True
     paper: PaperSettings = field(default_factory=PaperSettings)
 
 
