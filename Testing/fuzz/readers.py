@@ -213,6 +213,10 @@ def _read_weights(path: Path) -> None:
     load_descriptor(str(path))
 
 
+def _affine(path: Path) -> None:
+    read_transform(path, convention="ras")
+
+
 CSV = ("name,R,A,S,colour\nleft,1.5,-2,3,red\nb,10,20,30,blue\n", "1,2,3\n4,5,6\n")
 AFFINE = "#Insight Transform File V1.0\n#Transform 0\nTransform: AffineTransform_double_3_3\n"
 AFFINE += "Parameters: 1 0 0 0 1 0 0 0 1 5 6 7\nFixedParameters: 0 0 0\n"
@@ -224,7 +228,7 @@ READERS: dict[str, Reader] = {
         *(Reader(f"mesh {kind}", _mesh(kind), _read_mesh) for kind in (".stl", ".ply", ".vtk", ".vtp")),
         *(Reader(f"transform {kind}", _transform(kind), read_transform) for kind in (".nii.gz", ".mha", ".nrrd")),
         *(Reader(f"transform {kind}", _transform(kind), read_transform) for kind in (".h5", ".tfm", ".mat")),
-        Reader("affine .txt", _text(".txt", AFFINE, "1 0 0 5\n0 1 0 7\n0 0 1 9\n0 0 0 1\n"), read_transform),
+        Reader("affine .txt", _text(".txt", AFFINE, "1 0 0 5\n0 1 0 7\n0 0 1 9\n0 0 0 1\n"), _affine),
         Reader("points .mrk.json", _text(".mrk.json", _markups()), _read_points),
         Reader("points .csv", _text(".csv", *CSV), _read_points),
         Reader("landmarks .csv", _landmarks, read_landmarks),

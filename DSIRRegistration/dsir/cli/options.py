@@ -151,12 +151,13 @@ def check_output_file(path: Path, kinds: tuple[str, ...], *, overwrite: bool) ->
     """Say before the work what would stop its result from being written.
 
     Raises:
-        DsirError: another kind of file, one that is there already, or a folder that is missing.
+        DsirError: another kind of file, one that is there already, a device, or a folder that is missing.
     """
+    from ..files.atomic import refuse_special
+
     if kinds and not path.name.lower().endswith(kinds):
         raise DsirError(f"{path} must end in {' or '.join(kinds)}.")
-    if path.is_dir():
-        raise DsirError(f"{path} is a folder; give the name of a file to write.")
+    refuse_special(path)
     if path.exists() and not overwrite:
         raise DsirError(f"{path} exists already; choose another name or say --overwrite.")
     if not path.absolute().parent.is_dir():

@@ -44,6 +44,7 @@ def data_files(path: Path) -> list[Path]:
     if head.startswith(b"NRRD"):
         names = _nrrd_names(head)
     elif re.search(rb"^\s*(NDims|ObjectType|DimSize)\s*=", head[:4096], re.MULTILINE):
+        _check_meta(path, head)
         names = _meta_names(head)
     else:
         names = []
@@ -68,6 +69,35 @@ def _nrrd_names(head: bytes) -> list[str]:
             pattern = re.fullmatch(r"(\S*%\d*d\S*)(\s+-?\d+){3,4}", first)
             return [pattern[1] if pattern else first]
     return []
+
+
+def _check_meta(path: Path, head: bytes) -> None:
+    """Refuse the numbers at which MetaIO ends the whole process.
+
+    Raises:
+        DsirError: the header holds such a one.
+    """
+    numbers = {
+        name: re.findall(rb"^\s*" + name + rb"\s*=[ \t]*([^\r\n]*)", head, re.MULTILINE | re.IGNORECASE)
+        for name in (b"NDims", b"DimSize", b"ElementNumberOfChannels", b"CompressedDataSize", b"HeaderSize")
+    }
+    try:
+        found = {name: [int(word) for line in lines for word in line.split()] for name, lines in numbers.items()}
+    except ValueError:
+        raise DsirError(f"{path} is damaged: its header makes no sense.") from None
+    dims, sizes, channels = found[b"NDims"], found[b"DimSize"], found[b"ElementNumberOfChannels"] or [1]
+    held = path.stat().st_size
+    sound = (
+        len(dims) == 1
+        and 1 <= dims[0] <= 10
+        and len(sizes) == dims[0]
+        and all(1 <= n < 1 << 31 for n in sizes)
+        and all(1 <= n < 1 << 16 for n in channels)
+        and all(0 <= n <= held or b"local" not in head.lower() for n in found[b"CompressedDataSize"])
+        and all(-1 <= n < 1 << 31 for n in found[b"HeaderSize"])
+    )
+    if not sound:
+        raise DsirError(f"{path} is damaged: its header makes no sense.")
 
 
 def _meta_names(head: bytes) -> list[str]:

@@ -46,7 +46,7 @@ def read_image(path: Path) -> sitk.Image:
         _check_size(reader, path, sum(file.stat().st_size for file in files))
         with quiet():
             return reader.Execute()
-    except (RuntimeError, OSError, MemoryError) as error:
+    except (RuntimeError, UnicodeDecodeError, OSError, MemoryError) as error:
         raise DsirError(f"{path} {_fault(str(error))}") from None
 
 

@@ -118,7 +118,7 @@ def _itk_transform(path: Path) -> Transform:
     try:
         with itk.quiet():
             transform = sitk.ReadTransform(str(path))
-    except RuntimeError:
+    except (RuntimeError, UnicodeDecodeError):  # SimpleITK cannot say its own sentence where it holds a spoiled name
         raise TransformError(f"{path} is not a transform that can be read (.h5, .tfm, .mat, .nii.gz, .nrrd).") from None
     if transform.GetDimension() != 3:
         raise TransformError(f"{path} holds a {transform.GetDimension()}-D transform; a 3-D one is needed.")

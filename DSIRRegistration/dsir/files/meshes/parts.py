@@ -62,6 +62,8 @@ def runs(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     starts, at = [], 0
     while at < len(numbers):
         starts.append(at)
+        if numbers[at] < 0:
+            raise ValueError("a polygon has fewer than no corners")
         at += int(numbers[at]) + 1
     if at != len(numbers):
         raise ValueError("the last polygon is cut short")
