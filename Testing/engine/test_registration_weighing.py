@@ -8,7 +8,7 @@ from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur, index_grid, sample
 from dsir.registration.descent import Level, descend
 from dsir.registration.normal import normal_equations
-from dsir.registration.residual_weighing import RIDGE, residual_covariances, weights_worth_using, whitening
+from dsir.registration.residual_weighing import RIDGE, PairNoise, noise_worth_weighing, residual_covariances, whitening
 from dsir.registration.solver import Stiffness
 from dsir.registration.working_grid import FeatureMap
 
@@ -79,19 +79,24 @@ def test_the_residuals_covariance_names_the_direction_that_was_spoiled() -> None
 def test_noise_in_a_direction_is_weighed_away_and_the_field_gains() -> None:
     fixed, moving, truth = pair(2.0)
     plain, _ = descend(fixed, moving, torch.zeros(3, *SHAPE), LEVEL)
-    weights = weights_worth_using(fixed, moving, plain, LEVEL.robust, LEVEL.stiffness)
-    assert weights is not None
-    weighed, _ = descend(fixed, moving, plain, LEVEL, weights=weights)
+    noise = noise_worth_weighing(fixed, moving, plain, LEVEL.robust, LEVEL.stiffness)
+    assert noise is not None
+    weighed, _ = descend(fixed, moving, plain, LEVEL, weights=noise.weights)
     assert error(weighed, truth) < 0.8 * error(plain, truth)
 
 
 def test_a_pair_without_noise_is_left_as_it_is() -> None:
     fixed, moving, _ = pair(0.0)
     plain, _ = descend(fixed, moving, torch.zeros(3, *SHAPE), LEVEL)
-    assert weights_worth_using(fixed, moving, plain, LEVEL.robust, LEVEL.stiffness) is None
+    assert noise_worth_weighing(fixed, moving, plain, LEVEL.robust, LEVEL.stiffness) is None
 
 
 def test_two_unrelated_images_are_not_weighed() -> None:
     fixed, _, _ = pair(0.0)
     other = FeatureMap(20 * drawn(CHANNELS, 4.0, 9), fixed.mask, fixed.reach, fixed.lattice)
-    assert weights_worth_using(fixed, other, torch.zeros(3, *SHAPE), 1e6, LEVEL.stiffness) is None
+    assert noise_worth_weighing(fixed, other, torch.zeros(3, *SHAPE), 1e6, LEVEL.stiffness) is None
+
+
+def test_the_noisier_the_pair_the_stiffer_the_field_within_bounds() -> None:
+    held = [PairNoise(torch.eye(2), variance).held(Stiffness(bending=5.0)).bending for variance in (10, 60, 120, 1000)]
+    assert held == [5.0, 5.0, 10.0, 15.0]

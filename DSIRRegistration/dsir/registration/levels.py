@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..progress import Progress
 from ..transforms.field import DisplacementField
 from .descent import descend
 from .landmark_forces import LandmarkForces
 from .paper import descend_as_paper
-from .residual_weighing import residual_weights, weights_worth_using
+from .residual_weighing import PairNoise, noise_worth_weighing, residual_weights
 from .settings import RegistrationSettings
 from .working_grid import FeatureMap
 
@@ -30,7 +32,7 @@ def descend_levels(
             lambda fraction, loss: progress("descent", 0.55 + 0.4 * fraction, f"loss {loss:.3f}"),
         )
     done, total = 0, sum(level.iterations for level in settings.descent.levels)
-    weighed = False
+    noise: PairNoise | None = None
     for n, level in enumerate(settings.descent.levels):
         spacing = level.scale * float(target.lattice.spacing[0])
         fine, other = target.on(spacing), source.on(spacing)
@@ -40,13 +42,18 @@ def descend_levels(
             progress("descent", 0.55 + 0.4 * (done + n) / total, message)
 
         u = field.on(fine.lattice).to_index()
-        weights = residual_weights(fine, other, u, level.robust) if weighed else None
+        weights = None
+        if noise is not None:
+            weights, level = (
+                residual_weights(fine, other, u, level.robust),
+                replace(level, stiffness=noise.held(level.stiffness)),
+            )
         u, _ = descend(fine, other, u, level, tell, forces, weights)
         if n == 0 and settings.descent.weighed and len(settings.descent.levels) > 1:
             # Asked where it costs least; weighed steps begin on this level too, so that the next starts from them.
-            weights = weights_worth_using(fine, other, u, level.robust, level.stiffness)
-            if weighed := weights is not None:
-                u, _ = descend(fine, other, u, level, tell, forces, weights)
+            noise = noise_worth_weighing(fine, other, u, level.robust, level.stiffness)
+            if noise is not None:
+                u, _ = descend(fine, other, u, level, tell, forces, noise.weights)
         field = DisplacementField.from_index(u, fine.lattice)
         done += level.iterations
     return field

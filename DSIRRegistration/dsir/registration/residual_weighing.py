@@ -10,9 +10,14 @@ own (measured: Docs/solver.md). Two things tell these pairs apart, and both are 
 coarsest level once its own steps are done. Noise that is weighed away no longer bends the field: one weighed step
 lowers the bending energy. And the residual over its curvature, a squared length, is no larger than noise can make it:
 between two persons it is larger, since the anatomy itself differs.
+
+Weighed residuals have a variance that means something: over the curvature it is the noise of one voxel's displacement,
+in mm2, and the bending energy is a prior that must outweigh it. So a noisier pair is held stiffer.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -38,10 +43,35 @@ BELIEVED = 18.0
 or one average, 17 and 20 between two persons, whose Dice falls with weighing."""
 
 
-def weights_worth_using(
+NOISE = 60.0
+"""mm2 of weighed residual over curvature up to which the levels' own stiffness is right; beyond, it grows with it (43
+and 51 on pairs that threefold stiffness harms, 177 to 289 on pairs it helps or leaves alone)."""
+
+STIFFEST = 3.0
+"""Largest factor of the stiffness; more was not measured."""
+
+
+@dataclass(frozen=True, eq=False)
+class PairNoise:
+    """What a pair's own residuals say of it.
+
+    Attributes:
+        weights: (C, C) by which both images' descriptors are to be multiplied.
+        variance: weighed residual over curvature, mm2.
+    """
+
+    weights: torch.Tensor
+    variance: float
+
+    def held(self, stiffness: Stiffness) -> Stiffness:
+        """The stiffness for this noise."""
+        return replace(stiffness, bending=stiffness.bending * min(STIFFEST, max(1.0, self.variance / NOISE)))
+
+
+def noise_worth_weighing(
     fixed: FeatureMap, moving: FeatureMap, u: torch.Tensor, robust: float, stiffness: Stiffness
-) -> torch.Tensor | None:
-    """(C, C) by which both images' descriptors are to be multiplied; None where weighing gains nothing.
+) -> PairNoise | None:
+    """The pair's noise; None where weighing by it gains nothing.
 
     Args:
         fixed, moving: on lattices of the same spacing and directions.
@@ -53,11 +83,12 @@ def weights_worth_using(
     equations = normal_equations(
         fixed.features, moving.features, moving.reach, fixed.mask, index, robust=robust, weights=weights
     )
-    curvature = equations.matrix[:3].sum() / 3 / fixed.mask.sum().clamp(min=1e-6)
-    if equations.cost * fixed.lattice.spacing[0] ** 2 > BELIEVED**2 * float(curvature):
+    curvature = float(equations.matrix[:3].sum() / 3 / fixed.mask.sum().clamp(min=1e-6))
+    variance = equations.cost * float(fixed.lattice.spacing[0]) ** 2 / max(curvature, 1e-12)
+    if variance > BELIEVED**2:
         return None
     tried = composed(u, safe_step(step(equations, u, fixed.mask, stiffness)))
-    return weights if bending_energy(tried) < WORTH * bending_energy(u) else None
+    return PairNoise(weights, variance) if bending_energy(tried) < WORTH * bending_energy(u) else None
 
 
 def residual_weights(fixed: FeatureMap, moving: FeatureMap, u: torch.Tensor, robust: float) -> torch.Tensor:
