@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ..geometry.body_mask import body_mask
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..progress import Progress, silent
@@ -15,6 +16,7 @@ from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
 from .landmark_forces import Pairs
 from .levels import descend_levels
+from .magnification import brought_back, enlarged, enlarged_pairs, enlarged_transform, magnification
 from .outcome import finish, landmark_distances
 from .repeatable import repeatable
 from .settings import RegistrationSettings
@@ -72,6 +74,21 @@ def register(
     Raises:
         DsirError: the images share no space, hold nothing, or a setting is impossible.
     """
+    factor = magnification(fixed, fixed_mask)
+    if factor != 1.0:
+        found = register(
+            enlarged(fixed, factor),
+            enlarged(moving, factor),
+            settings,
+            fixed_mask=body_mask(enlarged(fixed, factor)) if fixed_mask is None else fixed_mask,
+            moving_mask=moving_mask,
+            initial=enlarged_transform(initial, factor) if initial else None,
+            refine=enlarged_transform(refine, factor) if refine else None,
+            landmarks=enlarged_pairs(landmarks, factor) if landmarks is not None else None,
+            progress=progress,
+        )
+        back = enlarged_transform(found.transform, 1 / factor)
+        return RegistrationResult(back, found.settings, brought_back(found.report, factor))
     settings = settings or RegistrationSettings()
     start, watch = Start(initial, refine, landmarks), Stopwatch()
     with repeatable(settings), torch.no_grad():  # not inference_mode: the paper's descent needs gradients within

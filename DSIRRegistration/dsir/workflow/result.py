@@ -32,7 +32,8 @@ PROBES = 20_000
 """Points at which the inverse is measured."""
 
 TOLERANCE = 0.1
-"""mm by which the inverse may miss at 95 % of the points before it is put on a finer lattice."""
+"""mm by which the inverse may miss at 95 % of the points before it is put on a finer lattice; less for small animals,
+a twentieth of the field's voxels."""
 
 MOST_VOXELS = 6_000_000
 """Of the inverse field (144 MB as ITK writes it)."""
@@ -139,8 +140,9 @@ def accurate_inverse(transform: Transform, fixed: Lattice, moving: Lattice) -> t
     field = inverse.parts[-1] if inverse.parts else None
     if not isinstance(field, DisplacementField):
         return inverse, missed
-    finer = min((missed["p95"] / (0.8 * TOLERANCE)) ** 0.5, (MOST_VOXELS / field.vectors[0].numel()) ** (1 / 3))
-    if missed["p95"] <= TOLERANCE or finer < 1.1:
+    tolerance = min(TOLERANCE, 0.05 * float(field.lattice.spacing.min()))
+    finer = min((missed["p95"] / (0.8 * tolerance)) ** 0.5, (MOST_VOXELS / field.vectors[0].numel()) ** (1 / 3))
+    if missed["p95"] <= tolerance or finer < 1.1:
         return inverse, missed
     last = max(n for n, part in enumerate(transform.parts) if isinstance(part, DisplacementField))
     head = Transform(transform.parts[: last + 1])

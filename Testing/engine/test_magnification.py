@@ -1,0 +1,65 @@
+"""Small bodies are registered as well as large ones, in their own millimetres."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from dsir.files.landmarks import LandmarkPairs
+from dsir.registration.magnification import enlarged, enlarged_transform, magnification
+from dsir.registration.presets import preset
+from dsir.registration.register import register
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
+from grids import rotation
+from phantoms import bend, body_points, bright_on_dark, dark_on_bright, error_mm, field_from, inside, lattice_of, render
+
+GRID = lattice_of()
+FIXED, MOVING = render(GRID, dark_on_bright, bend), render(GRID, bright_on_dark)
+SETTINGS = preset("fast", deformable=True)
+
+
+def test_people_are_left_as_they_are_and_others_become_as_large() -> None:
+    body = render(GRID, inside).data > 0.5
+    assert magnification(FIXED, None) == magnification(FIXED, body) == 1.0
+    for size in (0.03, 0.1, 0.3, 30.0):
+        factor = magnification(enlarged(FIXED, size), None)
+        assert 100 < factor * size * 124 < 200  # mm of the longest side
+
+
+def test_a_mapping_between_enlarged_scans_is_the_enlarged_mapping() -> None:
+    turn = np.eye(4)
+    turn[:3, :3], turn[:3, 3] = rotation(12.0), (5.0, -7.0, 3.0)
+    mapping = Transform((field_from(GRID, bend), Linear(turn)))
+    points = body_points(200)
+    there = enlarged_transform(mapping, 0.1).transform_points(0.1 * points)
+    np.testing.assert_allclose(there, 0.1 * mapping.transform_points(points), atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [0.1, 30.0])
+def test_the_error_in_voxels_is_that_of_full_size(size: float) -> None:
+    plain = error_mm(register(FIXED, MOVING, SETTINGS).transform, bend).mean()
+    result = register(enlarged(FIXED, size), enlarged(MOVING, size), SETTINGS)
+    points = size * body_points()
+    right = points + size * bend(points / size)
+    missed = np.linalg.norm(result.transform.transform_points(points) - right, axis=1).mean()
+    assert missed < size * (1.2 * plain + 0.2)
+    assert result.report["magnification"] == pytest.approx(160 / (size * 124), rel=0.15)
+    spacing = size * 3.0
+    assert 0.3 * spacing < result.report["lattice"]["spacing_mm"] < 1.5 * spacing
+    assert any("as if" in warning for warning in result.report["warnings"])
+
+
+def test_starts_and_landmarks_are_given_and_told_in_true_millimetres() -> None:
+    size, away = 0.1, np.eye(4)
+    away[:3, 3] = 1.0, -2.0, 0.5
+    fixed, moving = enlarged(FIXED, size), enlarged(MOVING, size)
+    points = size * body_points(40)[:4]
+    pairs = LandmarkPairs(points, points + size * bend(points / size), np.full(4, 0.2), np.ones(4))
+    result = register(fixed, moving, SETTINGS, landmarks=pairs)
+    told = result.report["landmarks"]
+    assert told["before"]["mean_mm"] == pytest.approx(
+        np.linalg.norm(pairs.moving - pairs.fixed, axis=1).mean(), rel=1e-3
+    )
+    assert told["after"]["mean_mm"] < 0.5 * told["before"]["mean_mm"]
+    started = register(fixed, moving, SETTINGS, initial=Transform((Linear(away),)))
+    np.testing.assert_allclose(started.transform.parts[-1].matrix, away, atol=1e-9)
