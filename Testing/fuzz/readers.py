@@ -203,7 +203,7 @@ def _weights(folder: Path) -> list[Path]:
     from dsir.features.weights import write_weights
 
     settings = MasrNetSettings()
-    write_weights(folder / "w.safetensors", MasrNet(settings), settings, {"steps": 1})
+    write_weights(folder / "w.safetensors", MasrNet(settings), settings, {"steps": 1, "spacing": 2.0})
     return [folder / "w.safetensors"]
 
 
@@ -215,6 +215,29 @@ def _read_weights(path: Path) -> None:
 
 def _affine(path: Path) -> None:
     read_transform(path, convention="ras")
+
+
+def _training(folder: Path) -> tuple:
+    from torch import nn, optim
+
+    model, average = nn.Conv3d(1, 4, 3), nn.Conv3d(1, 4, 3)
+    optimiser = optim.AdamW(model.parameters())
+    model(torch.zeros(1, 1, 4, 4, 4)).sum().backward()
+    optimiser.step()
+    return folder, model, average, optimiser
+
+
+def _checkpoint(folder: Path) -> list[Path]:
+    from dsir.training.checkpoint import Progressed, save_checkpoint
+
+    save_checkpoint(*_training(folder), Progressed(3, 4.0))
+    return [folder / "checkpoint.safetensors"]
+
+
+def _read_checkpoint(path: Path) -> None:
+    from dsir.training.checkpoint import load_checkpoint
+
+    load_checkpoint(*_training(path.parent))
 
 
 CSV = ("name,R,A,S,colour\nleft,1.5,-2,3,red\nb,10,20,30,blue\n", "1,2,3\n4,5,6\n")
@@ -237,6 +260,7 @@ READERS: dict[str, Reader] = {
         Reader("RTDOSE", _rtdose, _read_dose),
         Reader("settings .json", _settings, _read_settings),
         Reader("weights .safetensors", _weights, _read_weights),
+        Reader("checkpoint", _checkpoint, _read_checkpoint),
     )
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from ..errors import DsirError
 from .masrnet import MasrNet, MasrNetSettings
 from .normalise import normalise
 from .weights import Weights
@@ -48,16 +49,29 @@ class Dsir:
 
     @staticmethod
     def trained(weights: Weights, *, name: str = "dsir", device: str | torch.device = "cpu") -> Dsir:
-        """The descriptor of these weights."""
-        network = MasrNet(weights.settings)
-        network.load_state_dict(weights.tensors)
-        return Dsir(
-            network,
-            name=name,
-            spacing=float(weights.provenance["spacing"]),
-            device=device,
-            identity={"sha256": weights.sha256, **weights.provenance},
-        )
+        """The descriptor of these weights.
+
+        Raises:
+            DsirError: settings, tensors and provenance do not fit each other.
+        """
+        try:
+            network = MasrNet(weights.settings)
+            network.load_state_dict(weights.tensors)
+            spacing, identity = float(weights.provenance["spacing"]), {"sha256": weights.sha256, **weights.provenance}
+            if not 0 < spacing < float("inf"):
+                raise ValueError(f"its spacing is {spacing}")
+        except (
+            RuntimeError,
+            MemoryError,
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            ArithmeticError,
+        ) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise DsirError(f"The weights of {name} are damaged, or of another network: {reason}.") from error
+        return Dsir(network, name=name, spacing=spacing, device=device, identity=identity)
 
     @staticmethod
     def untrained(

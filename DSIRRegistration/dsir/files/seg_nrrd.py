@@ -63,4 +63,11 @@ def write(path: str | Path, values: np.ndarray, affine: np.ndarray, pairs: Mappi
 
 
 def _pairs(image: sitk.Image) -> dict[str, str]:
-    return {key: image.GetMetaData(key) for key in image.GetMetaDataKeys() if key.startswith("Segment")}
+    pairs = {}
+    for key in image.GetMetaDataKeys():
+        try:
+            if key.startswith("Segment"):
+                pairs[key] = image.GetMetaData(key)
+        except (TypeError, UnicodeDecodeError):  # no UTF-8
+            continue
+    return pairs

@@ -12,6 +12,10 @@ ORTHOGONALITY_TOLERANCE = 1e-3
 """Largest cosine between two index axes that still counts as a right angle (float32 headers round to about 1e-4)."""
 
 
+WIDEST, FLATTEST = 1e4, 200.0
+"""mm of a voxel, and how many times longer than another its longest side may be."""
+
+
 @dataclass(frozen=True, eq=False)
 class Lattice:
     """A regular grid of voxel centres in RAS space.
@@ -40,6 +44,9 @@ class Lattice:
             raise DsirError(
                 "The image's affine is singular: its voxels have no volume, so positions in mm are unknown."
             )
+        if lengths.max() > WIDEST or lengths.max() > FLATTEST * lengths.min():
+            widths = " x ".join(f"{length:.3g}" for length in lengths)
+            raise DsirError(f"The image's voxels are {widths} mm wide, which no scan has: its geometry is damaged.")
         cosines = (columns / lengths).T @ (columns / lengths) - np.eye(3)
         if np.abs(cosines).max() > ORTHOGONALITY_TOLERANCE:
             raise DsirError(

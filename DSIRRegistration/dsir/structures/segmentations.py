@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from itertools import takewhile
+from itertools import count, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +48,7 @@ def from_mask(
     role: Role = Role(),  # noqa: B008 - frozen
 ) -> Structure:
     """A structure from the voxels (I, J, K) bool inside it; its surface lies half-way to the voxels outside."""
-    reach = float(max(10.0, 2.5 * lattice.spacing.max()))
+    reach = float(max(min(10.0, 64 * lattice.spacing.min()), 2.5 * lattice.spacing.max()))
     inside = mask.nonzero()
     if not len(inside):
         empty = torch.full((3, 3, 3), -reach)
@@ -202,9 +202,9 @@ def _segments(header: Mapping[str, str]) -> list[dict[str, str]]:
     found: dict[int, dict[str, str]] = {}
     for key, value in header.items():
         head, _, tail = key.partition("_")
-        if head.startswith("Segment") and head[7:].isdigit():
+        if head.startswith("Segment") and head[7:].isdecimal() and len(head) < 16:
             found.setdefault(int(head[7:]), {})[tail] = value
-    numbered = [found.get(n, {}) for n in range(max(found, default=-1) + 1)]
+    numbered = (found.get(n, {}) for n in count())
     return list(takewhile(lambda segment: "ID" in segment, numbered))  # Slicer stops at the first number without one
 
 

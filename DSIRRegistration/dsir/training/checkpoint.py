@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -45,19 +46,29 @@ def load_checkpoint(folder: Path, model: nn.Module, average: nn.Module, optimise
     path = folder / "checkpoint.safetensors"
     if not path.exists():
         raise DsirError(f"There is no checkpoint in {folder} to resume from.")
-    tensors = load_file(path)
+    try:
+        tensors, progressed = load_file(path), Progressed(**json.loads(_metadata(path)["progressed"]))
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise DsirError(f"The checkpoint in {folder} is damaged: {error}") from error
     try:
         model.load_state_dict(_under("model.", tensors))
         average.load_state_dict(_under("average.", tensors))
     except RuntimeError as error:
         raise DsirError(f"The checkpoint in {folder} is of another network: {error}") from error
+    try:
+        _fill(optimiser, tensors)
+    except (ValueError, KeyError, RuntimeError) as error:
+        raise DsirError(f"The checkpoint in {folder} is damaged: {error}") from error
+    return progressed
+
+
+def _fill(optimiser: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
     whole = optimiser.state_dict()
     states: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in _under("optimiser.", tensors).items():
         number, name = key.split(".", 1)
         states.setdefault(int(number), {})[name] = value
     optimiser.load_state_dict({"state": states, "param_groups": whole["param_groups"]})
-    return Progressed(**json.loads(_metadata(path)["progressed"]))
 
 
 def _metadata(path: Path) -> dict[str, str]:
