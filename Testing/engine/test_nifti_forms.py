@@ -130,3 +130,11 @@ def test_label_maps_and_apply_say_it_too(tmp_path, capsys):
     words = ["-t", str(tmp_path / "id.tfm"), "--reference", str(tmp_path / "ref.nii.gz"), "--labels", str(path)]
     assert main(["apply", *words, "-o", str(tmp_path / "x.nii.gz")]) == 0
     assert "labels.nii.gz does not say where it lies" in capsys.readouterr().out
+
+
+def test_analyze_files_have_no_form_at_all(tmp_path):
+    nib.save(nib.AnalyzeImage(np.random.default_rng(0).random((8, 9, 10)).astype(np.float32), None), tmp_path / "a.img")
+    image = read_image(tmp_path / "a.img")
+    ours = image.lattice.to_world(np.array([[0, 0, 0], [5, 2, 1], [1, 7, 8]], dtype=float))
+    assert np.abs(ours - seen_by_itk(tmp_path / "a.img")).max() < 1e-3
+    assert "does not say where it lies" in image.remarks[0]

@@ -201,3 +201,14 @@ def test_units_of_markups_may_be_a_code(tmp_path, units, fine):
     else:
         with pytest.raises(DsirError, match=r"in (um|cm); coordinates in mm"):
             read_points(tmp_path / "p.mrk.json")
+
+
+@pytest.mark.parametrize("doctype", ['<!DOCTYPE x [<!ENTITY a "aaaa">]>', '<!DOCTYPE x SYSTEM "file:///etc/passwd">'])
+def test_a_surface_that_declares_entities_is_refused(tmp_path, doctype):
+    from surfaces import vtp
+
+    content = vtp()
+    at = content.index(b"<VTKFile")
+    (tmp_path / "a.vtp").write_bytes(content[:at] + doctype.encode() + content[at:])
+    with pytest.raises(DsirError, match="declares entities"):
+        read_mesh(tmp_path / "a.vtp")

@@ -151,3 +151,8 @@ def test_outlines_that_share_a_slice_by_rounding_are_all_kept(read):
     rois = {"kidneys": {k + d: [p] for k in range(5, 15) for d, p in ((-0.03, left), (0.03, right))}}
     (kidneys,) = read(rois).structures
     assert ml(kidneys) == pytest.approx(2 * FULL, rel=0.03)
+
+
+def test_a_backslash_in_a_name_stays(read):
+    (left,) = read({"PTV\\boost": {k: [disc()] for k in range(5, 15)}}).structures
+    assert left.name == "PTV\\boost"

@@ -11,6 +11,7 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+from pydicom.multival import MultiValue
 
 from ..errors import DsirError
 from ..geometry.lattice import Lattice
@@ -194,7 +195,10 @@ def _place(index: np.ndarray, scan: Lattice, out: _Sorted) -> None:
 
 
 def _name(roi: Dataset, number: int) -> str:
-    return " ".join(str(roi.get("ROIName", "") or "").split()) or f"ROI {number}"
+    name = roi.get("ROIName", "") or ""
+    if isinstance(name, MultiValue):  # a backslash, which DICOM takes for the sign between two values
+        name = "\\".join(map(str, name))
+    return " ".join(str(name).split()) or f"ROI {number}"
 
 
 def _contours(count: int, name: str) -> str:

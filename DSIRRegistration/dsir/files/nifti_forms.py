@@ -41,7 +41,7 @@ def form_remarks(path: Path) -> tuple[str, ...]:
     found, by_itk = affines(file, path), _itk_affine(path)
     taken = next((affine for affine in found if _fits_a_lattice(affine)), found[-1])
     sform, shape = _millimetres(file) @ file.affine, file.shape
-    if int(file.header["sform_code"]) == 0:
+    if _code(file, "sform_code") == 0:
         name = "the place that ITK and Slicer give it" if by_itk is not None else "nibabel's guess"
         said = (
             f"{path.name} does not say where it lies (its sform and qform codes are 0): its place is made up, and left "
@@ -58,10 +58,16 @@ def form_remarks(path: Path) -> tuple[str, ...]:
     return (f"{said}. Taken was {name}{itk}; nibabel and FSL {others}.",)
 
 
+def _code(file: nib.spatialimages.SpatialImage, name: str) -> int:
+    return int(file.header[name]) if isinstance(file.header, nib.Nifti1Header) else 0
+
+
 def _is_ambiguous(file: nib.spatialimages.SpatialImage) -> bool:
     header = file.header
-    if not isinstance(header, nib.Nifti1Header) or len(file.shape) < 3:
+    if not isinstance(header, nib.AnalyzeHeader) or len(file.shape) < 3:
         return False
+    if not isinstance(header, nib.Nifti1Header):
+        return True  # Analyze has no forms
     sform, qform = int(header["sform_code"]) > 0, int(header["qform_code"]) > 0
     return (not sform and not qform) or (sform and qform and _forms_apart(file) > APART)
 
@@ -98,5 +104,8 @@ def _fits_a_lattice(affine: np.ndarray) -> bool:
 
 
 def _millimetres(file: nib.spatialimages.SpatialImage) -> np.ndarray:
-    scale = UNITS.get(file.header.get_xyzt_units()[0], 1.0) if isinstance(file.header, nib.Nifti1Header) else 1.0
+    try:
+        scale = UNITS.get(file.header.get_xyzt_units()[0], 1.0) if isinstance(file.header, nib.Nifti1Header) else 1.0
+    except KeyError:  # a code that NIfTI does not know
+        scale = 1.0
     return np.diag([scale, scale, scale, 1.0])

@@ -38,6 +38,8 @@ def parse(content: bytes) -> MeshParts:
     """Points and point normals of all pieces."""
     cut = content.find(b"<AppendedData")
     head, tail = (content[:cut], content[cut:]) if cut >= 0 else (content, b"")
+    if b"<!" in head.replace(b"<!--", b""):
+        raise MeshError("declares entities or a document type, which no surface of VTK does.")
     try:
         root = ElementTree.fromstring(head + (b"</VTKFile>" if tail else b""))
     except ElementTree.ParseError:
