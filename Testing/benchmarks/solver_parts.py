@@ -1,0 +1,179 @@
+"""What each part of the solver is worth: the same pair and the same start, one part changed at a time.
+
+    python Testing/benchmarks/solver_parts.py --cases head_t1 brain_t1_t2 --out runs     # writes solver_parts.md
+
+Default preset, one thread. Each pair is aligned, described and searched once; then only the descent differs. Figures:
+mean end-point error in mm inside the body, or landmarks' error, or Dice where that is all a pair knows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
+
+from dsir.evaluation.cases import Case
+from dsir.evaluation.catalogue import KNOWN, REAL, build
+from dsir.evaluation.scoring import score
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
+from dsir.progress import silent
+from dsir.registration import residual_weighing
+from dsir.registration.boundary_fade import faded_at_boundary
+from dsir.registration.levels import descend_levels
+from dsir.registration.presets import preset
+from dsir.registration.settings import RegistrationSettings
+from dsir.registration.stages import FeaturePair, Start, align_linearly, describe_both, prepare, starting_field
+from dsir.transforms.composite import Transform
+from dsir.transforms.field import DisplacementField
+from dsir.transforms.linear import Linear
+
+PROJECT = Path(__file__).resolve().parents[2]
+Change = Callable[[RegistrationSettings], RegistrationSettings]
+
+
+def levels(**changes: object) -> Change:
+    """Every level with other values."""
+
+    def change(settings: RegistrationSettings) -> RegistrationSettings:
+        changed = tuple(replace(level, **changes) for level in settings.descent.levels)
+        return replace(settings, descent=replace(settings.descent, levels=changed))
+
+    return change
+
+
+def descent(**changes: object) -> Change:
+    """Another descent."""
+    return lambda settings: replace(settings, descent=replace(settings.descent, **changes))
+
+
+def finest_only(settings: RegistrationSettings) -> RegistrationSettings:
+    """Without the coarser levels."""
+    return replace(settings, descent=replace(settings.descent, levels=settings.descent.levels[-1:]))
+
+
+def finer_control(settings: RegistrationSettings) -> RegistrationSettings:
+    """A control point for each voxel of the finest level, as stiff in mm."""
+    *coarse, fine = settings.descent.levels
+    held = replace(fine.stiffness, control=1, bending=16 * fine.stiffness.bending)
+    changed = (*coarse, replace(fine, stiffness=held))
+    return replace(settings, descent=replace(settings.descent, levels=changed))
+
+
+PARTS: dict[str, tuple[Change, dict[str, float]]] = {
+    "default": (lambda settings: settings, {}),
+    "residuals not weighed": (descent(weighed=False), {}),
+    "weighed whatever the pair says": (lambda settings: settings, {"WORTH": 1e9, "BELIEVED": 1e9}),
+    "noisy pairs not held stiffer": (lambda settings: settings, {"STIFFEST": 1.0}),
+    "residuals averaged over pairs of voxels only": (lambda settings: settings, {"AVERAGED": 0.01}),
+    "no robust weights": (levels(robust=1e6), {}),
+    "no coarse level (nor weighing)": (finest_only, {}),
+    "0.4 times as stiff": (lambda settings: settings.stiffer(0.4), {}),
+    "2.5 times as stiff": (lambda settings: settings.stiffer(2.5), {}),
+    "three steps a level": (levels(iterations=3), {}),
+    "ten steps a level": (levels(iterations=10), {}),
+    "control points of 2 mm": (finer_control, {}),
+    "no discrete search": (lambda settings: settings, {}),
+}
+"""Name to a change of the settings, and constants of :mod:`dsir.registration.residual_weighing` in its place."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, write; exit code 0 also where there are no scans."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=PROJECT.parent / "shared" / "data" / "cases", metavar="FOLDER")
+    parser.add_argument("--cases", nargs="+", choices=[*KNOWN, *REAL], metavar="CASE",
+                        default=["head_t1", "brain_t1_t2", "head_ct_t1", "multiphase_ct", "lung_contrast"])  # fmt: skip
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), metavar="PART", default=list(PARTS))
+    parser.add_argument("--descriptor", default="dsir")
+    parser.add_argument("--seed", type=int, default=0, help="of the deformations")
+    parser.add_argument("--out", type=Path, help="folder for solver_parts.md")
+    options = parser.parse_args(arguments)
+    if not options.data.is_dir():
+        print(f"Nothing to measure: {options.data} is not there.")
+        return 0
+    torch.set_num_threads(1)
+    console, columns = Console(width=None if sys.stdout.isatty() else 150), {}
+    for name in options.cases:
+        columns[name] = {}
+        for part, figure, seconds in measure(build(name, options.data, seed=options.seed), options):
+            columns[name][part] = figure
+            console.print(f"{name}  {part}: {figure:.3f} ({seconds:.0f} s of descent)", highlight=False)
+        if options.out:
+            options.out.mkdir(parents=True, exist_ok=True)
+            (options.out / "solver_parts.md").write_text(table(columns, options.parts), encoding="utf-8")
+    return 0
+
+
+def measure(case: Case, options: argparse.Namespace) -> Iterator[tuple[str, float, float]]:
+    """Name, figure and CPU seconds of every part's descent."""
+    moving = case.moving
+    if case.start is not None:  # a shift that all methods begin from
+        affine = moving.lattice.affine.copy()
+        affine[:3, 3] -= case.start
+        moving = Image(moving.data, Lattice(moving.lattice.shape, affine))
+    settings = preset("default", descriptor=options.descriptor, device="cpu", threads=1)
+    with torch.no_grad():
+        prepared, start = prepare(case.fixed, moving, None, None, settings, silent), Start()
+        linear = Linear(align_linearly(prepared, start, silent).matrix)
+        features = describe_both(prepared, linear, start, silent)
+        found = starting_field(features, start, prepared.settings, silent).field
+        for part in options.parts:
+            change, constants = PARTS[part]
+            begun = DisplacementField.identity(features.lattice) if part == "no discrete search" else found
+            before = time.process_time()
+            with instead(constants):
+                field = descended(features, begun, change(prepared.settings))
+            seconds = time.process_time() - before
+            yield part, figure_of(case, Transform((field, linear))), seconds
+
+
+def descended(features: FeaturePair, begun: DisplacementField, settings: RegistrationSettings) -> DisplacementField:
+    """The field as it is handed over."""
+    field = descend_levels(features.fixed, features.moving, begun, settings, None, silent)
+    return faded_at_boundary(field, spacing=max(2 * float(features.lattice.spacing[0]), 3.0))
+
+
+@contextmanager
+def instead(constants: dict[str, float]) -> Iterator[None]:
+    """Other constants of the weighing, for a while."""
+    kept = {name: getattr(residual_weighing, name) for name in constants}
+    try:
+        for name, value in constants.items():
+            setattr(residual_weighing, name, value)
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(residual_weighing, name, value)
+
+
+def figure_of(case: Case, transform: Transform) -> float:
+    """End-point error, landmarks' error, or Dice: the first that the case knows."""
+    field = transform.displacement(case.fixed.lattice)
+    if case.start is not None:
+        shift = torch.as_tensor(case.start, dtype=torch.float32).view(3, 1, 1, 1)
+        field = DisplacementField(field.vectors + shift, field.lattice)
+    found = score(case, field)
+    return next(found[key] for key in ("epe_mean", "tre_mean", "dice_mean") if found.get(key) is not None)
+
+
+def table(columns: dict[str, dict[str, float]], parts: Sequence[str]) -> str:
+    """Markdown: a row for each part."""
+    lines = ["| part | " + " | ".join(columns) + " |", "|---" + "|---:" * len(columns) + "|"]
+    for part in parts:
+        cells = [f"{found[part]:.2f}" if part in found else "-" for found in columns.values()]
+        lines.append(f"| {part} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
