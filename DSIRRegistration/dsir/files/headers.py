@@ -42,6 +42,7 @@ def data_files(path: Path) -> list[Path]:
     with open(path, "rb") as file:
         head = file.read(HEADER)
     if head.startswith(b"NRRD"):
+        _check_nrrd(path, head)
         names = _nrrd_names(head)
     elif re.search(rb"^\s*(NDims|ObjectType|DimSize)\s*=", head[:4096], re.MULTILINE):
         _check_meta(path, head)
@@ -55,6 +56,47 @@ def data_files(path: Path) -> list[Path]:
             )
     found = [path.parent / name for name in names]
     return [file for file in found if file.is_file()] if names else [path]
+
+
+def check_hdf5(path: Path) -> None:
+    """Refuse an HDF5 file that is longer or shorter than it says: HDF5 may end the whole process over what it finds.
+
+    Raises:
+        DsirError: it is; other damage is seen by HDF5's own checksums.
+    """
+    with open(path, "rb") as file:
+        head = file.read(64)
+    place = {0: 40, 1: 44, 2: 28, 3: 28}.get(head[8]) if len(head) == 64 and head.startswith(b"\x89HDF\r\n") else None
+    if place is None or int.from_bytes(head[place : place + 8], "little") != path.stat().st_size:
+        raise DsirError(f"{path} is damaged: the file ends early, or holds what it does not know of.")
+
+
+LARGEST = 1e9
+"""mm of a place or of a voxel's side that a header may name; ITK searches for ever in larger ones."""
+
+
+def _nonsense(path: Path) -> DsirError:
+    return DsirError(f"{path} is damaged: its header makes no sense.")
+
+
+def _check_nrrd(path: Path, head: bytes) -> None:
+    """Refuse a header that lacks what every NRRD file has, over which Teem ends the whole process."""
+    header, *rest = re.split(rb"\r?\n\r?\n", head, maxsplit=1)
+    text = header.decode("utf-8", "replace")
+    pairs = (line.partition(":") for line in text.splitlines() if ":=" not in line)
+    fields = {key.strip().lower(): value.strip() for key, mark, value in pairs if mark}
+    numbers = re.findall(NUMBER, f"{fields.get('space directions', '')} {fields.get('space origin', '')}")
+    try:
+        dimension, sizes = int(fields["dimension"]), [int(n) for n in fields["sizes"].split()]
+        sound = {"type", "encoding"} <= set(fields) and 1 <= dimension <= 16 and len(sizes) == dimension
+    except (KeyError, ValueError):
+        sound = False
+    whole = bool(rest) or "data file" in fields or "datafile" in fields
+    if not sound or not whole or b"\0" in header or min(sizes) < 1 or not all(abs(float(n)) < LARGEST for n in numbers):
+        raise _nonsense(path)
+
+
+NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:inity)?)(?![\w.])"
 
 
 def _nrrd_names(head: bytes) -> list[str]:
@@ -84,7 +126,7 @@ def _check_meta(path: Path, head: bytes) -> None:
     try:
         found = {name: [int(word) for line in lines for word in line.split()] for name, lines in numbers.items()}
     except ValueError:
-        raise DsirError(f"{path} is damaged: its header makes no sense.") from None
+        raise _nonsense(path) from None
     dims, sizes, channels = found[b"NDims"], found[b"DimSize"], found[b"ElementNumberOfChannels"] or [1]
     held = path.stat().st_size
     sound = (
@@ -96,8 +138,17 @@ def _check_meta(path: Path, head: bytes) -> None:
         and all(0 <= n <= held or b"local" not in head.lower() for n in found[b"CompressedDataSize"])
         and all(-1 <= n < 1 << 31 for n in found[b"HeaderSize"])
     )
-    if not sound:
-        raise DsirError(f"{path} is damaged: its header makes no sense.")
+    places = re.findall(rb"^\s*(?:TransformMatrix|Rotation|Orientation|Offset|Position|Origin|ElementSpacing)\s*="
+                        rb"[ \t]*([^\r\n]*)", head, re.MULTILINE | re.IGNORECASE)  # fmt: skip
+    if not sound or not all(_is_measure(word) for line in places for word in line.split()):
+        raise _nonsense(path)
+
+
+def _is_measure(word: bytes) -> bool:
+    try:
+        return abs(float(word)) < LARGEST
+    except ValueError:
+        return False
 
 
 def _meta_names(head: bytes) -> list[str]:

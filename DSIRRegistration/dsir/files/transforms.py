@@ -15,6 +15,7 @@ from ..transforms.linear import Linear
 from . import itk
 from .atomic import complete_file, reserve
 from .displacements import CONVENTIONS, Convention, ask_unless_said, nifti_readings
+from .headers import check_hdf5
 from .images import suffix
 from .itk_transforms import field_of_image, from_itk, to_itk
 
@@ -115,6 +116,11 @@ def _itk_transform(path: Path) -> Transform:
             f"{path} is a parameter file of elastix; write its displacements first (transformix -def all), or let "
             'elastix write ITK\'s own file: (WriteITKCompositeTransform "true").'
         )
+    if suffix(path) in (".h5", ".hdf5"):
+        try:
+            check_hdf5(path)
+        except DsirError as error:
+            raise TransformError(str(error)) from None
     try:
         with itk.quiet():
             transform = sitk.ReadTransform(str(path))
