@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from dsir.dicom.series import read_series
-from dsir.dicom.structures_in import read_rtstruct
-from dsir.dicom.structures_out import write_rtstruct
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import sample
 from dsir.metrics.overlap import mask_score
+from dsir.rt.structures_in import read_rtstruct
+from dsir.rt.structures_out import write_rtstruct
 from dsir.shapes.polygons import inside, region
 from dsir.shapes.structure import Structure
 from dsir.structures.compare import compare

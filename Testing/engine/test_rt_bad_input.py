@@ -8,12 +8,12 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_made import ball, circle, contour, make_rtstruct, make_series
-from dsir.dicom.dose import read_dose, view_dose
 from dsir.dicom.series import read_series
-from dsir.dicom.structures_in import read_rtstruct
-from dsir.dicom.structures_out import write_rtstruct
 from dsir.errors import DsirError
 from dsir.geometry.lattice import Lattice
+from dsir.rt.dose import read_dose, view_dose
+from dsir.rt.structures_in import read_rtstruct
+from dsir.rt.structures_out import write_rtstruct
 from dsir.structures.measures import volume
 from dsir.structures.structure_io import read_structures
 from dsir.transforms.composite import Transform

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from dicom_made import circle, make_rtstruct, make_series
 from dsir.dicom.series import read_series
-from dsir.dicom.structures_in import read_rtstruct
 from dsir.geometry.lattice import Lattice
+from dsir.rt.structures_in import read_rtstruct
 from dsir.shapes import polygons
 from dsir.shapes.contours import keyholes
 from dsir.shapes.polygons import region

@@ -12,9 +12,9 @@ import pydicom
 import pytest
 from dicom_made import ball, circle, make_rtstruct, make_series
 from dsir.dicom.series import read_series
-from dsir.dicom.structures_in import read_rtstruct
-from dsir.dicom.structures_out import write_rtstruct
 from dsir.geometry.lattice import Lattice
+from dsir.rt.structures_in import read_rtstruct
+from dsir.rt.structures_out import write_rtstruct
 from dsir.shapes.structure import PointMark
 from dsir.transforms.composite import Transform
 from dsir.warp.pullback import pull_back

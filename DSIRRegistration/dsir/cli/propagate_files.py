@@ -80,8 +80,8 @@ class Drawn:
 
 
 def read(arguments: argparse.Namespace) -> Drawn:
-    from ..dicom.structures_in import read_rtstruct, referenced_series
     from ..geometry.subgrids import overlap
+    from ..rt.structures_in import read_rtstruct, referenced_series
     from ..structures.scans import read_scan
     from ..structures.segmentations import read_names
     from ..structures.structure_io import read_structures
@@ -128,7 +128,7 @@ def write(arguments: argparse.Namespace, result: Propagation, drawn: Drawn) -> l
     if arguments.transform_out:
         write_transform(arguments.transform_out, result.transform)
     if arguments.dose:
-        from ..dicom.dose import NOT_VALIDATED, read_dose, view_dose, write_dose_view
+        from ..rt.dose import NOT_VALIDATED, read_dose, view_dose, write_dose_view
 
         view = view_dose(read_dose(arguments.dose), result.transform, drawn.fixed.image.lattice)
         write_dose_view(arguments.dose_out, view)

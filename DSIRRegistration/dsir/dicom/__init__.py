@@ -1,1 +1,1 @@
-"""Everything that reads or writes DICOM."""
+"""Scans in DICOM: what a folder holds, and one volume of it. Every command reads DICOM through :mod:`.series`."""

@@ -16,7 +16,7 @@ from .atomic import complete_file
 from .nifti_forms import form_remarks
 
 NIFTI = (".nii", ".nii.gz", ".hdr", ".img", ".mgz", ".mgh")
-ITK = (".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
+ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 
 
 def suffix(path: str | Path) -> str:
@@ -34,7 +34,8 @@ def read_image(path: str | Path) -> Image:
         DsirError: one sentence that names the file: missing, not an image, damaged, not 3-D, a single slice, colour,
             sheared or singular affine, NaN or infinite voxels, all voxels alike.
     """
-    values, lattice = _read_volume(path)
+    dicom = _dicom(Path(path)) if _is_dicom(Path(path)) else None
+    values, lattice = (dicom.data.numpy(), dicom.lattice) if dicom else _read_volume(path)
     bad = int(values.size - np.count_nonzero(np.isfinite(values)))
     if bad:
         raise DsirError(
@@ -42,7 +43,7 @@ def read_image(path: str | Path) -> Image:
         )
     if values.min() == values.max():
         raise DsirError(f"{path} is constant: every voxel is {values.flat[0]:g}, so there is nothing to register.")
-    return Image(torch.from_numpy(values), lattice, geometry_remarks(path))
+    return Image(torch.from_numpy(values), lattice, dicom.remarks if dicom else geometry_remarks(path))
 
 
 def geometry_remarks(*paths: str | Path | None) -> tuple[str, ...]:
@@ -156,11 +157,10 @@ def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.
     kind = suffix(path)
     if not path.exists():
         raise DsirError(f"{path} does not exist.")
-    if path.is_dir():
-        from . import itk  # SimpleITK takes a third of a second to load, and NIfTI does without
-
-        values, affine = itk.read_series(path)
-    elif kind in NIFTI:
+    if _is_dicom(path):
+        image = _dicom(path)
+        return image.data.numpy().astype(dtype or np.float32), image.lattice
+    if kind in NIFTI:
         values, affine = nifti.read(path, dtype)
     elif kind in ITK or kind not in (".txt", ".csv", ".json", ".h5", ".tfm", ".gz", ".zip", ".png", ".jpg", ".pdf"):
         from . import itk
@@ -185,6 +185,27 @@ def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.
         raise DsirError(f"{path}: {error}") from None
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is then refused by name
         return np.ascontiguousarray(values, dtype=dtype), lattice
+
+
+KNOWN = (*NIFTI, *ITK, ".txt", ".csv", ".json", ".h5", ".tfm", ".gz", ".zip", ".png", ".jpg", ".pdf")
+"""Suffixes of files that are no DICOM, whatever they hold."""
+
+
+def _is_dicom(path: Path) -> bool:
+    """Whether a path is read as DICOM: a folder, or a file that begins as one."""
+    if path.is_dir() or not path.is_file() or suffix(path) in KNOWN:
+        return path.is_dir()
+    if suffix(path) == ".dcm":
+        return True
+    from ..dicom.dataset import read_header
+
+    return read_header(path) is not None
+
+
+def _dicom(path: Path) -> Image:
+    from ..dicom.series import read_series  # pydicom is wanted for DICOM only
+
+    return read_series(path).volume()
 
 
 def _lattice(shape: tuple[int, ...], affines: list[np.ndarray]) -> Lattice:

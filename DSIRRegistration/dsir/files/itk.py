@@ -1,4 +1,4 @@
-"""NRRD, MetaImage and DICOM through SimpleITK; LPS is turned to RAS here and nowhere else for images."""
+"""NRRD and MetaImage through SimpleITK; LPS is turned to RAS here and nowhere else for images."""
 
 from __future__ import annotations
 
@@ -48,38 +48,6 @@ def read_image(path: Path) -> sitk.Image:
             return reader.Execute()
     except (RuntimeError, UnicodeDecodeError, OSError, MemoryError) as error:
         raise DsirError(f"{path} {_fault(str(error))}") from None
-
-
-def read_series(folder: Path) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The one DICOM image series in a folder.
-
-    Raises:
-        DsirError: no series, several of them (listed), missing or doubled slices, a tilted gantry.
-    """
-    reader = sitk.ImageSeriesReader()
-    with quiet():
-        series = {uid: reader.GetGDCMSeriesFileNames(str(folder), uid) for uid in reader.GetGDCMSeriesIDs(str(folder))}
-    series = {uid: files for uid, files in series.items() if _tag(files[0], "0028|0010")}  # has rows: it is an image
-    if not series:
-        what = "is empty" if not any(folder.iterdir()) else "holds no DICOM image series"
-        raise DsirError(f"The folder {folder} {what}.")
-    if len(series) > 1:
-        names = "; ".join(
-            f"{_tag(f[0], '0008|0060') or '?'} {_tag(f[0], '0008|103e') or 'without a description'}, {len(f)} files"
-            for f in series.values()
-        )
-        raise DsirError(
-            f"The folder {folder} holds {len(series)} DICOM series ({names}); give a folder with one of them."
-        )
-    files = next(iter(series.values()))
-    if len(files) > 1:
-        _check_slices(folder, files)
-    reader.SetFileNames(files)
-    try:
-        with quiet():
-            return _values(reader.Execute(), str(folder))
-    except RuntimeError as error:
-        raise DsirError(f"The DICOM series in {folder} {_fault(str(error))}") from None
 
 
 def write(path: Path, values: np.ndarray, lattice: Lattice) -> None:
@@ -184,51 +152,6 @@ def _check_size(reader: sitk.ImageFileReader, path: Path, held: int) -> None:
     unknown = not head.startswith(b"nrrd") and b"ndims" not in head  # other formats: their readers know
     if not unknown and b"encoding: bz" not in head:
         check_promise(path, voxels * (1 if as_text else bits // 8), held, compressed=compressed)
-
-
-def _check_slices(folder: Path, files: tuple[str, ...]) -> None:
-    """Refuse a stack that ITK would read without a word although its slices are not evenly spaced."""
-    positions = [_numbers(_tag(file, "0020|0032")) for file in files]
-    directions = _numbers(_tag(files[0], "0020|0037"))
-    if directions.size != 6 or any(p.size != 3 for p in positions):
-        return  # old or derived files without a geometry: ITK's own reading is all there is
-    normal = np.cross(directions[:3], directions[3:])
-    stack = np.array(positions)
-    steps = np.diff(stack, axis=0)
-    along = steps @ normal
-    if np.abs(along).min() < 1e-3:
-        raise DsirError(f"The DICOM series in {folder} has two slices at the same place.")
-    typical = float(np.median(along))
-    if np.abs(along - typical).max() > max(0.05 * abs(typical), 0.02):
-        worst = float(np.abs(along).max())
-        raise DsirError(
-            f"The DICOM series in {folder} is not evenly spaced: slices lie {abs(typical):g} mm apart, but one gap is "
-            f"{worst:g} mm; a slice seems to be missing."
-        )
-    sideways = np.linalg.norm(steps - along[:, None] * normal, axis=1)
-    if sideways.max() > 2e-3 * abs(typical) + 1e-3:
-        raise DsirError(
-            f"The DICOM series in {folder} was taken with a tilted gantry (slices shift by {sideways.max():.2f} mm "
-            "each); straighten it first."
-        )
-
-
-def _tag(file: str, tag: str) -> str:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(file)
-    try:
-        with quiet():
-            reader.ReadImageInformation()
-    except RuntimeError:
-        return ""
-    return reader.GetMetaData(tag).strip() if reader.HasMetaDataKey(tag) else ""
-
-
-def _numbers(text: str) -> np.ndarray:
-    try:
-        return np.array([float(part) for part in text.split("\\")]) if text else np.empty(0)
-    except ValueError:
-        return np.empty(0)
 
 
 def _fault(message: str) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..dicom.series import Series
-from ..dicom.structures_in import read_rtstruct
-from ..dicom.structures_out import Holes, write_rtstruct
 from ..errors import DsirError
 from ..files.images import suffix
 from ..files.output_folder import OutputFolder
 from ..geometry.lattice import Lattice
+from ..rt.structures_in import read_rtstruct
+from ..rt.structures_out import Holes, write_rtstruct
 from ..shapes.structure import StructureSet
 from . import surfaces_and_points as drawings
 from .propagate import Propagation

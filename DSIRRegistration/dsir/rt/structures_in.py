@@ -13,12 +13,12 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 
+from ..dicom.series import Series
 from ..errors import DsirError
 from ..geometry.lattice import Lattice
 from ..shapes.polygons import one_outline
 from ..shapes.stacking import Stack, stack
 from ..shapes.structure import PointMark, Role, Structure, StructureSet, colour_of, unique_names
-from .series import Series
 
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 HOLLOW = 0.5

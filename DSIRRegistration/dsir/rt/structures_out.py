@@ -17,10 +17,10 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import ImplicitVRLittleEndian, generate_uid
 
 from .. import __version__
+from ..dicom.series import Series, Slice
 from ..files.atomic import complete_file
 from ..shapes.contours import keyholes, outlines
 from ..shapes.structure import PointMark, Role, Structure
-from .series import Series, Slice
 
 RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
 DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"

@@ -1,0 +1,90 @@
+"""Which volume of a folder is meant: the only one, or the one that the user picks by number, UID or description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from ..errors import DsirError
+from .discover import Contents, Volume
+
+_PICKS: ContextVar[tuple[str, ...]] = ContextVar("picks", default=())
+
+
+@contextmanager
+def picking(picks: Sequence[str]) -> Iterator[None]:
+    """Within this, folders of several volumes are decided by ``picks`` (see :func:`chosen`)."""
+    token = _PICKS.set(tuple(picks))
+    try:
+        yield
+    finally:
+        _PICKS.reset(token)
+
+
+def chosen(contents: Contents, path: Path, *, wanted: Iterable[str] = (), picks: Sequence[str] = ()) -> Volume:
+    """The volume that is meant.
+
+    Args:
+        wanted: series UIDs that something else refers to (a structure set its scan).
+        picks: ``NUMBER``, ``UID`` or a part of the description, each also as ``FOLDER=...`` for the folder of that name
+            only; :func:`picking`'s by default.
+
+    Raises:
+        DsirError: no volume, or several and none is picked; the sentence lists them.
+    """
+    scans = [v for v in contents.volumes if v.scan]
+    uids = set(wanted)
+    if uids and any(v.uid in uids for v in scans):
+        scans = [v for v in scans if v.uid in uids]
+    picked = _picked(contents.volumes, path, tuple(picks) or _PICKS.get())
+    if picked is not None:
+        return picked
+    if len(scans) == 1:
+        return scans[0]
+    if not scans:
+        raise DsirError(_nothing(contents, path))
+    listed = "; ".join(line(v, n) for n, v in enumerate(contents.volumes, start=1) if v in scans)
+    kind = "DICOM series" if len({v.uid for v in scans}) == len(scans) else "volumes"
+    raise DsirError(
+        f"{path} holds {len(scans)} {kind} ({listed}); choose one with --series and its number, UID or description."
+    )
+
+
+def _picked(volumes: Sequence[Volume], path: Path, picks: Sequence[str]) -> Volume | None:
+    for pick in picks:
+        folder, _, rest = pick.rpartition("=")
+        if folder and folder not in (path.name, str(path)):
+            continue
+        found = [v for n, v in enumerate(volumes, start=1) if _means(rest, n, v)]
+        if len(found) == 1:
+            return found[0]
+        if folder or (len(volumes) > 1 and len(picks) == 1):
+            how = "no volume" if not found else f"{len(found)} volumes"
+            listed = "; ".join(line(v, n) for n, v in enumerate(volumes, start=1))
+            raise DsirError(f"{how[:1].upper()}{how[1:]} of {path} is what --series {pick} says; it holds {listed}.")
+    return None
+
+
+def _means(pick: str, number: int, volume: Volume) -> bool:
+    if pick.isdigit():
+        return int(pick) == number
+    return pick == volume.uid or pick.casefold() in volume.description.casefold()
+
+
+def line(volume: Volume, number: int) -> str:
+    """A volume in a few words: its number, modality, description and slices."""
+    return f"{number}: {volume.modality} {volume.description}, {len(volume.planes)} slices"
+
+
+def _nothing(contents: Contents, path: Path) -> str:
+    if not contents.files:
+        return f"The folder {path} is empty."
+    if contents.volumes:
+        volume = contents.volumes[0]
+        if len(volume.planes) == 1:
+            return f"{path} holds a single slice; a series of slices is needed."
+        return f"{path} holds no scan, only {volume.modality} {volume.description}."
+    kinds = sorted({str(header.get("Modality") or "other objects") for header, _ in contents.others})
+    return f"{path} holds no DICOM image series" + (f", only {', '.join(kinds)}." if kinds else ".")

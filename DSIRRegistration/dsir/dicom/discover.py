@@ -1,0 +1,197 @@
+"""What a folder holds: every object in it, and the volumes that its image planes make."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from .dataset import read_header, text
+from .planes import NO_SCANS, TIMES, Plane, planes_of
+
+FEW = 3
+"""Planes of one orientation beside a larger stack of another, up to which they are localisers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Planes that belong together: a series, or one time point or echo of it.
+
+    Attributes:
+        planes: in the order they were found.
+        part: what tells it from the series' other volumes ("time 2 of 3"); empty where it is the whole series.
+        remarks: what was left out, one sentence each.
+    """
+
+    planes: tuple[Plane, ...]
+    part: str = ""
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def header(self) -> Dataset:
+        """Of its first file."""
+        return self.planes[0].header
+
+    @property
+    def uid(self) -> str:
+        """Series Instance UID, empty where there is none."""
+        return text(self.header, "SeriesInstanceUID")
+
+    @property
+    def modality(self) -> str:
+        """CT, MR, PT, ...; ``?`` where the files do not say."""
+        return text(self.header, "Modality").upper() or "?"
+
+    @property
+    def description(self) -> str:
+        """Series Description, and the part where there are several."""
+        said = text(self.header, "SeriesDescription") or "without a description"
+        return f"{said}, {self.part}" if self.part else said
+
+    @property
+    def scan(self) -> bool:
+        """Whether it is a volume that can be registered, as far as its header says."""
+        kind = text(self.header, "SOPClassUID")
+        shot = kind.startswith("1.2.840.10008.5.1.4.1.1.7") and any(p.position is None for p in self.planes)
+        return len(self.planes) > 1 and not self.localiser and not shot
+
+    @property
+    def localiser(self) -> bool:
+        """Whether it says of itself that it is a scout view."""
+        return "LOCALIZER" in text(self.header, "ImageType").upper()
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """Everything DICOM in a folder.
+
+    Attributes:
+        volumes: of image planes, by series number and description.
+        others: header and file of what is no scan: structure sets, dose, segmentations, ...
+        files: how many files were looked at.
+    """
+
+    volumes: tuple[Volume, ...]
+    others: tuple[tuple[Dataset, Path], ...]
+    files: int
+
+
+def discover(path: str | Path) -> Contents:
+    """Look into a folder and everything below it, or at one file."""
+    path = Path(path)
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    series: dict[tuple[object, ...], list[Plane]] = defaultdict(list)
+    others: list[tuple[Dataset, Path]] = []
+    for file in files:
+        header = read_header(file)
+        if header is None or text(header, "SOPClassUID") == "1.2.840.10008.1.3.10":  # DICOMDIR
+            continue
+        found = list(planes_of(file, header))
+        if not found:
+            if text(header, "Modality").upper() in NO_SCANS or "SOPClassUID" in header:
+                others.append((header, file))
+            continue
+        series[text(header, "SeriesInstanceUID")].extend(found)
+    volumes = [volume for planes in series.values() for volume in volumes_of(planes)]
+    volumes.sort(key=lambda v: (_series_number(v), v.description, v.uid))
+    return Contents(tuple(volumes), tuple(others), len(files))
+
+
+def _series_number(volume: Volume) -> int:
+    said = text(volume.header, "SeriesNumber")
+    return int(said) if said.lstrip("-").isdigit() else 10**9
+
+
+def volumes_of(planes: Sequence[Plane]) -> list[Volume]:
+    """The volumes of one series: by orientation and size, then by time or echo where planes share a place."""
+    planes, copies = _without_copies(planes)
+    stacks: dict[tuple[object, ...], list[Plane]] = defaultdict(list)
+    for plane in planes:
+        stacks[_shape_of(plane, stacks)].append(plane)
+    groups = list(stacks.values())
+    largest = max(len(group) for group in groups)
+    remarks: list[str] = []
+    if copies:
+        remarks.append(f"{copies} copies of slices were passed over.")
+    if largest > FEW and len(groups) > 1:
+        aside = [group for group in groups if len(group) <= FEW]
+        groups = [group for group in groups if len(group) > FEW]
+        count = sum(map(len, aside))
+        if count:
+            remarks.append(f"{count} planes of another orientation or size (a localiser) were left out.")
+    found = []
+    for group in groups:
+        parts = _by_time(group)
+        for number, part in enumerate(parts, start=1):
+            said = f"volume {number} of {len(parts)}" if len(parts) > 1 else ""
+            found.append(Volume(tuple(part), said, tuple(remarks)))
+    if len(groups) > 1:
+        found = [replace(v, part=", ".join(p for p in (_plane_name(v), v.part) if p)) for v in found]
+    return found
+
+
+def _without_copies(planes: Sequence[Plane]) -> tuple[list[Plane], int]:
+    seen: set[tuple[str, int]] = set()
+    kept = []
+    for plane in planes:
+        key = (plane.sop_instance or str(plane.path), plane.frame)
+        if key in seen:
+            continue
+        seen.add(key)
+        kept.append(plane)
+    return kept, len(planes) - len(kept)
+
+
+def _shape_of(plane: Plane, known: dict[tuple[object, ...], list[Plane]]) -> tuple[object, ...]:
+    """A key for orientation, pixel size and matrix; rounding of the numbers makes no new one."""
+    for key, group in known.items():
+        other = group[0]
+        same = other.size == plane.size and _close(other.directions, plane.directions, 2e-3)
+        if same and _close(other.pixel, plane.pixel, 1e-3):
+            return key
+    return (len(known),)
+
+
+def _close(a: np.ndarray | None, b: np.ndarray | None, tolerance: float) -> bool:
+    if a is None or b is None:
+        return a is b
+    return bool(np.abs(a - b).max() <= tolerance)
+
+
+def _by_time(planes: Sequence[Plane]) -> list[list[Plane]]:
+    """Split planes that share places into volumes of one time or echo each, where something in them tells which."""
+    if any(p.position is None for p in planes):
+        return [list(planes)]
+    places = Counter(_place(p) for p in planes)
+    if max(places.values()) == 1:
+        return [list(planes)]
+    for name in TIMES:
+        groups: dict[str, list[Plane]] = defaultdict(list)
+        for plane in planes:
+            groups[plane.marks[name]].append(plane)
+        if len(groups) > 1 and all(max(Counter(map(_place, g)).values()) == 1 for g in groups.values()):
+            return [groups[key] for key in sorted(groups, key=_numerically)]
+    return [list(planes)]
+
+
+def _place(plane: Plane) -> tuple[float, ...]:
+    return tuple(round(float(v), 2) for v in plane.position) if plane.position is not None else ()
+
+
+def _numerically(key: str) -> tuple[float, str]:
+    try:
+        return float(key.split("\\")[0]), key
+    except ValueError:
+        return 0.0, key
+
+
+def _plane_name(volume: Volume) -> str:
+    directions = volume.planes[0].directions
+    if directions is None:
+        return "without orientation"
+    normal = np.abs(np.cross(*directions))
+    return ("sagittal", "coronal", "axial")[int(np.argmax(normal))]

@@ -1,0 +1,125 @@
+"""Values of planes, as numbers that mean something: HU for CT, and what the scanner stored, rescaled, for the rest."""
+
+from __future__ import annotations
+
+import warnings
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from ..errors import DsirError
+from .dataset import number, read_whole, text, whole
+from .planes import Plane
+from .stack import Stack
+
+PHILIPS_SLOPE = (0x2005, 0x100E)
+"""Philips' own scale slope: its MR images are comparable only once divided by it."""
+
+
+def values_of(stack: Stack, name: str) -> np.ndarray:
+    """(columns, rows, slices) float32; each slice by its own slope, missing slices interpolated, tilt undone.
+
+    Raises:
+        DsirError: pixels that are damaged, in colour, or compressed in a way that cannot be read here.
+    """
+    order = sorted(stack.planes)
+    decoded: dict[Path, np.ndarray] = {}
+    out = np.empty(stack.lattice.shape, dtype=np.float32)
+    frames = {plane.path: 0 for plane in stack.planes.values()}
+    for plane in stack.planes.values():
+        frames[plane.path] += 1
+    philips = _philips(stack)
+    for k in order:
+        plane = stack.planes[k]
+        if plane.path not in decoded:
+            decoded = {plane.path: _decoded(plane.path, name)}  # a file at a time: enhanced objects are large
+        stored = decoded[plane.path]
+        stored = stored[plane.frame] if stored.ndim == 3 else stored
+        if stored.shape != plane.size:
+            raise DsirError(f"The pixels of {plane.path.name} in {name} are damaged.")
+        slope, intercept = plane.scale
+        values = stored.astype(np.float64) * slope + intercept
+        if philips is not None:
+            values /= slope * philips[k]
+        out[:, :, k] = _placed(values.T, stack, k, plane)
+    return _interpolated(out, order)
+
+
+def _placed(values: np.ndarray, stack: Stack, k: int, plane: Plane) -> np.ndarray:
+    """(columns, rows) on the grid; shifted where the gantry was tilted, its least value beyond."""
+    shape = stack.lattice.shape[:2]
+    if not stack.shifts.any():
+        return values
+    from scipy import ndimage
+
+    wide = np.full(shape, values.min())
+    wide[: values.shape[0], : values.shape[1]] = values
+    return ndimage.shift(wide, stack.shifts[k], order=1, mode="constant", cval=float(values.min()))
+
+
+def _interpolated(out: np.ndarray, order: list[int]) -> np.ndarray:
+    for low, high in pairwise(order):
+        for k in range(low + 1, high):
+            t = (k - low) / (high - low)
+            out[:, :, k] = (1 - t) * out[:, :, low] + t * out[:, :, high]
+    return out
+
+
+def _decoded(path: Path, name: str) -> np.ndarray:
+    """Stored values (rows, columns) or (frames, rows, columns) of a file."""
+    dataset = read_whole(path)
+    if dataset is None or not any(key in dataset for key in ("PixelData", "FloatPixelData", "DoublePixelData")):
+        raise DsirError(f"{path.name} in {name} holds no pixels.")
+    samples = whole(dataset, "SamplesPerPixel") or 1
+    if samples != 1 or text(dataset, "PhotometricInterpretation").startswith(("RGB", "YBR", "PALETTE")):
+        raise DsirError(f"{name} is in colour; a scan with one value a voxel is needed.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return np.asarray(dataset.pixel_array)
+    except Exception:  # no decoder for this syntax, or damaged: GDCM gets its turn
+        values = _by_gdcm(path, dataset)
+    if values is None:
+        syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
+        how = f" (compressed as {syntax.name})" if syntax is not None and syntax.is_compressed else ""
+        raise DsirError(f"The pixels of {path.name} in {name}{how} cannot be read; export it uncompressed.")
+    return values
+
+
+def _by_gdcm(path: Path, dataset: Dataset) -> np.ndarray | None:
+    """Stored values by GDCM, which knows more ways of compression; ITK rescales, and that is undone."""
+    import SimpleITK as sitk
+
+    before = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        image = sitk.ReadImage(str(path), sitk.sitkFloat64)
+    except RuntimeError:
+        return None
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(before)
+    if image.GetNumberOfComponentsPerPixel() != 1:
+        return None
+    values = sitk.GetArrayFromImage(image)
+    slope, intercept = number(dataset, "RescaleSlope") or 1.0, number(dataset, "RescaleIntercept") or 0.0
+    values = (values - intercept) / slope
+    return values[0] if values.ndim == 3 and len(values) == 1 else values
+
+
+def _philips(stack: Stack) -> dict[int, float] | None:
+    """Slice to Philips' scale slope, where slices differ by it: only then does it matter, as contrast is free."""
+    if "philips" not in text(next(iter(stack.planes.values())).header, "Manufacturer").lower():
+        return None
+    found = {}
+    for k, plane in stack.planes.items():
+        try:
+            value = float(plane.header[PHILIPS_SLOPE].value)
+        except (KeyError, TypeError, ValueError):
+            return None
+        if not np.isfinite(value) or value <= 0:
+            return None
+        found[k] = value
+    pairs = {(round(plane.scale[0], 9), round(found[k], 12)) for k, plane in stack.planes.items()}
+    return found if len(pairs) > 1 else None

@@ -1,0 +1,145 @@
+"""The planes that image objects are made of: a file of one slice is one, an enhanced object has one for each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from .dataset import first, number, numbers, text, whole
+
+NO_SCANS = ("RTDOSE", "RTSTRUCT", "RTPLAN", "REG", "SEG", "SR", "PR", "KO", "DOC", "RTRECORD", "FID", "M3D")
+"""Modalities that are read elsewhere or not at all; none is a scan."""
+
+TIMES = (
+    "TemporalPositionIndex",
+    "TemporalPositionIdentifier",
+    "StackID",
+    "EchoTime",
+    "EchoNumbers",
+    "EffectiveEchoTime",
+    "DiffusionBValue",
+    "TriggerTime",
+    "NominalPercentageOfCardiacPhase",
+    "ImageType",
+    "AcquisitionNumber",
+    "ContentTime",
+    "AcquisitionTime",
+    "FrameAcquisitionDateTime",
+)
+"""What tells volumes of one series apart, the most telling first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """One image plane.
+
+    Attributes:
+        path, frame: its file, and its number in it.
+        header: of the file, without pixels.
+        position: (3,) LPS mm of the first voxel's centre; None where the file does not say.
+        directions: (2, 3) along columns (a row's direction) and along rows, LPS; or None.
+        pixel: (2,) mm between rows and between columns; or None.
+        size: rows, columns.
+        scale: slope and intercept of the stored values.
+        marks: what tells it from planes of other volumes of the series (:data:`TIMES`).
+    """
+
+    path: Path
+    frame: int
+    header: Dataset
+    position: np.ndarray | None
+    directions: np.ndarray | None
+    pixel: np.ndarray | None
+    size: tuple[int, int]
+    scale: tuple[float, float]
+    marks: dict[str, str]
+
+    @property
+    def sop_instance(self) -> str:
+        """SOP Instance UID of its file."""
+        return text(self.header, "SOPInstanceUID")
+
+
+def planes_of(path: Path, header: Dataset) -> Iterator[Plane]:
+    """The planes of one object; none of what is no scan (dose, structure sets, reports, ...)."""
+    rows, columns = whole(header, "Rows"), whole(header, "Columns")
+    if not rows or not columns or text(header, "Modality").upper() in NO_SCANS:
+        return
+    frames = whole(header, "NumberOfFrames") or 1
+    shared = first(header, "SharedFunctionalGroupsSequence")
+    per_frame = list(header.get("PerFrameFunctionalGroupsSequence") or ())
+    for frame in range(frames):
+        own = per_frame[frame] if frame < len(per_frame) else None
+        groups = [group for group in (own, shared) if group is not None]
+        yield Plane(
+            path,
+            frame,
+            header,
+            _position(header, groups, frames),
+            _directions(header, groups),
+            _pixel(header, groups),
+            (rows, columns),
+            _scale(header, groups),
+            _marks(header, groups),
+        )
+
+
+def _sought(header: Dataset, groups: list[Dataset], sequence: str, name: str, count: int) -> np.ndarray | None:
+    for group in groups:
+        item = first(group, sequence)
+        found = numbers(item, name, count) if item is not None else None
+        if found is not None:
+            return found
+    return numbers(header, name, count)
+
+
+def _position(header: Dataset, groups: list[Dataset], frames: int) -> np.ndarray | None:
+    if frames > 1 and not groups:
+        return None  # one position for many frames says where the first lies only
+    return _sought(header, groups, "PlanePositionSequence", "ImagePositionPatient", 3)
+
+
+def _directions(header: Dataset, groups: list[Dataset]) -> np.ndarray | None:
+    found = _sought(header, groups, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
+    if found is None:
+        return None
+    pair = found.reshape(2, 3)
+    length = np.linalg.norm(pair, axis=1)
+    if np.abs(length - 1).max() > 0.02 or abs(pair[0] @ pair[1]) > 0.01:
+        return None
+    return pair / length[:, None]
+
+
+def _pixel(header: Dataset, groups: list[Dataset]) -> np.ndarray | None:
+    found = _sought(header, groups, "PixelMeasuresSequence", "PixelSpacing", 2)
+    return found if found is not None and (found > 0).all() else None
+
+
+def _scale(header: Dataset, groups: list[Dataset]) -> tuple[float, float]:
+    for place in [first(group, "PixelValueTransformationSequence") for group in groups] + [header]:
+        if place is not None and number(place, "RescaleSlope") is not None:
+            return number(place, "RescaleSlope") or 1.0, number(place, "RescaleIntercept") or 0.0
+    return 1.0, 0.0
+
+
+_WHERE = {
+    "TemporalPositionIndex": "FrameContentSequence",
+    "StackID": "FrameContentSequence",
+    "FrameAcquisitionDateTime": "FrameContentSequence",
+    "EffectiveEchoTime": "MREchoSequence",
+    "DiffusionBValue": "MRDiffusionSequence",
+    "NominalPercentageOfCardiacPhase": "CardiacSynchronizationSequence",
+}
+
+
+def _marks(header: Dataset, groups: list[Dataset]) -> dict[str, str]:
+    found = {}
+    for name in TIMES:
+        places = [first(group, _WHERE[name]) for group in groups] if name in _WHERE else []
+        said = next((text(place, name) for place in places if place is not None and text(place, name)), "")
+        found[name] = said or text(header, name)
+    return found

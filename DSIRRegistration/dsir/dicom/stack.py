@@ -1,0 +1,140 @@
+"""Planes to a regular grid: every doubt about where they lie is said, none is filled in by invention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import DsirError
+from ..geometry.lattice import Lattice
+from .planes import Plane
+
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""LPS to RAS and back."""
+
+EVEN = 0.05
+"""Share of the slice spacing by which a plane may be off its place."""
+
+ROUNDED = 0.06
+"""mm by which it may be off too: some programs round positions to 0.1 mm."""
+
+MOST_MISSING = 3
+"""Slices in a row that may be missing and are interpolated, with a warning; more is refused."""
+
+TILT = 2e-3
+"""Sideways shift as a share of the slice spacing, above which slices were taken with a tilted gantry."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Planes on a grid.
+
+    Attributes:
+        lattice: columns, rows, slices; the third axis ascends along the planes' normal. Right-angled also where the
+            gantry was tilted.
+        planes: position on the third axis to plane; a missing slice has none.
+        shifts: (slices, 2) pixels along columns and rows by which each plane lies beside the grid; zero without tilt.
+        remarks: what must be known of it, one sentence each.
+    """
+
+    lattice: Lattice
+    planes: dict[int, Plane]
+    shifts: np.ndarray
+    remarks: tuple[str, ...]
+
+
+def stacked(planes: Sequence[Plane], name: str) -> Stack:
+    """Put planes of one orientation and size on a grid.
+
+    Args:
+        name: of the series, for sentences.
+
+    Raises:
+        DsirError: no positions, orientations or pixel sizes; a single plane; two at one place; uneven or too many
+            missing; the reason in one sentence.
+    """
+    _complete(planes, name)
+    directions, pixel = planes[0].directions, planes[0].pixel
+    normal = np.cross(*directions)
+    positions = np.array([p.position for p in planes])
+    along = positions @ normal
+    order = np.argsort(along, kind="stable")
+    steps = np.diff(along[order])
+    if steps.min() < 1e-3:
+        raise DsirError(f"{name} has two slices at one place (a time series, or several echoes?); give one volume.")
+    spacing = _spacing(steps)
+    places = (along[order] - along[order[0]]) / spacing
+    allowed = max(EVEN, ROUNDED / spacing)
+    if np.abs(places - np.rint(places)).max() > allowed:
+        raise DsirError(
+            f"The slices of {name} are not evenly spaced: most lie {spacing:.3g} mm apart, but gaps run from "
+            f"{steps.min():.3g} to {steps.max():.3g} mm."
+        )
+    at = np.rint(places).astype(int)
+    most = int(np.diff(at).max()) - 1
+    if most > MOST_MISSING:
+        raise DsirError(
+            f"{name} lacks {most} slices in a row ({spacing:.3g} mm each); that is too much to interpolate. "
+            "Export the series anew."
+        )
+    count = int(at[-1]) + 1
+    travel = (positions[order[-1]] - positions[order[0]]) / (count - 1)
+    sideways = travel - (travel @ normal) * normal
+    tilted = float(np.linalg.norm(sideways)) > TILT * spacing + 1e-3
+    offsets = positions[order] - positions[order[0]] - at[:, None] * travel
+    if np.abs(offsets @ directions.T).max() > max(0.5 * float(pixel.min()), 2 * ROUNDED):
+        raise DsirError(f"The slices of {name} do not lie behind one another: some are shifted sideways.")
+    rows, columns = planes[0].size
+    shifts, low, size = np.zeros((count, 2)), np.zeros(2, dtype=int), (columns, rows)
+    if tilted:
+        each = np.array([sideways @ directions[0] / pixel[1], sideways @ directions[1] / pixel[0]])
+        shifts = np.arange(count)[:, None] * each
+        low = np.floor(shifts.min(0) + 1e-6).astype(int)
+        size = tuple(int(n) for n in np.array(size) + np.ceil(shifts.max(0) - 1e-6).astype(int) - low)
+        travel = (travel @ normal) * normal
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1], affine[:3, 2] = directions[0] * pixel[1], directions[1] * pixel[0], travel
+    affine[:3, 3] = positions[order[0]] + affine[:3, 0] * low[0] + affine[:3, 1] * low[1]
+    try:
+        lattice = Lattice((*size, count), LPS @ affine)
+    except DsirError as error:
+        raise DsirError(f"{name} cannot be used: {error}") from None
+    missing = [k for k in range(count) if k not in set(at.tolist())]
+    remarks = []
+    if missing:
+        remarks.append(_lacks(name, missing, count))
+    if tilted:
+        degrees = np.degrees(np.arctan2(np.linalg.norm(sideways), spacing))
+        remarks.append(f"{name} was taken with the gantry tilted by {degrees:.1f} degrees; it was straightened.")
+    found = {int(k): planes[i] for k, i in zip(at, order, strict=True)}
+    return Stack(lattice, found, shifts - low, tuple(remarks))
+
+
+def _lacks(name: str, missing: list[int], count: int) -> str:
+    return (
+        f"{name} lacks {len(missing)} of its {count} slices (the first is slice {missing[0] + 1}); they are "
+        "interpolated"
+    ) + "."
+
+
+def _spacing(steps: np.ndarray) -> float:
+    """mm between neighbours, from all steps that are one spacing: rounding of single positions averages out."""
+    middle = float(np.median(steps))
+    plain = steps[np.abs(steps - middle) < 0.25 * middle]
+    return float(plain.mean()) if len(plain) else middle
+
+
+def _complete(planes: Sequence[Plane], name: str) -> None:
+    for what, has in (
+        ("position (Image Position Patient)", [p.position is not None for p in planes]),
+        ("orientation (Image Orientation Patient)", [p.directions is not None for p in planes]),
+        ("pixel size (Pixel Spacing)", [p.pixel is not None for p in planes]),
+    ):
+        lacking = has.count(False)
+        if lacking:
+            which = "its slices have" if lacking == len(has) else f"{lacking} of its {len(has)} slices have"
+            raise DsirError(f"{name} cannot be used: {which} no {what}, so nobody knows where they lie.")
+    if len(planes) < 2:
+        raise DsirError(f"{name} holds a single slice; a series of slices is needed.")

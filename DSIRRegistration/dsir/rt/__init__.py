@@ -1,0 +1,1 @@
+"""Radiotherapy objects in DICOM: structure sets, dose, segmentations."""
