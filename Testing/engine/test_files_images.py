@@ -251,24 +251,26 @@ def test_two_series_in_a_folder_are_listed_without_names_of_persons(tmp_path):
         dicom_slice(tmp_path, number, 3.0 * number, series="1.2.4")
     with pytest.raises(DsirError, match="2 DICOM series") as caught:
         read_image(tmp_path)
-    assert "3 files" in str(caught.value) and "Secret" not in str(caught.value)
+    assert "3 slices" in str(caught.value) and "--series" in str(caught.value) and "Secret" not in str(caught.value)
 
 
-def test_a_missing_slice_and_a_tilted_gantry_are_refused(tmp_path):
+def test_a_missing_slice_is_interpolated_and_a_tilted_gantry_straightened_and_both_are_said(tmp_path):
     for name, places in (("gap", [0, 1, 3, 4]), ("tilt", [0, 1, 2, 3])):
         (tmp_path / name).mkdir()
         for number in places:
-            sideways = 0.5 * number if name == "tilt" else 0.0
+            sideways = 0.75 * number if name == "tilt" else 0.0
             dicom_slice(tmp_path / name, number, 3.0 * number, sideways=sideways)
-    with pytest.raises(DsirError, match="one gap is 6 mm"):
-        read_image(tmp_path / "gap")
-    with pytest.raises(DsirError, match="tilted gantry"):
-        read_image(tmp_path / "tilt")
+    gap = read_image(tmp_path / "gap")
+    assert gap.data.shape == (6, 8, 5) and "lacks 1 of its 5 slices" in gap.remarks[0]
+    assert torch.allclose(gap.data[..., 2], (gap.data[..., 1] + gap.data[..., 3]) / 2)
+    tilt = read_image(tmp_path / "tilt")
+    assert tilt.data.shape == (6, 10, 4) and "tilted by" in tilt.remarks[0]  # half a row further down each slice
+    assert torch.allclose(tilt.data[:, 1:9, 2], tilt.data[:, 0:8, 0] + 200, atol=0.1)  # 1.5 mm are one row
 
 
 def test_one_dicom_slice_asks_for_its_folder(tmp_path):
     dicom_slice(tmp_path, 0, 0.0)
-    with pytest.raises(DsirError, match="folder of the series"):
+    with pytest.raises(DsirError, match="single slice; a series of slices is needed"):
         read_image(next(tmp_path.iterdir()))
 
 

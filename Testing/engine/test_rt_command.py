@@ -129,7 +129,7 @@ def test_labels_go_in_with_their_names(case, tmp_path):
         ({"--out": "x.txt"}, "must end in .dcm or .seg.nrrd"),
         ({"--rtstruct": "none.dcm"}, "does not exist"),
         ({"--rigid": "femur"}, "no structure named femur"),
-        ({"--fixed-series": "none"}, "is not a folder"),
+        ({"--fixed-series": "none"}, "does not exist"),
         ({"--dose": "d.dcm"}, "needs both --dose and --dose-out"),
     ],
 )

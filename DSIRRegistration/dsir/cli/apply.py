@@ -95,9 +95,10 @@ def _carrier(
     arguments: argparse.Namespace, progress: Progress
 ) -> tuple[Callable[[str, Path, Path], list[str]], tuple[str, ...]]:
     """Reads transform and grid once; what carries one thing of a kind from file to file, and what is to be said."""
-    from ..files.images import geometry_remarks, read_image, read_labels, write_image, write_labels
+    from ..files.images import geometry_remarks, read_image, write_image, write_labels
     from ..files.meshes import read_mesh
     from ..files.points import read_points
+    from ..rt.label_maps import read_labels
     from ..structures.meshes import warp_mesh
     from ..warp.images import warp_image
     from ..warp.labels import warp_labels

@@ -33,7 +33,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     begin(arguments, progress, KINDS)
     from ..features.descriptor import load_descriptor
-    from ..files.images import read_image, read_labels, read_mask, write_image
+    from ..files.images import read_image, read_mask, write_image
+    from ..rt.label_maps import read_labels
     from ..similarity.confidence import reliability_of
     from ..workflow.given_transform import read_given_transform
 

@@ -61,10 +61,11 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         check_output_file(target, (), overwrite=arguments.overwrite)
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
-    from ..files.images import geometry_remarks, read_labels, read_mask
+    from ..files.images import geometry_remarks, read_mask
     from ..files.report import write_report
     from ..files.transforms import read_field, read_transform
     from ..metrics.overlap import read_landmarks
+    from ..rt.label_maps import read_labels
     from ..workflow.measure import measure
 
     convention = arguments.field_convention

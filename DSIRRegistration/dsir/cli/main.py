@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
+from ..dicom.picks import picking
 from ..errors import Cancelled, DsirError
 from ..files.output_folder import where_kept
 from . import (
@@ -26,6 +27,7 @@ from . import (
     evaluate,
     features,
     figure,
+    inspect,
     propagate,
     query,
     register,
@@ -45,6 +47,7 @@ COMMANDS: tuple[Command, ...] = (
     settings.COMMAND,
     apply.COMMAND,
     propagate.COMMAND,
+    inspect.COMMAND,
     features.COMMAND,
     describe.COMMAND,
     query.COMMAND,
@@ -55,6 +58,9 @@ COMMANDS: tuple[Command, ...] = (
     train.COMMAND,
     demo.COMMAND,
 )
+
+SCANS = ("register", "apply", "propagate", "features", "describe", "query", "confidence", "figure")
+"""Commands that read scans and take ``--series``."""
 
 DONE, OUR_FAULT, YOUR_TURN, STOPPED = 0, 1, 2, 130
 """Exit codes: success; a fault of ours; something the user can mend; stopped by the user."""
@@ -109,6 +115,15 @@ def build_parser() -> Parser:
             formatter_class=Formatter,
         )
         command.arguments(word)
+        if command.name in SCANS:
+            word.add_argument(
+                "--series",
+                action="append",
+                default=[],
+                metavar="PICK",
+                help="where a DICOM folder holds several volumes: number (dsir inspect), UID or part of the "
+                "description; as FOLDER=PICK for the folder of that name",
+            )
         talk = word.add_argument_group("what is said")
         talk.add_argument("-q", "--quiet", action="store_true", help="say nothing unless something goes wrong")
         talk.add_argument(
@@ -128,7 +143,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             stopped = arguments.command.stopped
             if not sys.warnoptions:
                 warnings.simplefilter("ignore")  # other people's deprecations are not this user's business
-            with screen(quiet=arguments.quiet, json_progress=arguments.json_progress) as shown:
+            with (
+                picking(getattr(arguments, "series", ())),
+                screen(quiet=arguments.quiet, json_progress=arguments.json_progress) as shown,
+            ):
                 outcome = arguments.command.run(arguments, signals.watched(shown))
             try:
                 shown.outcome(outcome)

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import DsirError
 from .discover import Contents, Volume
-
-_PICKS: ContextVar[tuple[str, ...]] = ContextVar("picks", default=())
-
-
-@contextmanager
-def picking(picks: Sequence[str]) -> Iterator[None]:
-    """Within this, folders of several volumes are decided by ``picks`` (see :func:`chosen`)."""
-    token = _PICKS.set(tuple(picks))
-    try:
-        yield
-    finally:
-        _PICKS.reset(token)
+from .picks import picked
 
 
 def chosen(contents: Contents, path: Path, *, wanted: Iterable[str] = (), picks: Sequence[str] = ()) -> Volume:
@@ -29,7 +16,7 @@ def chosen(contents: Contents, path: Path, *, wanted: Iterable[str] = (), picks:
     Args:
         wanted: series UIDs that something else refers to (a structure set its scan).
         picks: ``NUMBER``, ``UID`` or a part of the description, each also as ``FOLDER=...`` for the folder of that name
-            only; :func:`picking`'s by default.
+            only; :func:`dsir.dicom.picks.picking`'s by default.
 
     Raises:
         DsirError: no volume, or several and none is picked; the sentence lists them.
@@ -38,9 +25,9 @@ def chosen(contents: Contents, path: Path, *, wanted: Iterable[str] = (), picks:
     uids = set(wanted)
     if uids and any(v.uid in uids for v in scans):
         scans = [v for v in scans if v.uid in uids]
-    picked = _picked(contents.volumes, path, tuple(picks) or _PICKS.get())
-    if picked is not None:
-        return picked
+    pick = _picked(contents.volumes, path, tuple(picks) or picked())
+    if pick is not None:
+        return pick
     if len(scans) == 1:
         return scans[0]
     if not scans:
@@ -75,7 +62,8 @@ def _means(pick: str, number: int, volume: Volume) -> bool:
 
 def line(volume: Volume, number: int) -> str:
     """A volume in a few words: its number, modality, description and slices."""
-    return f"{number}: {volume.modality} {volume.description}, {len(volume.planes)} slices"
+    count = f"{len(volume.planes)} slice{'' if len(volume.planes) == 1 else 's'}"
+    return f"{number}: {volume.modality} {volume.description}, {count}"
 
 
 def _nothing(contents: Contents, path: Path) -> str:

@@ -45,11 +45,12 @@ class Stack:
     remarks: tuple[str, ...]
 
 
-def stacked(planes: Sequence[Plane], name: str) -> Stack:
+def stacked(planes: Sequence[Plane], name: str, *, most_missing: int = MOST_MISSING) -> Stack:
     """Put planes of one orientation and size on a grid.
 
     Args:
         name: of the series, for sentences.
+        most_missing: slices in a row that may be missing.
 
     Raises:
         DsirError: no positions, orientations or pixel sizes; a single plane; two at one place; uneven or too many
@@ -74,7 +75,7 @@ def stacked(planes: Sequence[Plane], name: str) -> Stack:
         )
     at = np.rint(places).astype(int)
     most = int(np.diff(at).max()) - 1
-    if most > MOST_MISSING:
+    if most > most_missing:
         raise DsirError(
             f"{name} lacks {most} slices in a row ({spacing:.3g} mm each); that is too much to interpolate. "
             "Export the series anew."
@@ -90,7 +91,7 @@ def stacked(planes: Sequence[Plane], name: str) -> Stack:
     shifts, low, size = np.zeros((count, 2)), np.zeros(2, dtype=int), (columns, rows)
     if tilted:
         each = np.array([sideways @ directions[0] / pixel[1], sideways @ directions[1] / pixel[0]])
-        shifts = np.arange(count)[:, None] * each
+        shifts = np.round(np.arange(count)[:, None] * each, 4)  # a hair beside a voxel would lose the border
         low = np.floor(shifts.min(0) + 1e-6).astype(int)
         size = tuple(int(n) for n in np.array(size) + np.ceil(shifts.max(0) - 1e-6).astype(int) - low)
         travel = (travel @ normal) * normal

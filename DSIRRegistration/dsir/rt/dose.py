@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
-import pydicom
 import torch
 
+from ..dicom.dataset import number, numbers, read_whole, text
 from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..files.nifti import write
@@ -29,30 +28,45 @@ def read_dose(path: str | Path) -> Image:
     path = Path(path)
     if not path.is_file():
         raise DsirError(f"{path} does not exist.")
+    dataset = read_whole(path)
+    if dataset is None or text(dataset, "Modality").upper() != "RTDOSE":
+        kind = "" if dataset is None else text(dataset, "Modality")
+        raise DsirError(f"{path} is not an RTDOSE{f' but {kind}' if kind else ''}.")
+    scaling = number(dataset, "DoseGridScaling")
+    across = numbers(dataset, "ImageOrientationPatient", 6)
+    position = numbers(dataset, "ImagePositionPatient", 3)
+    pixel = numbers(dataset, "PixelSpacing", 2)
+    for name, value in (
+        ("Dose Grid Scaling", scaling),
+        ("Image Orientation Patient", across),
+        ("Image Position Patient", position),
+        ("Pixel Spacing", pixel),
+    ):
+        if value is None:
+            raise DsirError(f"{path} cannot be used: it has no {name}.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(path)
-            kind = dataset.get("Modality")
-            if kind == "RTDOSE":
-                values = dataset.pixel_array.astype(np.float32) * float(dataset.DoseGridScaling)
-                across = np.array(dataset.ImageOrientationPatient, dtype=float).reshape(2, 3)
-                position = np.array(dataset.ImagePositionPatient, dtype=float)
-                rows, columns = (float(v) for v in dataset.PixelSpacing)
-                offsets = np.array(dataset.GridFrameOffsetVector, dtype=float)
+        values = np.asarray(dataset.pixel_array).astype(np.float32) * float(scaling)
     except Exception:  # pydicom raises whatever its parsing stumbles over
-        raise DsirError(f"{path} is damaged or not an RTDOSE.") from None
-    if kind != "RTDOSE":
-        raise DsirError(f"{path} is not an RTDOSE but {kind}.")
+        raise DsirError(f"The pixels of {path} are damaged or missing.") from None
+    values = values[None] if values.ndim == 2 else values
+    if values.ndim != 3 or len(values) < 2:
+        raise DsirError(f"{path} holds a dose of a single plane; a dose grid of several planes is needed.")
+    offsets = numbers(dataset, "GridFrameOffsetVector", len(values))
+    if offsets is None:
+        raise DsirError(f"{path} does not say where its {len(values)} planes lie (Grid Frame Offset Vector).")
     steps = np.diff(offsets)
-    if values.ndim != 3 or not len(steps) or np.ptp(steps) > 0.01 * abs(steps[0]) + 1e-3:
+    if np.ptp(steps) > 0.01 * abs(steps[0]) + 1e-3 or abs(steps[0]) < 1e-3:
         raise DsirError(f"{path} holds a dose grid whose planes are not evenly spaced.")
+    directions = across.reshape(2, 3)
     affine = np.eye(4)
-    affine[:3, 0], affine[:3, 1] = across[0] * columns, across[1] * rows
-    normal = np.cross(*across)
+    affine[:3, 0], affine[:3, 1] = directions[0] * pixel[1], directions[1] * pixel[0]
+    normal = np.cross(*directions)
     first = 0.0 if abs(offsets[0]) < 1e-3 else offsets[0] - float(position @ normal)  # absolute positions are allowed
     affine[:3, 2], affine[:3, 3] = normal * steps.mean(), position + normal * first
-    lattice = Lattice(values.shape[::-1], np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
+    try:
+        lattice = Lattice(values.shape[::-1], np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
+    except DsirError as error:
+        raise DsirError(f"{path} cannot be used: {error}") from None
     return Image(torch.from_numpy(np.ascontiguousarray(values.transpose())), lattice)
 
 

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 
+from ..dicom.dataset import text, whole
 from ..dicom.series import Series
 from ..errors import DsirError
 from ..geometry.lattice import Lattice
@@ -115,13 +116,14 @@ def referenced_series(path: str | Path) -> tuple[str, ...]:
     found = []
     for frame in read_dataset(Path(path)).get("ReferencedFrameOfReferenceSequence") or ():
         for study in frame.get("RTReferencedStudySequence") or ():
-            found += [str(s.SeriesInstanceUID) for s in study.get("RTReferencedSeriesSequence") or ()]
+            found += [text(s, "SeriesInstanceUID") for s in study.get("RTReferencedSeriesSequence") or ()]
     return tuple(found)
 
 
 def _numbered(items: Iterable[Dataset] | None, key: str) -> dict[int, Dataset]:
     """Items by their number; those without one are of no use."""
-    return {int(item[key].value): item for item in items or () if key in item and item[key].value is not None}
+    numbered = {whole(item, key): item for item in items or ()}
+    return {number: item for number, item in numbered.items() if number is not None}
 
 
 def _foreign(roi: Dataset, drawn: Dataset | None, series: Series) -> str:
@@ -135,7 +137,7 @@ def _foreign(roi: Dataset, drawn: Dataset | None, series: Series) -> str:
     known = {s.sop_instance for s in series.slices.values()}
     for contour in (drawn.get("ContourSequence") or ()) if drawn is not None else ():
         images = contour.get("ContourImageSequence") or ()
-        if any(str(image.ReferencedSOPInstanceUID) in known for image in images):
+        if any(text(image, "ReferencedSOPInstanceUID") in known for image in images):
             return ""
     return "it was drawn in another frame of reference than the moving series has"
 
@@ -151,7 +153,8 @@ def _sorted(contours: list[Dataset], scan: Lattice) -> _Sorted:
         if len(values) % 3 or not np.isfinite(values).all():
             out.fault("their coordinates are not triples of numbers")
             continue
-        if "NumberOfContourPoints" in contour and contour.NumberOfContourPoints != len(values) // 3:
+        promised = whole(contour, "NumberOfContourPoints")
+        if promised is not None and promised != len(values) // 3:
             out.fault("they have fewer or more points than they say")
             continue
         world = values.reshape(-1, 3) * [-1.0, -1.0, 1.0]

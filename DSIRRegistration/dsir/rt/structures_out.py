@@ -17,7 +17,9 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import ImplicitVRLittleEndian, generate_uid
 
 from .. import __version__
+from ..dicom.dataset import text
 from ..dicom.series import Series, Slice
+from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..shapes.contours import keyholes, outlines
 from ..shapes.structure import PointMark, Role, Structure
@@ -57,6 +59,11 @@ def write_rtstruct(
     Raises:
         DsirError: the file cannot be written.
     """
+    for name in ("StudyInstanceUID", "SeriesInstanceUID"):
+        if not text(series.header, name):
+            raise DsirError(f"An RTSTRUCT refers to the fixed series by its {name}, which the files lack.")
+    if not all(s.sop_class and s.sop_instance for s in series.slices.values()):
+        raise DsirError("An RTSTRUCT refers to the slices by their SOP UIDs, which some files of the series lack.")
     now = datetime.now()
     frame = series.frame_of_reference or str(generate_uid())
     dataset = _head(series, label, now, pseudonym)

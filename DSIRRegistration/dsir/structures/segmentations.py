@@ -14,6 +14,7 @@ from ..errors import DsirError
 from ..files import seg_nrrd as nrrd
 from ..files.images import read_labels, write_labels
 from ..geometry.lattice import Lattice
+from ..rt.segmentation_in import read_segmentation_object
 from ..shapes.structure import Role, Structure, StructureSet, colour_of, unique_names
 from ..warp.labels import signed_distance
 
@@ -120,6 +121,21 @@ def read_segmentation(path: str | Path) -> StructureSet:
     if not structures:
         raise DsirError(f"Nothing in {path} can be used. {' '.join(remarks)}")
     return StructureSet(lattice, tuple(structures), remarks=tuple(remarks))
+
+
+def read_dicom_segmentation(path: str | Path) -> StructureSet:
+    """Every segment of a DICOM segmentation object.
+
+    Raises:
+        DsirError: as :func:`dsir.rt.segmentation_in.read_segmentation_object`.
+    """
+    found = read_segmentation_object(path)
+    names, remarks = unique_names([segment.name for segment in found.segments])
+    structures = [
+        from_mask(s.mask, found.lattice, name=name, number=s.number, colour=s.colour, role=s.role)
+        for name, s in zip(names, found.segments, strict=True)
+    ]
+    return StructureSet(found.lattice, tuple(structures), remarks=(*found.remarks, *remarks))
 
 
 def _place(segment: Mapping[str, str], number: int, path: Path) -> tuple[int, int]:

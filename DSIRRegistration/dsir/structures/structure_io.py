@@ -10,12 +10,21 @@ from ..errors import DsirError
 from ..files.images import suffix
 from ..files.output_folder import OutputFolder
 from ..geometry.lattice import Lattice
+from ..rt.segmentation_in import is_segmentation
+from ..rt.segmentation_out import write_segmentation_object
 from ..rt.structures_in import read_rtstruct
 from ..rt.structures_out import Holes, write_rtstruct
 from ..shapes.structure import StructureSet
 from . import surfaces_and_points as drawings
 from .propagate import Propagation
-from .segmentations import read_label_structures, read_segmentation, write_label_structures, write_segmentation
+from .segmentations import (
+    on_grid,
+    read_dicom_segmentation,
+    read_label_structures,
+    read_segmentation,
+    write_label_structures,
+    write_segmentation,
+)
 from .surfaces_and_points import Drawing
 
 LABELS = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
@@ -43,6 +52,8 @@ def read_structures(
         return read_segmentation(path)
     if suffix(path) in LABELS:
         return read_label_structures(path, names)
+    if is_segmentation(path):
+        return read_dicom_segmentation(path)
     if series is None:
         raise DsirError(f"{path} is read as an RTSTRUCT, which needs the DICOM series that it was drawn on.")
     return read_rtstruct(path, series)
@@ -58,7 +69,10 @@ def write_structures(
     holes: Holes = "keyhole",
     pseudonym: str | None = None,
 ) -> list[str]:
-    """Write by the kind of file: ``.dcm`` (RTSTRUCT), ``.seg.nrrd``, or a label map; what was lost, in sentences.
+    """Write by the kind of file; what was lost, in sentences.
+
+    ``.seg.dcm`` is a DICOM segmentation, ``.dcm`` an RTSTRUCT, ``.seg.nrrd`` a Slicer segmentation; all else is a
+    label map.
 
     Raises:
         DsirError: the file cannot be written, or nothing of any structure is left.
@@ -66,7 +80,12 @@ def write_structures(
     path, remarks = Path(path), []
     if not result.structures and not result.marks:
         raise DsirError("None of the structures lies on the fixed scan, so nothing was written; is it its transform?")
-    if suffix(path) == ".dcm":
+    if path.name.lower().endswith(".seg.dcm"):
+        if series is None:
+            raise DsirError("A DICOM segmentation is tied to a DICOM series; the fixed scan has to be one.")
+        masks = [on_grid(structure, fixed) for structure in result.structures]
+        write_segmentation_object(path, result.structures, masks, series, label=label)
+    elif suffix(path) == ".dcm":
         if series is None:
             raise DsirError("An RTSTRUCT is tied to a DICOM series; the fixed scan has to be one.")
         counts = write_rtstruct(

@@ -8,12 +8,13 @@ from typing import Any
 
 from ..errors import OutputError
 from ..files.displacements import Convention
-from ..files.images import geometry_remarks, read_image, read_labels, read_mask
+from ..files.images import geometry_remarks, read_image, read_mask
 from ..files.landmarks import read_landmarks
 from ..files.output_folder import check_output_folder, rescue_folder
 from ..progress import Progress, silent, within
 from ..registration.register import register
 from ..registration.settings import RegistrationSettings
+from ..rt.label_maps import read_labels
 from .given_transform import read_given_transform, start_warnings
 from .measure import measure
 from .result import write_result

@@ -1,0 +1,139 @@
+"""``dsir inspect``: what a file or folder holds, before anything is done with it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import DsirError
+from ..progress import Progress
+from .command import Command, Outcome
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, metavar="PATH", help="a folder of DICOM, or a file of any kind that is read")
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+
+
+def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
+    progress("reading", 0.1, "looking at what is there")
+    path = arguments.path
+    if not path.exists():
+        raise DsirError(f"{path} does not exist.")
+    found = {"path": str(path), **(_folder(path) if path.is_dir() else _file(path))}
+    lines = [json.dumps(found, indent=2)] if arguments.json else _lines(found)
+    return Outcome(None, tuple(lines), found)
+
+
+def _file(path: Path) -> dict[str, Any]:
+    from ..dicom.dataset import read_header
+    from ..files.images import NIFTI, read_image, suffix
+
+    if suffix(path) in (".h5", ".tfm", ".txt", ".mat"):
+        return {"transform": _transform(path)}
+    if suffix(path) not in NIFTI and read_header(path) is not None:
+        return _folder(path)
+    image = read_image(path)
+    return {"image": {**_grid(image.lattice), "warnings": list(image.remarks)}}
+
+
+def _transform(path: Path) -> list[dict[str, Any]]:
+    from ..files.transforms import read_transform
+    from ..transforms.linear import Linear
+
+    return [
+        {"part": "linear", "matrix": part.matrix.round(6).tolist()}
+        if isinstance(part, Linear)
+        else {"part": "displacement field", **_grid(part.lattice)}
+        for part in read_transform(path).parts
+    ]
+
+
+def _grid(lattice: Any) -> dict[str, Any]:
+    return {
+        "voxels": list(lattice.shape),
+        "spacing_mm": [round(float(s), 4) for s in lattice.spacing],
+        "origin_ras_mm": [round(float(v), 3) for v in lattice.origin],
+    }
+
+
+def _folder(path: Path) -> dict[str, Any]:
+    from ..dicom.dataset import text
+    from ..dicom.discover import discover
+
+    contents = discover(path)
+    if not contents.volumes and not contents.others:
+        what = "is empty" if not contents.files else "holds no DICOM object"
+        raise DsirError(f"{path} {what}.")
+    numbered = list(enumerate(contents.volumes, start=1))
+    frames = sorted({text(v.header, "FrameOfReferenceUID") for _, v in numbered} - {""})
+    return {
+        "series": [_volume(number, volume, path, frames) for number, volume in numbered],
+        "others": [
+            {"kind": text(header, "Modality") or "unknown", "file": file.name} for header, file in contents.others
+        ],
+        "files": contents.files,
+    }
+
+
+def _volume(number: int, volume: Any, path: Path, frames: list[str]) -> dict[str, Any]:
+    from ..dicom.dataset import text
+    from ..dicom.stack import stacked
+
+    frame = text(volume.header, "FrameOfReferenceUID")
+    found: dict[str, Any] = {
+        "number": number,
+        "modality": volume.modality,
+        "description": volume.description,
+        "slices": len(volume.planes),
+        "frame_of_reference": f"F{frames.index(frame) + 1}" if frame else "none",
+        "uid": volume.uid,
+        "kind": "localiser" if volume.localiser else "volume" if volume.scan else "no volume",
+        "warnings": list(volume.remarks),
+    }
+    try:
+        stack = stacked(volume.planes, "it")
+        return {**found, **_grid(stack.lattice), "warnings": [*found["warnings"], *stack.remarks]}
+    except DsirError as error:
+        return {**found, "kind": "no volume", "warnings": [*found["warnings"], str(error)]}
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    if "image" in found:
+        return [_where(found["image"]), *(f"Warning: {w}" for w in found["image"]["warnings"])]
+    if "transform" in found:
+        return [
+            f"{part['part']}: {part['matrix']}" if "matrix" in part else f"{part['part']}: {_where(part)}"
+            for part in found["transform"]
+        ]
+    lines = []
+    for series in found["series"]:
+        where = _where(series) if "voxels" in series else "no grid"
+        lines.append(
+            f"{series['number']:>3}  {series['modality']:<3} {series['description']}: {series['slices']} slices, "
+            f"{where}, frame of reference {series['frame_of_reference']}, {series['kind']}"
+        )
+        lines += [f"     Warning: {sentence}" for sentence in series["warnings"]]
+    lines += [f"  -  {other['kind']}: {other['file']}" for other in found["others"]]
+    return lines
+
+
+def _where(grid: dict[str, Any]) -> str:
+    size, spacing = (" x ".join(f"{v:g}" for v in grid[key]) for key in ("voxels", "spacing_mm"))
+    return f"{size} voxels of {spacing} mm"
+
+
+COMMAND = Command(
+    name="inspect",
+    summary="show what a folder of DICOM or a file holds",
+    description="""\
+Show the series in a folder of DICOM (modality, description, slices, voxel grid, frame of reference), the other objects
+in it, and what is wrong with each; or the grid of an image file; or the parts of a transform. Names of patients are not
+shown. The number in front is what --series takes.""",
+    usage="PATH",
+    example="dsir inspect study/ --json",
+    arguments=_arguments,
+    run=_run,
+)

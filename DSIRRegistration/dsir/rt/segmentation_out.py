@@ -1,0 +1,113 @@
+"""Structures as a DICOM segmentation object that belongs to the fixed series; encoded by highdicom."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydicom.uid import generate_uid
+
+from .. import __version__
+from ..dicom.dataset import read_header, text
+from ..dicom.series import Series
+from ..errors import DsirError
+from ..files.atomic import complete_file
+from ..shapes.structure import Structure
+
+ORGAN = ("123037004", "SCT", "Anatomical Structure")
+TISSUE = ("85756007", "SCT", "Tissue")
+"""What a structure is called whose file gives no terminology of its own."""
+
+
+def write_segmentation_object(
+    path: str | Path, structures: Sequence[Structure], masks: Sequence[torch.Tensor], series: Series, *, label: str
+) -> None:
+    """Write one binary segment for each structure.
+
+    Args:
+        masks: (I, J, K) bool on the series' lattice, one for each structure.
+
+    Raises:
+        DsirError: highdicom is not there, the series lacks what a segmentation must refer to, or nothing is inside.
+    """
+    try:
+        import highdicom as hd
+        from highdicom.sr.coding import CodedConcept
+    except ImportError:
+        raise DsirError("DICOM segmentations are written by highdicom; install it: pip install highdicom.") from None
+    for name in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
+        if not text(series.header, name):
+            raise DsirError(f"A DICOM segmentation refers to the fixed series by its {name}, which the files lack.")
+    order = sorted(series.slices)
+    if series.stack.shifts.any():
+        raise DsirError("A DICOM segmentation cannot be written onto a series with a tilted gantry.")
+    kept = [n for n, mask in enumerate(masks) if bool(mask[:, :, order].any())]
+    if not kept:
+        raise DsirError("None of the structures lies on the slices that are there, so nothing was written.")
+    pixels = np.stack([masks[n][:, :, order].numpy().transpose(2, 1, 0) for n in kept], -1).astype(np.uint8)
+    source = [read_header(series.slices[k].path) for k in order]
+    described = [
+        hd.seg.SegmentDescription(
+            segment_number=number,
+            segment_label=structures[n].name[:64],
+            segmented_property_category=CodedConcept(*_reordered(ORGAN)),
+            segmented_property_type=CodedConcept(*_reordered(_type(structures[n]))),
+            algorithm_type=hd.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
+            algorithm_identification=hd.AlgorithmIdentificationSequence(
+                name="DSIR Registration", version=__version__, family=CodedConcept("123109", "DCM", "Manual Processing")
+            ),
+            display_color=hd.color.CIELabColor.from_rgb(*structures[n].colour)
+            if hasattr(hd.color.CIELabColor, "from_rgb")
+            else None,
+        )
+        for number, n in enumerate(kept, start=1)
+    ]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = hd.seg.Segmentation(
+                source_images=source,
+                pixel_array=pixels,
+                segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+                segment_descriptions=described,
+                series_instance_uid=generate_uid(),
+                series_number=1,
+                sop_instance_uid=generate_uid(),
+                instance_number=1,
+                manufacturer="DSIR Registration",
+                manufacturer_model_name="dsir propagate",
+                software_versions=__version__,
+                device_serial_number="0",
+                content_label=_label(label),
+                content_description="Propagated by DSIR, not reviewed",
+                series_description="Segments propagated by DSIR, not reviewed",
+            )
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise DsirError(f"A DICOM segmentation cannot be tied to the fixed series: {error}") from None
+    with complete_file(Path(path)) as temporary:
+        made.save_as(temporary)
+
+
+def _reordered(code: tuple[str, str, str]) -> tuple[str, str, str]:
+    value, scheme, meaning = code
+    return value, scheme, meaning[:64]
+
+
+def _type(structure: Structure) -> tuple[str, str, str]:
+    for value, scheme, meaning in structure.role.codes:
+        if value and scheme and meaning:
+            return value, scheme, meaning
+    parts = structure.role.terminology.split("~")
+    if len(parts) > 2 and parts[2].count("^") == 2:
+        scheme, value, meaning = parts[2].split("^")
+        if scheme and value and meaning:
+            return value, scheme, meaning
+    return TISSUE
+
+
+def _label(label: str) -> str:
+    plain = "".join(c if c.isalnum() or c == " " else "_" for c in (label or "DSIR").upper() if c.isascii())
+    return plain[:16] or "DSIR"
