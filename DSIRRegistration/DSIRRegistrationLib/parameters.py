@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Union
 
 import slicer
+from dsir.cli.options import TASKS
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
 from .registration import Mask, Task
 
 AS_PRESET = "as the preset"
-PRESETS = ("default", "fast", "accurate", "paper")
+PRESETS = ("default", "fast", "accurate", "paper", *TASKS)
 DESCRIPTORS = (AS_PRESET, "dsir", "mind")
 STARTS = (AS_PRESET, "auto", "identity", "centre", "axes")
 MODELS = (AS_PRESET, "affine", "rigid", "none")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from dsir.cli.options import TASKS
 from dsir.errors import DsirError
 from dsir.geometry.lattice import Lattice
 
 from .nodes.volumes import lattice_of, matrix_to_world
 from .registration import Task
 
-SPACING = {"fast": 3.0, "default": 2.0, "accurate": 1.5, "paper": 2.0}
+SPACING = {"fast": 3.0, "default": 2.0, "accurate": 1.5, "paper": 2.0, **dict.fromkeys(TASKS, 2.0)}
 """mm of the working lattice of each preset."""
 
 MOST = {"accurate": 12.0}

@@ -96,7 +96,7 @@ def run(name: str, folder: Path, chosen: str, changes: dict[str, Any], same: boo
         "pair": f"{name} to itself" if same else name,
         "start": linear["start"],
         "model": linear.get("model", "-"),
-        "deformable": found.report.get("deformable", "-"),
+        "deformable": found.report.get("deformation", {}).get("kept", "-"),
         "scale %": 100 * (float(stretch) - 1),
         "volume": float(volume),
         "moved mm": float(moved.mean()),

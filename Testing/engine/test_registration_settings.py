@@ -15,7 +15,7 @@ from dsir.registration.settings import RegistrationSettings
 from dsir.registration.solver import Stiffness
 
 
-@pytest.mark.parametrize("name", ["fast", "default", "accurate", "paper"])
+@pytest.mark.parametrize("name", PRESETS)
 def test_each_preset_knows_its_name_and_survives_json(name: str) -> None:
     settings = preset(name)
     assert settings.preset == name
@@ -23,7 +23,7 @@ def test_each_preset_knows_its_name_and_survives_json(name: str) -> None:
 
 
 def test_presets_go_from_coarse_to_fine_and_one_is_the_papers() -> None:
-    assert set(PRESETS) == {"fast", "default", "accurate", "paper"}
+    assert {"fast", "default", "accurate", "paper", "head_mr_mr", "two_persons"} < set(PRESETS)
     assert preset("fast").spacing > preset("default").spacing > preset("accurate").spacing
     assert preset("paper").descent.method == "paper" and preset("default").descent.method == "compositive"
 

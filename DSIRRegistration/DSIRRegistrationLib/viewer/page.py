@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from dsir.cli.options import TASKS
 from trame.ui.vuetify3 import VAppLayout
 from trame.widgets import client, html
 from trame.widgets.vuetify3 import (
@@ -39,7 +40,7 @@ html { overflow: hidden; }
   #000005,#1c0f45,#52127a,#82267f,#b83878,#e64f63,#fa8761,#ffc287,#fcfcbf); }
 .dsir-ends { display: flex; justify-content: space-between; font-size: 11px; opacity: .7; }
 """
-PRESETS = ("fast", "default", "accurate")
+PRESETS = ("fast", "default", "accurate", *TASKS)
 
 
 class Doings(Protocol):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ..progress import Progress
     from ..registration.settings import RegistrationSettings
 
-PRESETS = ("fast", "default", "accurate", "paper")
+TASKS = ("head_mr_mr", "head_ct_mr", "body_ct_mr", "ct_ct", "ct_cbct", "lung_4dct", "pet_ct", "two_persons")
+PRESETS = ("fast", "default", "accurate", "paper", *TASKS)
 """Those of dsir.registration.settings, named here so that ``--help`` need not load torch; a test holds them equal."""
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
