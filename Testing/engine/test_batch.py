@@ -103,7 +103,7 @@ def test_neither_a_damaged_scan_nor_a_killed_worker_stops_the_others_and_nothing
     assert "<th>Dice</th>" in page
     assert page.count("<img") == 2
     assert page.index("b.nii.gz is damaged") < page.index("alt='a'")  # what needs a person comes first
-    assert not list((folder / "out").glob(".*.part"))
+    assert not list((folder / "out").rglob(".*.part"))
 
     first = stamps(folder, "a", "c")
     write_scans(tmp_path, "abc")  # the same voxels again for a, and a whole b
@@ -179,7 +179,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nobody_behind(tmp_path: Path) -> N
     found = states(folder)
     assert found["a"] == "done"
     assert found["e"] == "left"
-    assert not list((folder / "out").glob(".*.part"))
+    assert not list((folder / "out").rglob(".*.part"))
 
 
 @pytest.fixture

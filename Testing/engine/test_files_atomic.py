@@ -17,7 +17,15 @@ from dsir.errors import Cancelled, DsirError, OutputError
 from dsir.files import atomic
 from dsir.files.atomic import complete_file
 from dsir.files.images import write_image
-from dsir.files.output_folder import MANIFEST, WORK, OutputFolder, check_output_folder, rescue_folder, where_kept
+from dsir.files.output_folder import (
+    MANIFEST,
+    WORK,
+    OutputFolder,
+    check_output_folder,
+    remove_unfinished,
+    rescue_folder,
+    where_kept,
+)
 from dsir.files.work_folders import make_work_folder, release
 from dsir.geometry.image import Image
 from grids import lattice
@@ -314,3 +322,13 @@ def test_devices_are_no_places_for_files(tmp_path):
     for name in ("file", "file/below"):
         with pytest.raises(OutputError, match="is a file"):
             check_output_folder(tmp_path / name)
+
+
+def test_what_a_killed_run_left_can_be_removed_without_another_run(tmp_path):
+    (tmp_path / "a" / ".dsir.99999999-x.part" / "half").mkdir(parents=True)
+    (tmp_path / "b" / ".dsir.99999999-x.part").mkdir(parents=True)
+    (tmp_path / "b" / "report.json").write_text("{}")
+    (tmp_path / ".a.x1y2.part").mkdir()
+    for name in ("a", "b", "never"):
+        remove_unfinished(tmp_path / name)
+    assert names(tmp_path) == ["b"] and names(tmp_path / "b") == ["report.json"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DsirError
+from ..files.output_folder import remove_unfinished
 from ..progress import Progress, silent, within
 from ..registration.settings import RegistrationSettings
 from ..reports.batch.rows import Row, State
@@ -205,5 +205,4 @@ def _alone_in(out: Path) -> Iterator[None]:
 def _sweep(out: Path, pairs: Mapping[str, Pair]) -> None:
     """Remove what killed workers left half-written."""
     for name in pairs:
-        for rest in out.glob(f".{name}.*.part"):
-            shutil.rmtree(rest, ignore_errors=True)
+        remove_unfinished(out / name)

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -163,6 +163,15 @@ def rescue_folder(error: OutputError) -> Iterator[Path]:
     moved = OutputError(str(error))
     moved.kept = folder
     raise moved from None
+
+
+def remove_unfinished(target: Path) -> None:
+    """Remove what killed runs left of the result folder ``target``; the folder too, where it holds nothing else."""
+    remove_leftovers(target.parent, target.name)
+    if target.is_dir():
+        remove_leftovers(target, WORK)
+        with suppress(OSError):
+            target.rmdir()
 
 
 def where_kept(error: BaseException) -> str:

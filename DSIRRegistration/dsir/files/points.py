@@ -134,7 +134,7 @@ def _markups(path: Path, text: str) -> PointFile:
 def _colour(markups: list[dict]) -> tuple[int, int, int] | None:
     try:
         red, green, blue = (min(max(round(255 * float(c)), 0), 255) for c in markups[0]["display"]["selectedColor"])
-    except (IndexError, KeyError, TypeError, ValueError):
+    except (IndexError, KeyError, TypeError, ValueError, OverflowError, AttributeError):
         return None
     return red, green, blue
 

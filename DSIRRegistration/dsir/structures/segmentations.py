@@ -239,6 +239,6 @@ def _terminology(segment: Mapping[str, str]) -> str:
 def _colour(text: str, number: int) -> tuple[int, int, int]:
     try:
         red, green, blue = (min(max(round(255 * float(part)), 0), 255) for part in text.split())
-    except ValueError:
+    except (ValueError, OverflowError):
         return colour_of(number)
     return red, green, blue
