@@ -43,7 +43,7 @@ def fans(corners: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         corners: point numbers, polygon after polygon.
         offsets: (P + 1,) where each polygon begins, and the end.
     """
-    sizes = np.diff(offsets)
+    sizes = _sizes(corners, offsets)
     count = np.maximum(sizes - 2, 0)
     first = np.repeat(offsets[:-1], count)
     rank = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
@@ -52,9 +52,17 @@ def fans(corners: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 def strips(corners: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Triangles (M, 3) of triangle strips; arguments as :func:`fans`. Their sides may be turned."""
-    count = np.maximum(np.diff(offsets) - 2, 0)
+    count = np.maximum(_sizes(corners, offsets) - 2, 0)
     start = np.repeat(offsets[:-1], count) + np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     return np.stack([corners[start], corners[start + 1], corners[start + 2]], -1).reshape(-1, 3)
+
+
+def _sizes(corners: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Corners of each polygon; a ``ValueError`` where the offsets do not lie in order within what is there."""
+    sizes = np.diff(offsets)
+    if len(offsets) and (offsets[0] < 0 or offsets[-1] > len(corners) or (sizes < 0).any()):
+        raise ValueError("the polygons reach beyond their corners")
+    return sizes
 
 
 def runs(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
