@@ -4,10 +4,10 @@ The residual r = F - M at the current mapping is the pair's own noise. Averaged 
 no finer detail, it has the covariance S over the body; descriptors multiplied by (S + 0.05 tr(S)/C 1)^(-1/2) leave
 residuals that are alike in all directions, and least squares on them is the best linear estimate (Aitken 1935).
 
-It does not pay everywhere. Where the noise is the structure that one scan lacks (contrast gone between muscle and fat),
-S names the signal itself and weighing makes things worse, whether one covariance speaks for all or each region has its
-own (measured: Docs/solver.md). Two things tell these pairs apart, and both are asked where it costs least, on the
-coarsest level once its own steps are done. Noise that is weighed away no longer bends the field: one weighed step
+It does not pay everywhere. Probably where the noise is structure that one scan lacks (contrast gone between muscle and
+fat), S names the signal itself and weighing makes things worse, whether one covariance speaks for all or each region
+has its own (measured: Docs/solver.md). Two things tell these pairs apart, and both are asked where it costs least, on
+the coarsest level once its own steps are done. Noise that is weighed away no longer bends the field: one weighed step
 lowers the bending energy. And the residual over its curvature, a squared length, is no larger than noise can make it:
 between two persons it is larger, since the anatomy itself differs.
 
