@@ -71,6 +71,23 @@ def check_hdf5(path: Path) -> None:
         raise DsirError(f"{path} is damaged: the file ends early, or holds what it does not know of.")
 
 
+def check_matlab(path: Path) -> None:
+    """Refuse a MATLAB file (version 4, as ITK writes .mat) whose matrices do not fill it exactly; ITK aborts over one.
+
+    Raises:
+        DsirError: they do not.
+    """
+    content, at = path.read_bytes(), 0
+    while at < len(content):
+        words = [int.from_bytes(content[at + 4 * n : at + 4 * n + 4], "little", signed=True) for n in range(5)]
+        kind, rows, columns, _, name = words
+        if min(rows, columns, name) < 0 or kind not in (0, 10):  # little-endian doubles or floats
+            raise _nonsense(path)
+        at += 20 + name + rows * columns * (4 if kind else 8)
+    if at != len(content):
+        raise _nonsense(path)
+
+
 LARGEST = 1e9
 """mm of a place or of a voxel's side that a header may name; ITK searches for ever in larger ones."""
 

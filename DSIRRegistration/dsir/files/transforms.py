@@ -15,7 +15,7 @@ from ..transforms.linear import Linear
 from . import itk
 from .atomic import complete_file, reserve
 from .displacements import CONVENTIONS, Convention, ask_unless_said, nifti_readings
-from .headers import check_hdf5
+from .headers import check_hdf5, check_matlab
 from .images import suffix
 from .itk_transforms import field_of_image, from_itk, to_itk
 
@@ -116,9 +116,10 @@ def _itk_transform(path: Path) -> Transform:
             f"{path} is a parameter file of elastix; write its displacements first (transformix -def all), or let "
             'elastix write ITK\'s own file: (WriteITKCompositeTransform "true").'
         )
-    if suffix(path) in (".h5", ".hdf5"):
+    check = {".h5": check_hdf5, ".hdf5": check_hdf5, ".mat": check_matlab}.get(suffix(path))
+    if check is not None:
         try:
-            check_hdf5(path)
+            check(path)
         except DsirError as error:
             raise TransformError(str(error)) from None
     try:
