@@ -43,14 +43,17 @@ class TutorialTest:
         self.assertIsNotNone(panel.parameters.transform, panel.ui.messageLabel.text)
 
     def scans(self) -> tuple[slicer.vtkMRMLScalarVolumeNode, slicer.vtkMRMLScalarVolumeNode]:
-        """Fixed and moving: a body full of structure, bright where the other is dark."""
+        """Fixed and moving: a body full of structure, bright where the other is dark, each with its own noise.
+
+        The same noise in both would say, and rightly, that nothing moved.
+        """
         index = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij"), -1)
         nodes = []
         for name, shift, contrast in (("fixed", 0.0, 40.0), ("moving", 6.0, -60.0)):
             x, y, z = np.moveaxis((index - (np.array(SHAPE) - 1) / 2) * 4.0 - [shift, 0, 0], -1, 0)
             body = (x / 75) ** 2 + (y / 65) ** 2 + (z / 60) ** 2 < 1
             waves = np.sin(x / 9) + np.sin(y / 11) + np.sin(z / 8) + np.sin((x + 2 * y - z) / 17)
-            values = np.where(body, 400 + contrast * waves, 0) + np.random.default_rng(0).normal(0, 2, SHAPE)
+            values = np.where(body, 400 + contrast * waves, 0) + np.random.default_rng(int(shift)).normal(0, 2, SHAPE)
             node = slicer.util.addVolumeFromArray(values.transpose(2, 1, 0).astype(np.float32), name=name)
             node.SetSpacing(4, 4, 4)
             node.SetOrigin(*(-(np.array(SHAPE) - 1) / 2 * 4.0))
