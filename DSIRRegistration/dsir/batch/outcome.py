@@ -18,6 +18,8 @@ def row(name: str, state: State, folder: Path, error: str = "") -> Row:
         name,
         state,
         error,
+        verdict=(report.get("verdict") or {}).get("level", ""),
+        reasons=" ".join(reason["text"] for reason in (report.get("verdict") or {}).get("reasons", ())),
         similarity_start=similarity.get("start"),
         similarity_end=similarity.get("end"),
         dice_start=(dice.get("before") or {}).get("mean"),

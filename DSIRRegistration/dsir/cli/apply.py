@@ -12,6 +12,7 @@ from .command import Command, Outcome
 from .options import (
     IMAGE_KINDS,
     TRANSFORM_KINDS,
+    add_different_patients,
     add_field_convention,
     add_machine,
     add_overwrite,
@@ -59,6 +60,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="the file to write; with several inputs a folder for all of them",
     )
     add_overwrite(output)
+    add_different_patients(output)
     add_machine(parser)
 
 
@@ -104,8 +106,12 @@ def _carrier(
     from ..warp.labels import warp_labels
     from ..warp.points import fixed_to_moving, moving_to_fixed
     from ..workflow.given_transform import read_given_transform
+    from ..workflow.identity_gate import check_one_person
     from ..workflow.result import label_warnings
 
+    roles = ("reference", "image", "labels")
+    said_of = {role: getattr(arguments, role) for role in roles}
+    persons = check_one_person(said_of, different_patients=arguments.different_patients)
     reference = read_image(arguments.reference) if arguments.reference else None
     image = read_image(arguments.image) if arguments.image else None
     fixed, moving = (image, reference) if arguments.invert else (reference, image)
@@ -143,7 +149,7 @@ def _carrier(
     read = (reference, image)
     said = [sentence for one in read if one for sentence in one.remarks]
     said += geometry_remarks(arguments.labels, arguments.transform)
-    return carry, (*given.remarks, *said)
+    return carry, (*persons, *given.remarks, *said)
 
 
 def _spare_inputs(target: Path, sources: Iterable[Path]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ..errors import DsirError
 from ..progress import Progress
 from .command import Command, Outcome
-from .options import add_machine, add_settings, count, settings_from
+from .options import add_different_patients, add_machine, add_settings, count, settings_from
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +23,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", "-o", required=True, type=Path, metavar="FOLDER", help="a folder NAME for each pair")
     parser.add_argument("--exit-zero", action="store_true", help="exit with 0 even where pairs failed")
+    add_different_patients(parser)
     add_workers(parser)
     add_settings(parser)
     add_machine(parser)
@@ -48,6 +49,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..reports.batch.table import PAGE
 
     pairs = read_pairs(arguments.pairs)
+    if arguments.different_patients:
+        pairs = {name: replace(pair, different_patients=True) for name, pair in pairs.items()}
     rows = run_batch(
         pairs,
         arguments.out,

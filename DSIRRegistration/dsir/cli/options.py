@@ -112,6 +112,15 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seed", type=int, metavar="N", help="of every random choice (default: 0)")
 
 
+def add_different_patients(parser: argparse._ActionsContainer) -> None:
+    """Permission to go from one person to another."""
+    parser.add_argument(
+        "--different-patients",
+        action="store_true",
+        help="the scans may be of two persons; without it, DICOM whose patients differ is refused",
+    )
+
+
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
     """Permission to replace."""
     parser.add_argument("--overwrite", action="store_true", help="replace a result that is already there")

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from ..progress import Progress, within
 from .command import Command, Outcome
-from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_field_convention, add_machine, add_overwrite, use_threads
+from .options import (
+    IMAGE_KINDS,
+    TRANSFORM_KINDS,
+    add_different_patients,
+    add_field_convention,
+    add_machine,
+    add_overwrite,
+    use_threads,
+)
 from .propagate_files import KINDS, check, inputs, read, write
 
 if TYPE_CHECKING:
@@ -89,6 +97,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--dose-out", type=Path, metavar="FILE.nii.gz", help="where its view goes; not validated for accumulation"
     )
     add_overwrite(output)
+    add_different_patients(output)
     add_machine(parser)
 
 
@@ -130,7 +139,14 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     scans = [scan.image for scan in (drawn.fixed, drawn.moving) if scan.image]
     geometry = [sentence for image in scans for sentence in image.remarks]
     geometry += geometry_remarks(arguments.labels, arguments.transform, *(arguments.reference or ()))
-    remarks = [*given.remarks, *geometry, *result.remarks, *drawn.fixed.remarks, *write(arguments, result, drawn)]
+    remarks = [
+        *drawn.persons,
+        *given.remarks,
+        *geometry,
+        *result.remarks,
+        *drawn.fixed.remarks,
+        *write(arguments, result, drawn),
+    ]
     if arguments.report:
         write_verdicts(
             arguments.report,

@@ -77,6 +77,7 @@ class Drawn:
     fixed: Scan
     moving: Scan
     files: tuple[Drawing, ...] = ()
+    persons: tuple[str, ...] = ()
 
 
 def read(arguments: argparse.Namespace) -> Drawn:
@@ -86,7 +87,12 @@ def read(arguments: argparse.Namespace) -> Drawn:
     from ..structures.segmentations import read_names
     from ..structures.structure_io import read_structures
     from ..structures.surfaces_and_points import read_drawings
+    from ..workflow.identity_gate import check_one_person
 
+    dicom = ("fixed_series", "fixed", "moving_series", "moving", "rtstruct", "segmentation", "labels", "dose")
+    persons = check_one_person(
+        {role: getattr(arguments, role) for role in dicom}, different_patients=arguments.different_patients
+    )
     wanted = referenced_series(arguments.rtstruct) if arguments.rtstruct else ()
     fixed = read_scan(arguments.fixed_series, arguments.fixed)
     moving = read_scan(arguments.moving_series, arguments.moving, wanted)
@@ -106,13 +112,14 @@ def read(arguments: argparse.Namespace) -> Drawn:
     reference = None
     if arguments.reference:
         reference = read_structures(*arguments.reference, series=fixed.series, names=names)
-    return Drawn(source, reference, fixed, moving, files)
+    return Drawn(source, reference, fixed, moving, files, persons)
 
 
 def write(arguments: argparse.Namespace, result: Propagation, drawn: Drawn) -> list[str]:
     """All but the report; what a reader must know of it."""
     from ..files.transforms import write_transform
     from ..structures.structure_io import write_drawings, write_structures
+    from ..workflow.identity_gate import LABEL
 
     if as_drawn(arguments):
         remarks = write_drawings(arguments.out, drawn.files, result, overwrite=arguments.overwrite)
@@ -122,6 +129,7 @@ def write(arguments: argparse.Namespace, result: Propagation, drawn: Drawn) -> l
             result,
             drawn.fixed.image.lattice,
             series=drawn.fixed.series,
+            label=LABEL if drawn.persons else "DSIR",
             holes=arguments.holes,
             pseudonym=arguments.pseudonym,
         )

@@ -10,6 +10,7 @@ from .command import Command, Outcome
 from .options import (
     IMAGE_KINDS,
     TRANSFORM_KINDS,
+    add_different_patients,
     add_field_convention,
     add_machine,
     add_memory,
@@ -53,6 +54,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--brief", action="store_true", help="write transform.h5, warped images and report.json only, which is quicker"
     )
     add_overwrite(output)
+    add_different_patients(output)
     add_settings(parser)
     add_memory(add_machine(parser))
 
@@ -78,7 +80,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
                 "landmarks",
                 "moving_labels",
             )
-        }
+        },
+        different_patients=arguments.different_patients,
     )
     report = register_pair(
         pair,
@@ -95,7 +98,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 def _summary(out: Path, report: dict) -> tuple[str, ...]:
     """The few lines a person reads."""
     before, after = report.get("similarity", {}).get("start"), report.get("similarity", {}).get("end")
-    lines = [f"Result in {out}"]
+    lines = [f"Result in {out}", *verdict_lines(report)]
     if before is not None and after is not None:
         lines.append(f"similarity {before:.3f} -> {after:.3f}")
     lines += _linear_line(report)
@@ -107,6 +110,16 @@ def _summary(out: Path, report: dict) -> tuple[str, ...]:
     lines.append(f"folds {report['folds']}, SD log J {report['sd_log_j']:.3f}{inverse}")
     lines.append(f"{report['seconds']['total']:.1f} s")
     return tuple(lines) + tuple(f"Warning: {sentence}" for sentence in report.get("warnings", ()))
+
+
+def verdict_lines(report: dict) -> list[str]:
+    """The verdict and its reasons, a line each."""
+    verdict = report.get("verdict")
+    if not verdict:
+        return []
+    said = {"PASS": "nothing speaks against it; look at the picture all the same", "CHECK": "look before you use it"}
+    lines = [f"{verdict['level']}: {said.get(verdict['level'], 'do not use it')}"]
+    return lines + [f"  {reason['level']}: {reason['text']}" for reason in verdict["reasons"]]
 
 
 def _linear_line(report: dict) -> list[str]:

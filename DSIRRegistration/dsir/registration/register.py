@@ -22,6 +22,7 @@ from .repeatable import repeatable
 from .settings import RegistrationSettings
 from .stages import Start, align_linearly, describe_both, prepare, starting_field, undeformed
 from .stopwatch import Stopwatch
+from .verdict import judged_by_information, judged_by_size, verdict_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class RegistrationResult:
             linear stage and at the end, ``linear`` (:meth:`.align.Alignment.to_json`), ``deformation`` (whether it
             was ``kept``, and what spoke for it), ``folds``, ``smallest_determinant``, ``sd_log_j``, ``coverage``
             (share of the fixed body that has a counterpart in the moving image), ``lattice``, ``descriptor``,
-            ``warnings``.
+            ``warnings``, ``verdict`` (:mod:`.verdict`: ``level`` and ``reasons``).
     """
 
     transform: Transform
@@ -112,7 +113,10 @@ def register(
         progress("finish", 0.95, "judging the deformation, checking it for folds")
         with watch.stage("finish"):
             outcome = finish(prepared, features, alignment, begun, start, field)
-    transform = outcome.transform(linear, initial)
+        transform = outcome.transform(linear, initial)
+        with watch.stage("verdict"):
+            masks = (prepared.fixed_mask, prepared.moving_mask)
+            seen = judged_by_information(fixed, moving, masks, initial or refine or Transform(), transform)
     lattice, folds, similarity = features.lattice, outcome.folds, outcome.similarity
     report = {
         "seconds": watch.seconds,
@@ -128,6 +132,7 @@ def register(
         "descriptor": prepared.descriptor.identity,
         "warnings": [*prepared.warnings, *outcome.warnings],
     }
+    report["verdict"] = verdict_of([*seen, *judged_by_size(report, same_person=prepared.settings.same_person)])
     message = f"similarity {similarity['start']:.2f} to {similarity['end']:.2f}, {folds.folds} folds"
     progress("done", 1.0, message)
     return RegistrationResult(transform, begun.settings, report)

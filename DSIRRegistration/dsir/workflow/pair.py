@@ -14,8 +14,10 @@ from ..files.output_folder import check_output_folder, rescue_folder
 from ..progress import Progress, silent, within
 from ..registration.register import register
 from ..registration.settings import RegistrationSettings
+from ..registration.verdict import judged_by_known, with_findings
 from ..rt.label_maps import read_labels
 from .given_transform import read_given_transform, start_warnings
+from .identity_gate import check_one_person
 from .measure import measure
 from .result import write_result
 
@@ -32,6 +34,7 @@ class Pair:
         landmarks: pairs that belong together, as soft constraints (columns fx,fy,fz,mx,my,mz in RAS mm).
         moving_labels: a label map to be carried onto fixed.
         fixed_labels: the same values on fixed: how well they meet is measured then.
+        different_patients: the scans may be of two persons; else DICOM that says so is refused.
     """
 
     fixed: Path
@@ -43,11 +46,12 @@ class Pair:
     landmarks: Path | None = None
     moving_labels: Path | None = None
     fixed_labels: Path | None = None
+    different_patients: bool = False
 
     @property
     def files(self) -> dict[str, Path]:
         """Role to file; roles without one are left out."""
-        return {role: Path(path) for role, path in asdict(self).items() if path is not None}
+        return {role: Path(path) for role, path in asdict(self).items() if path and role != "different_patients"}
 
 
 def register_pair(
@@ -75,13 +79,14 @@ def register_pair(
             of the error says.
     """
     check_output_folder(out, overwrite=overwrite)
+    persons = check_one_person(pair.files, different_patients=pair.different_patients)
     progress("reading", 0.01, "reading the images")
     fixed, moving = read_image(pair.fixed), read_image(pair.moving)
     fixed_mask = read_mask(pair.fixed_mask, fixed.lattice) if pair.fixed_mask else None
     moving_mask = read_mask(pair.moving_mask, moving.lattice) if pair.moving_mask else None
     start = pair.refine or pair.initial
     others = (pair.fixed_mask, pair.moving_mask, pair.moving_labels, pair.fixed_labels, start)
-    said = fixed.remarks + moving.remarks + geometry_remarks(*others)
+    said = persons + fixed.remarks + moving.remarks + geometry_remarks(*others)
     if start is not None:
         progress("reading", 0.02, "judging the transform that was given")
         read = read_given_transform(
@@ -109,6 +114,8 @@ def register_pair(
     if fixed_labels and moving_labels:
         found = measure(result.transform, fixed_labels=fixed_labels, moving_labels=moving_labels)
         result = replace(result, report={**result.report, "labels": found["labels"], "dice": found["dice"]})
+
+    result = replace(result, report=with_findings(result.report, judged_by_known(result.report)))
 
     def write(folder: str | Path, overwrite: bool) -> dict[str, Any]:
         return write_result(

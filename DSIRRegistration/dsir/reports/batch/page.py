@@ -52,6 +52,10 @@ def page(rows: Sequence[Row]) -> str:
 
 def _line(row: Row, with_dice: bool) -> str:
     name = f"<b>{escape(row.name)}</b><span class='state {row.state.value}'>{WORDS[row.state]}</span>"
+    if row.verdict:
+        name += f"<span class='state {row.verdict.lower()}'>{row.verdict}</span>"
+    if row.reasons:
+        name += f"<p class='warning'>{escape(row.reasons)}</p>"
     if row.error or row.warnings:
         kind = "error" if row.error else "warning"
         name += f"<p class='{kind}'>{escape(row.error or row.warnings)}</p>"

@@ -21,6 +21,7 @@ class Row:
 
     Attributes:
         error: why it failed.
+        verdict: PASS, CHECK or FAIL of the registration; reasons: sentences, joined.
         similarity_start, similarity_end: mean cosine in the fixed body.
         dice_start, dice_end: mean over the labels, where both sides had them.
         inverse_p95_mm: what the inverse transform misses at 95 % of the points.
@@ -33,6 +34,8 @@ class Row:
     name: str
     state: State
     error: str = ""
+    verdict: str = ""
+    reasons: str = ""
     similarity_start: float | None = None
     similarity_end: float | None = None
     dice_start: float | None = None

@@ -10,7 +10,8 @@ h1 { font-size: 26px; line-height: 1.2; margin: 0; font-weight: 650; letter-spac
 .date { color: var(--soft); margin: 2px 0 14px; } .remark { color: var(--soft); max-width: 70ch; }
 .chip { display: inline-block; padding: 1px 10px; margin-right: 8px; border-radius: 11px; font-size: 12.5px;
   font-weight: 600; border: 1px solid currentColor; }
-.done { color: var(--green); } .kept { color: var(--soft); }
+.pass { color: var(--green); } .check { color: var(--amber); } .fail { color: var(--red); }
+.done { color: var(--soft); } .kept { color: var(--soft); }
 .left { color: var(--amber); } .failed { color: var(--red); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th { text-align: right; font-weight: 600; color: var(--soft); font-size: 12px; padding: 6px 8px; cursor: pointer;

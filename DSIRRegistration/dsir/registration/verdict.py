@@ -1,0 +1,220 @@
+"""PASS, CHECK or FAIL for a registration, with reasons; never green for want of evidence.
+
+What was optimised is a poor witness: descriptors agree a little better in many wrong places. So the judges here are
+others: mutual information, which nothing is fitted to, compared with the start and with the same result pushed aside;
+the size of what was found; how much of the body both scans show; and whatever labels or landmarks the user knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from ..geometry.image import Image
+from ..geometry.lattice import Lattice
+from ..transforms.composite import Transform
+from ..transforms.linear import Linear
+from .blocks import Blocks
+from .evidence import SURE, Evidence, Judge
+from .working_grid import PreparedImage
+
+Level = Literal["PASS", "CHECK", "FAIL"]
+ORDER: tuple[Level, ...] = ("PASS", "CHECK", "FAIL")
+
+ASIDE = 15.0
+"""mm by which the result is pushed aside along each axis, both ways: the right place must be better than all six."""
+
+JUDGED = 120_000
+"""Voxels of the lattice on which mutual information is taken, at most."""
+
+MOVED = 3.0
+"""mm; a result that moves the body less than this need not raise the mutual information (TG-132: 2 to 3 mm are within
+the uncertainty of registration, Brock et al., Med Phys 44(7), 2017)."""
+
+LOW, DOUBTFUL = 0.15, 0.30
+"""Mean cosine of the descriptors below which nothing was matched, and below which one has to look (unrelated scans
+reach about 0.1, a pair left 126 mm off 0.22, right pairs of two modalities 0.35 and more: our measurements)."""
+
+COVERED, MOSTLY = 0.5, 0.85
+"""Share of the fixed body that the moving scan must show; below it the result is an extrapolation."""
+
+TURN = 30.0
+"""Degrees between two scans of a person on a couch above which the turn has to be looked at."""
+
+SCALE, SCALE_WRONG = 2.0, 6.0
+"""Percent by which one person's scans may differ in length."""
+
+VOLUME = 8.0
+"""Percent by which one person's body may change its volume through the whole mapping."""
+
+FAR = 50.0
+"""mm of residual displacement (95 %) beyond which a deformation is hardly one person's."""
+
+SMALLEST, ROUGH = 0.1, 0.6
+"""Jacobian determinant below which tissue vanishes, and the SD of its logarithm that no breathing explains (lungs:
+about 0.2, two persons 0.3 to 0.4: our measurements)."""
+
+DICE_FALL, LANDMARK_RISE = 0.02, 0.5
+"""How far the known answer may get worse before it counts: Dice, and mm."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason.
+
+    Attributes:
+        code: for programs.
+        level: what it makes of the verdict.
+        text: for people, one sentence.
+        values: the figures in it.
+    """
+
+    code: str
+    level: Level
+    text: str
+    values: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """For the report."""
+        return {"code": self.code, "level": self.level, "text": self.text, "values": self.values}
+
+
+def verdict_of(findings: Sequence[Finding]) -> dict[str, Any]:
+    """The worst level and every reason, for the report."""
+    level = max((f.level for f in findings), key=ORDER.index, default="PASS")
+    ordered = sorted(findings, key=lambda f: -ORDER.index(f.level))
+    return {"level": level, "reasons": [f.to_json() for f in ordered]}
+
+
+def judged_by_information(
+    fixed: Image, moving: Image, masks: tuple[torch.Tensor, torch.Tensor], begin: Transform, end: Transform
+) -> list[Finding]:
+    """What mutual information says of a result: against where it began, and against places beside it.
+
+    Args:
+        masks: (I, J, K) bool of fixed and moving on their own lattices.
+        begin, end: fixed to moving.
+    """
+    spacing = max(float((fixed.lattice.extent.prod() / JUDGED) ** (1 / 3)), 2.0)
+    still, other = PreparedImage.of(fixed, masks[0], spacing), PreparedImage.of(moving, masks[1], spacing)
+    lattice = still.lattice.with_spacing(spacing)
+    _, body, _ = still.on(lattice, Transform())
+    judge = Judge.of(still, other, Blocks.of(body, lattice), lattice)
+    return [*_against_start(judge, masks[0], fixed.lattice, begin, end), *_against_places_beside(judge, end)]
+
+
+def _against_start(
+    judge: Judge, mask: torch.Tensor, lattice: Lattice, begin: Transform, end: Transform
+) -> list[Finding]:
+    moved = _moved(mask, lattice, begin, end)
+    found = judge.compare(begin, end)
+    values = {"rise": found.rise, "noise": found.noise, "moved_mm": moved}
+    if not found.known or moved < MOVED / 3:
+        return []
+    if found.rise < -SURE * found.noise:
+        return [
+            Finding("worse_than_start", "FAIL", "Mutual information is lower than before: worse than nothing.", values)
+        ]
+    if moved > MOVED and not found.speaks_for:
+        text = f"The body was moved by {moved:.0f} mm, and mutual information does not say that this is better."
+        return [Finding("no_better_than_start", "CHECK", text, values)]
+    return []
+
+
+def _moved(mask: torch.Tensor, lattice: Lattice, begin: Transform, end: Transform) -> float:
+    """mm between where the two put the body's voxels, in the mean (of a few thousand)."""
+    at = mask.nonzero()
+    at = at[:: max(1, len(at) // 3000)].numpy()
+    points = lattice.to_world(at)
+    return float(np.linalg.norm(end.transform_points(points) - begin.transform_points(points), axis=1).mean())
+
+
+def _against_places_beside(judge: Judge, end: Transform) -> list[Finding]:
+    """Is the result a peak? In a wrong place mutual information hardly changes, or rises, when it is pushed aside."""
+    compared: list[Evidence] = []
+    for axis in range(3):
+        for sign in (-1.0, 1.0):
+            matrix = np.eye(4)
+            matrix[axis, 3] = sign * ASIDE
+            compared.append(judge.compare(end.then(Linear(matrix)), end))
+    known = [found for found in compared if found.known]
+    if len(known) < 2:
+        text = "Too little of the body is seen in both scans to judge the result by mutual information."
+        return [Finding("not_judged", "CHECK", text, {"directions": float(len(known))})]
+    better = sum(found.rise < 0 for found in known)
+    unsure = sum(not found.speaks_for for found in known)
+    values = {"directions": float(len(known)), "better_aside": float(better), "unsure": float(unsure)}
+    if better > len(known) / 3:
+        text = f"Pushed aside by {ASIDE:.0f} mm the scans agree as well or better: this is not the right place."
+        return [Finding("not_a_peak", "FAIL", text, values)]
+    if better or unsure > len(known) / 3:
+        text = (
+            f"Pushed aside by {ASIDE:.0f} mm the scans agree hardly worse in {max(better, unsure)} of {len(known)} "
+            "directions: look whether this is the right place."
+        )
+        return [Finding("weak_peak", "CHECK", text, values)]
+    return []
+
+
+def judged_by_size(report: dict[str, Any], *, same_person: bool | None) -> list[Finding]:
+    """What the figures of a report say: similarity, overlap, turn, growth, folds."""
+    found: list[Finding] = []
+
+    def say(code: str, level: Level, text: str, **values: float) -> None:
+        found.append(Finding(code, level, text, values))
+
+    end, coverage = report["similarity"]["end"], report["coverage"]
+    if end < LOW:
+        say("no_similarity", "FAIL", f"The similarity is only {end:.2f}: nothing was matched.", similarity=end)
+    elif end < DOUBTFUL:
+        say("low_similarity", "CHECK", f"The similarity is low ({end:.2f}): look at the outlines.", similarity=end)
+    if coverage < MOSTLY:
+        level: Level = "FAIL" if coverage < COVERED else "CHECK"
+        text = f"Only {100 * coverage:.0f} % of the fixed body lie within the moving scan; beyond it nothing is known."
+        say("little_overlap", level, text, coverage=coverage)
+    linear = report["linear"]
+    turn, scale = abs(linear.get("turn_deg", 0.0)), linear.get("scale_percent", 0.0)
+    if turn > TURN:
+        say("large_turn", "CHECK", f"The scans are turned against each other by {turn:.0f} degrees.", degrees=turn)
+    if same_person and abs(scale) > SCALE:
+        level = "FAIL" if abs(scale) > SCALE_WRONG else "CHECK"
+        say("scaled", level, f"One person's scans differ in size by {scale:+.1f} %.", percent=scale)
+    volume = 100 * (report["deformation"]["volume"] - 1)
+    if same_person and abs(volume) > VOLUME:
+        say("grown", "CHECK", f"The body's volume changes by {volume:+.0f} % in one person.", percent=volume)
+    if report["folds"]:
+        say("folds", "FAIL", f"The field folds at {report['folds']} voxels.", folds=float(report["folds"]))
+    if report["smallest_determinant"] < SMALLEST and not report["folds"]:
+        text = f"Somewhere tissue shrinks to {100 * report['smallest_determinant']:.0f} % of its volume."
+        say("tissue_vanishes", "CHECK", text, determinant=report["smallest_determinant"])
+    if report["sd_log_j"] > ROUGH:
+        text = f"The field is rougher (SD of log Jacobian {report['sd_log_j']:.2f}) than bodies deform."
+        say("rough", "CHECK", text, sd_log_j=report["sd_log_j"])
+    return found
+
+
+def judged_by_known(report: dict[str, Any]) -> list[Finding]:
+    """What labels and landmarks say, where the report has them: a fall below the start fails, whatever else rose."""
+    found = []
+    dice, pairs = report.get("dice"), report.get("landmarks")
+    if dice:
+        before, after = dice["before"]["mean"], dice["after"]["mean"]
+        if after < before - DICE_FALL:
+            text = f"The labels agree worse than before (Dice {before:.2f} to {after:.2f})."
+            found.append(Finding("labels_worse", "FAIL", text, {"before": before, "after": after}))
+    if pairs:
+        before, after = pairs["before"]["mean_mm"], pairs["after"]["mean_mm"]
+        if after > before + LANDMARK_RISE:
+            text = f"The landmarks lie further apart than before ({before:.1f} to {after:.1f} mm)."
+            found.append(Finding("landmarks_worse", "FAIL", text, {"before": before, "after": after}))
+    return found
+
+
+def with_findings(report: dict[str, Any], more: Sequence[Finding]) -> dict[str, Any]:
+    """The report with a verdict that knows of more reasons."""
+    reasons = [Finding(**reason) for reason in report.get("verdict", {}).get("reasons", ())]
+    return {**report, "verdict": verdict_of([*reasons, *more])}

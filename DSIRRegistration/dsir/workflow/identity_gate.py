@@ -1,0 +1,68 @@
+"""One person or two: asked wherever DICOM is read, before anything is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..dicom.choice import chosen
+from ..dicom.dataset import read_header
+from ..dicom.discover import discover
+from ..dicom.identity import Identity, identity_of
+from ..errors import DsirError
+
+TWO_PERSONS = "The scans are said to be of two different persons (--different-patients)."
+"""What every report then carries."""
+
+LABEL = "DSIR 2 PERSONS"
+"""Label of a structure set that was carried from one person to another; 16 characters at most."""
+
+
+def check_one_person(inputs: Mapping[str, Path | None], *, different_patients: bool = False) -> tuple[str, ...]:
+    """Compare patient ID, name, date of birth and sex of everything that is DICOM.
+
+    Args:
+        inputs: role to file or folder; what is no DICOM says nothing about persons.
+        different_patients: the user says that they may differ.
+
+    Returns:
+        remarks for the report: :data:`TWO_PERSONS` where they differ and may.
+
+    Raises:
+        DsirError: two of them differ; the sentence says in which fields, never what stands there.
+    """
+    known = [
+        (role, who) for role, path in inputs.items() if path is not None and (who := identity_at(path)) is not None
+    ]
+    for n, (role, who) in enumerate(known):
+        for other, whom in known[n + 1 :]:
+            fields = who.differences(whom)
+            if not fields:
+                continue
+            if different_patients:
+                return (TWO_PERSONS,)
+            raise DsirError(
+                f"{_said(role).capitalize()} and {_said(other)} are of different persons: they differ in "
+                f"{' and '.join(fields)}. If that is meant, say --different-patients."
+            )
+    return ()
+
+
+def identity_at(path: Path) -> Identity | None:
+    """Whose a file or a folder's scan is; None for what is no DICOM or cannot be read as such."""
+    path = Path(path)
+    if path.is_file():
+        if path.name.lower().endswith((".nii", ".nii.gz", ".nrrd", ".mha", ".mhd", ".h5", ".tfm", ".csv", ".json")):
+            return None
+        header = read_header(path)
+        return None if header is None else identity_of(header)
+    if not path.is_dir():
+        return None
+    try:
+        return identity_of(chosen(discover(path), path).header)
+    except DsirError:
+        return None  # whoever reads it will say why
+
+
+def _said(role: str) -> str:
+    return f"the {role.replace('_', ' ')}"

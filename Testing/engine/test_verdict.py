@@ -1,0 +1,151 @@
+"""The verdict on a registration: right results pass, spoiled ones do not, and two persons are not one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dicom_made
+import numpy as np
+import pydicom
+import pytest
+import torch
+from dsir.cli.main import main
+from dsir.geometry.body_mask import body_mask
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
+from dsir.geometry.sampling import gaussian_blur
+from dsir.registration.verdict import (
+    judged_by_information,
+    judged_by_known,
+    judged_by_size,
+    verdict_of,
+    with_findings,
+)
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
+
+GRID = Lattice((48, 52, 44), np.diag([3.0, 3.0, 3.0, 1.0]))
+
+
+def anatomy(seed: int) -> torch.Tensor:
+    """An ellipsoid of soft lumps, 0 outside."""
+    generator = torch.Generator().manual_seed(seed)
+    lumps = gaussian_blur(torch.randn(1, *GRID.shape, generator=generator), 2.5)[0]
+    axes = [torch.linspace(-1.15, 1.15, n) for n in GRID.shape]
+    inside = axes[0][:, None, None] ** 2 + axes[1][:, None] ** 2 + axes[2] ** 2 < 1
+    return torch.where(inside, 500 + 250 * lumps / lumps.std(), 0.0).clamp(min=0)
+
+
+def shift(*mm: float) -> Transform:
+    matrix = np.eye(4)
+    matrix[:3, 3] = mm
+    return Transform((Linear(matrix),))
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[Image, Image]:
+    """One anatomy in two contrasts."""
+    values = anatomy(1)
+    other = torch.where(values > 0, 900 - 0.8 * values + 60 * torch.sin(values / 90), 0.0)
+    return Image(values, GRID), Image(other, GRID)
+
+
+def level(fixed: Image, moving: Image, begin: Transform, end: Transform) -> tuple[str, set[str]]:
+    found = judged_by_information(fixed, moving, (body_mask(fixed), body_mask(moving)), begin, end)
+    return verdict_of(found)["level"], {f.code for f in found}
+
+
+def test_the_right_place_passes_from_near_and_far(pair: tuple[Image, Image]) -> None:
+    assert level(*pair, shift(0, 0, 0), shift(0, 0, 0)) == ("PASS", set())
+    assert level(*pair, shift(25, 0, 10), shift(0, 0, 0)) == ("PASS", set())
+
+
+def test_leaving_the_right_place_fails_whatever_the_similarity_says(pair: tuple[Image, Image]) -> None:
+    found, codes = level(*pair, shift(0, 0, 0), shift(20, 0, 0))
+    assert found == "FAIL" and "worse_than_start" in codes
+
+
+def test_a_wrong_place_is_no_peak(pair: tuple[Image, Image]) -> None:
+    assert level(*pair, shift(30, 10, 0), shift(24, 18, 0))[0] == "FAIL"
+
+
+def test_two_anatomies_and_noise_do_not_pass(pair: tuple[Image, Image]) -> None:
+    for other in (anatomy(7), torch.randn(GRID.shape, generator=torch.Generator().manual_seed(3)) * 50 + 400):
+        assert level(pair[0], Image(other, GRID), Transform(), Transform())[0] != "PASS"
+
+
+def facts(**changes: object) -> dict:
+    report = {
+        "similarity": {"start": 0.3, "linear": 0.5, "end": 0.6},
+        "coverage": 1.0,
+        "linear": {"turn_deg": 3.0, "scale_percent": 0.4},
+        "deformation": {"volume": 1.01},
+        "folds": 0,
+        "smallest_determinant": 0.6,
+        "sd_log_j": 0.1,
+    }
+    return {**report, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "level"),
+    [
+        ({"similarity": {"end": 0.1}}, "no_similarity", "FAIL"),
+        ({"similarity": {"end": 0.22}}, "low_similarity", "CHECK"),
+        ({"coverage": 0.3}, "little_overlap", "FAIL"),
+        ({"coverage": 0.7}, "little_overlap", "CHECK"),
+        ({"linear": {"turn_deg": 90.0, "scale_percent": 0}}, "large_turn", "CHECK"),
+        ({"linear": {"turn_deg": 0.0, "scale_percent": 4}}, "scaled", "CHECK"),
+        ({"linear": {"turn_deg": 0.0, "scale_percent": -9}}, "scaled", "FAIL"),
+        ({"deformation": {"volume": 1.2}}, "grown", "CHECK"),
+        ({"folds": 3}, "folds", "FAIL"),
+        ({"smallest_determinant": 0.05}, "tissue_vanishes", "CHECK"),
+        ({"sd_log_j": 0.9}, "rough", "CHECK"),
+    ],
+)
+def test_figures_that_cannot_be_are_reasons(changes: dict, code: str, level: str) -> None:
+    found = verdict_of(judged_by_size(facts(**changes), same_person=True))
+    assert found["level"] == level and [r["code"] for r in found["reasons"]] == [code]
+
+
+def test_good_figures_are_none_and_two_persons_may_differ_in_size() -> None:
+    assert verdict_of(judged_by_size(facts(), same_person=True)) == {"level": "PASS", "reasons": []}
+    tall = facts(linear={"turn_deg": 0.0, "scale_percent": 9.0}, deformation={"volume": 1.3})
+    assert verdict_of(judged_by_size(tall, same_person=False))["level"] == "PASS"
+
+
+def test_labels_and_landmarks_that_get_worse_fail_and_earlier_reasons_stay() -> None:
+    report = facts(
+        verdict=verdict_of(judged_by_size(facts(coverage=0.7), same_person=True)),
+        dice={"before": {"mean": 1.0}, "after": {"mean": 0.83}},
+        landmarks={"before": {"mean_mm": 4.0}, "after": {"mean_mm": 6.0}},
+    )
+    judged = with_findings(report, judged_by_known(report))["verdict"]
+    assert judged["level"] == "FAIL"
+    assert {r["code"] for r in judged["reasons"]} == {"little_overlap", "labels_worse", "landmarks_worse"}
+    better = facts(dice={"before": {"mean": 0.5}, "after": {"mean": 0.8}})
+    assert judged_by_known(better) == []
+
+
+def test_two_persons_are_refused_unless_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grid = Lattice((10, 9, 5), np.diag([-2.0, -2.0, 3.0, 1.0]))
+    ct, mr = dicom_made.make_series(tmp_path / "ct", grid), dicom_made.make_series(tmp_path / "mr", grid)
+    for path in mr.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.PatientID, dataset.PatientName = "ID-9999-Z", "Other^Person"
+        dataset.save_as(path)
+    words = ["register", "--fixed", str(ct), "--moving", str(mr), "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "of different persons: they differ in patient ID and patient name" in said and "--different-patients" in said
+    assert not any(secret in said for secret in ("4711", "9999", "Other", "Secret"))
+    rs = tmp_path / "rs.dcm"
+    dicom_made.make_rtstruct(rs, grid, {"a": dicom_made.ball(grid, grid.centre, 4)}, frame="1.2")
+    (tmp_path / "id.tfm").write_text(
+        "#Insight Transform File V1.0\n#Transform 0\nTransform: AffineTransform_double_3_3\n"
+        "Parameters: 1 0 0 0 1 0 0 0 1 0 0 0\nFixedParameters: 0 0 0\n"
+    )
+    propagate = ["propagate", "-t", str(tmp_path / "id.tfm"), "--rtstruct", str(rs), "--moving-series", str(ct)]
+    propagate += ["--fixed-series", str(mr), "-o", str(tmp_path / "o.dcm")]
+    assert main(propagate) == 2
+    assert "of different persons" in capsys.readouterr().err and not (tmp_path / "o.dcm").exists()
