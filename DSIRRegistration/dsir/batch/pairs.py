@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import DsirError
 from ..workflow.pair import Pair
 
-ROLES = tuple(field.name for field in fields(Pair))
+ROLES = tuple(field.name for field in fields(Pair) if field.name != "different_patients")
 NEEDED = ("name", "fixed", "moving")
 COLUMNS = ("name", *ROLES)
 
