@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from dsir.features.descriptor import load_descriptor
+from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur, index_grid, sample
 from dsir.registration.discrete import (
     DiscreteSettings,
@@ -16,7 +17,7 @@ from dsir.registration.discrete import (
     discrete_search,
     window,
 )
-from dsir.registration.working_grid import FeatureMap, describe
+from dsir.registration.working_grid import FeatureMap, describe, widened
 from dsir.transforms.jacobian import fold_report
 from phantoms import body_points, bright_on_dark, dark_on_bright, inside, lattice_of, render
 
@@ -92,3 +93,12 @@ def test_both_directions_become_each_others_inverse() -> None:
     there, back = consistent(forward, backward), consistent(backward, forward)
     assert missed(there, back).mean() < 0.1 * missed(forward, backward).mean()
     assert there.mean() > 0.5  # and did not simply vanish
+
+
+def test_a_grid_is_widened_by_the_voxels_asked_for_whatever_its_axes_round_to() -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(200):
+        affine = np.eye(4)
+        affine[:3, :3] = np.linalg.qr(draw.normal(size=(3, 3)))[0] * draw.uniform(2, 15)
+        grid = Lattice((5, 6, 7), affine)
+        assert widened(grid, 4 * float(grid.spacing.mean())).shape == (13, 14, 15)

@@ -90,6 +90,13 @@ def test_the_same_seed_gives_the_very_same_result_and_inputs_stay(plain: Registr
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_two_threads_give_what_one_gives() -> None:
+    one, two = (register(fixed(), moving(), settings(threads=threads)) for threads in (1, 2))
+    points = body_points()
+    apart = np.linalg.norm(one.transform.transform_points(points) - two.transform.transform_points(points), axis=1)
+    assert apart.max() < 0.01
+
+
 def test_the_papers_descent_runs_and_leaves_no_folds() -> None:
     paper = preset("paper").descent.paper
     quick = type(paper)(iterations=(20, 15, 8), rates=(5e-2, 2e-2, 1e-2), diffusion=(0.05, 0.05, 0.05))

@@ -128,7 +128,7 @@ def occupied_box(
 
 def widened(lattice: Lattice, mm: float, bounds: np.ndarray | None = None) -> Lattice:
     """The same voxels and up to ``mm`` more on each side, no further than ``bounds`` ((N, 3) RAS points) ask for."""
-    voxels = int(np.ceil(mm / lattice.spacing[0]))
+    voxels = int(np.ceil(mm / lattice.spacing[0] - 1e-6))  # rounding alone asks for no further voxel
     start, stop = np.full(3, -voxels), np.array(lattice.shape) + voxels
     if bounds is not None:
         index = lattice.to_index(bounds)
