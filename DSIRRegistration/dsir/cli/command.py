@@ -18,11 +18,13 @@ class Outcome:
         path: the file or folder it wrote; None where it only answers on the screen.
         lines: what a person should read at the end, one sentence or table row each.
         values: the same for a program; joins the last line of ``--json-progress``.
+        answer: whether the lines are what was asked for, and no remark on the work: said even with ``--quiet``.
     """
 
     path: Path | None = None
     lines: tuple[str, ...] = ()
     values: dict[str, object] = field(default_factory=dict)
+    answer: bool = False
 
 
 @dataclass(frozen=True)

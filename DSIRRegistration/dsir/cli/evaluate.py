@@ -91,7 +91,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     lines = (json.dumps(found, indent=2),) if arguments.json == "-" else table(found, arguments.tolerance)
     if arguments.json != "-":
         lines = [*lines, *(f"Note: {sentence}" for sentence in remarks)]
-    return Outcome(target.resolve() if target else None, tuple(lines), {"measures": found})
+    return Outcome(target.resolve() if target else None, tuple(lines), {"measures": found}, answer=target is None)
 
 
 def table(found: dict[str, Any], tolerance: float) -> list[str]:

@@ -61,7 +61,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     point = np.array(arguments.ras)
     image = read_image(arguments.image)
     if not image.lattice.contains(point):
-        raise DsirError("The point ({:.1f}, {:.1f}, {:.1f}) mm (RAS) lies outside {}.".format(*point, arguments.image))
+        where = "({:.1f}, {:.1f}, {:.1f}) mm (RAS)".format(*point)
+        raise DsirError(f"The point {where} lies outside {arguments.image}, which reaches {image.lattice.reach()}.")
     place = point
     if arguments.transform:
         first = read_image(arguments.other[0]) if arguments.other else None

@@ -24,7 +24,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         raise DsirError(f"{path} does not exist.")
     found = {"path": str(path), **(_folder(path) if path.is_dir() else _file(path))}
     lines = [json.dumps(found, indent=2)] if arguments.json else _lines(found)
-    return Outcome(None, tuple(lines), found)
+    return Outcome(None, tuple(lines), found, answer=True)
 
 
 def _file(path: Path) -> dict[str, Any]:

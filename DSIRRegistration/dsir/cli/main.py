@@ -125,7 +125,7 @@ def build_parser() -> Parser:
                 "description; as FOLDER=PICK for the folder of that name",
             )
         talk = word.add_argument_group("what is said")
-        talk.add_argument("-q", "--quiet", action="store_true", help="say nothing unless something goes wrong")
+        talk.add_argument("-q", "--quiet", action="store_true", help="say the answer only, and what goes wrong")
         talk.add_argument(
             "--json-progress", action="store_true", help="one JSON object a line on standard output, for programs"
         )

@@ -73,7 +73,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     point = np.array(arguments.ras)
     image = read_image(arguments.image)
     if not image.lattice.contains(point):
-        raise DsirError("The point ({:.1f}, {:.1f}, {:.1f}) mm (RAS) lies outside {}.".format(*point, arguments.image))
+        where = "({:.1f}, {:.1f}, {:.1f}) mm (RAS)".format(*point)
+        raise DsirError(f"The point {where} lies outside {arguments.image}, which reaches {image.lattice.reach()}.")
     other = read_image(arguments.other) if arguments.other else image
     expected = None
     if arguments.transform:
@@ -94,7 +95,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     remarks = list(dict.fromkeys((*image.remarks, *other.remarks)))
     values |= {"warnings": remarks} if remarks else {}
     path = arguments.heat_map.resolve() if arguments.heat_map else None
-    return Outcome(path, (json.dumps(values, indent=2),), values)
+    return Outcome(path, (json.dumps(values, indent=2),), values, answer=True)
 
 
 def _values(answer: Answer, descriptor: str, expected: Any, chance: float | None) -> dict[str, Any]:

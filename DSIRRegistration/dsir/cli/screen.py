@@ -27,10 +27,12 @@ class Screen(AbstractContextManager):
 
 
 class Quiet(Screen):
-    """Says nothing at all."""
+    """Says only what was asked for."""
 
     def outcome(self, outcome: Outcome) -> None:
-        """Nothing: the files speak."""
+        """The answer where there is one; else nothing, the files speak."""
+        if outcome.answer:
+            super().outcome(outcome)
 
 
 class JsonLines(Screen):

@@ -21,7 +21,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
     rows = explained(settings)
     lines = [f"{row.key} = {json.dumps(row.value)}\n    {row.meaning}" for row in rows]
-    return Outcome(None, tuple(lines), {"settings": settings.to_json()})
+    return Outcome(None, tuple(lines), {"settings": settings.to_json()}, answer=True)
 
 
 COMMAND = Command(
@@ -42,7 +42,7 @@ def _list(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..registration.presets import REASONS
 
     lines = [f"{name}\n    {reason}" for name, reason in REASONS.items()]
-    return Outcome(None, tuple(lines), {"presets": dict(REASONS)})
+    return Outcome(None, tuple(lines), {"presets": dict(REASONS)}, answer=True)
 
 
 PRESETS = Command(

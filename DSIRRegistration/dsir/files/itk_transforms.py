@@ -10,6 +10,7 @@ import torch
 
 from ..errors import DsirError, TransformError
 from ..geometry.lattice import Lattice
+from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
 from . import itk
@@ -33,6 +34,22 @@ def to_itk(part: Linear | DisplacementField) -> sitk.Transform:
         vectors, lattice = vectors[:, ::-1], Lattice(lattice.shape, lattice.affine @ flip)
     lps = np.moveaxis(vectors, 0, -1) * np.array([-1.0, -1.0, 1.0])
     return sitk.DisplacementFieldTransform(itk.to_sitk(lps, lattice, vector=True))
+
+
+def composite_to_itk(transform: Transform) -> sitk.Transform:
+    """A whole chain in LPS: one part as itself, several as a composite, none as the identity.
+
+    ITK applies the transform that was added last first, so the parts go in from back to front.
+    """
+    written = [to_itk(part) for part in transform.parts if not (isinstance(part, Linear) and part.is_identity)]
+    if not written:
+        return sitk.AffineTransform(3)
+    if len(written) == 1:
+        return written[0]
+    whole = sitk.CompositeTransform(3)
+    for part in reversed(written):
+        whole.AddTransform(part)
+    return whole
 
 
 def from_itk(transform: sitk.Transform, path: Path) -> list[Linear | DisplacementField]:

@@ -17,7 +17,7 @@ from .atomic import complete_file, reserve
 from .displacements import CONVENTIONS, Convention, ask_unless_said, nifti_readings
 from .headers import check_hdf5, check_matlab
 from .images import suffix
-from .itk_transforms import field_of_image, from_itk, to_itk
+from .itk_transforms import composite_to_itk, field_of_image, from_itk
 
 ITK_FILES = (".h5", ".hdf5", ".tfm", ".txt", ".mat")
 
@@ -25,8 +25,8 @@ ITK_FILES = (".h5", ".hdf5", ".tfm", ".txt", ".mat")
 def write_transform(path: str | Path, transform: Transform) -> None:
     """Write a fixed-to-moving transform as SimpleITK, Slicer and ITK tools read it (``.h5`` or ``.tfm``, LPS).
 
-    One part is written as itself (displacement field or affine), several as a composite. ITK applies the transform that
-    was added last first, so the parts go in from back to front. Lattices are made right-handed on the way.
+    One part is written as itself (displacement field or affine), several as a composite. Lattices are made right-handed
+    on the way.
 
     Raises:
         DsirError: another suffix, or the file cannot be written.
@@ -34,15 +34,7 @@ def write_transform(path: str | Path, transform: Transform) -> None:
     if suffix(path) not in (".h5", ".hdf5", ".tfm", ".txt"):
         raise DsirError(f"{path}: transforms are written as .h5 or .tfm (displacement fields as .nii.gz).")
     parts = [part for part in transform.parts if not (isinstance(part, Linear) and part.is_identity)]
-    written = [to_itk(part) for part in parts]
-    if not written:
-        whole: sitk.Transform = sitk.AffineTransform(3)
-    elif len(written) == 1:
-        whole = written[0]
-    else:
-        whole = sitk.CompositeTransform(3)
-        for part in reversed(written):
-            whole.AddTransform(part)
+    whole = composite_to_itk(transform)
     with complete_file(path) as temporary:
         reserve(temporary.parent, sum(_size(part, suffix(path)) for part in parts))
         try:

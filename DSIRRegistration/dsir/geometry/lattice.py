@@ -101,6 +101,11 @@ class Lattice:
         steps = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"), -1).reshape(-1, 3)
         return self.to_world(steps * np.array(self.shape) - 0.5)
 
+    def reach(self) -> str:
+        """Where the volume lies along the patient's axes, for people: ``R -90..90, A -126..90, S -72..108 mm``."""
+        low, high = self.corners().min(0), self.corners().max(0)
+        return ", ".join(f"{axis} {a:.0f}..{b:.0f}" for axis, a, b in zip("RAS", low, high, strict=True)) + " mm"
+
     def window(self, start: np.ndarray, shape: tuple[int, int, int]) -> Lattice:
         """The lattice of the box that begins at voxel ``start`` (may be negative) and has ``shape`` voxels."""
         affine = self.affine.copy()

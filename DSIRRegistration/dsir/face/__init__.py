@@ -1,0 +1,1 @@
+"""The engine as most programs use it; :mod:`dsir` itself offers what is in here."""

@@ -1,0 +1,165 @@
+"""What a registration found, with everything one does with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import DsirError
+from ..files.itk_transforms import composite_to_itk
+from ..files.meshes import Mesh, read_mesh
+from ..geometry.image import Image
+from ..registration.register import RegistrationResult
+from ..registration.settings import RegistrationSettings
+from ..structures.meshes import warp_mesh
+from ..transforms.composite import Transform
+from ..warp.images import Interpolation, warp_image
+from ..warp.labels import WarpedLabels, warp_labels
+from ..warp.points import moving_to_fixed
+from ..workflow.result import write_result
+from . import notebook
+from .images import as_image, as_labels
+
+MISSED = 0.1
+"""mm by which the inverse may miss a point; beyond it the mapping folds there."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Registration:
+    """A pair of scans and what lies between them.
+
+    Attributes:
+        fixed, moving: as they were read.
+        found: what the engine says: :class:`dsir.registration.register.RegistrationResult`.
+        initial: the start that was given.
+    """
+
+    fixed: Image
+    moving: Image
+    found: RegistrationResult
+    initial: Transform | None = None
+
+    @property
+    def transform(self) -> Transform:
+        """Fixed to moving; ``transform.transform_points`` takes (N, 3) RAS mm."""
+        return self.found.transform
+
+    @property
+    def settings(self) -> RegistrationSettings:
+        """What it ran with."""
+        return self.found.settings
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """Figures, as in ``report.json``: similarity, linear part, deformation, folds, seconds, warnings."""
+        return self.found.report
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know, one sentence each."""
+        return list(self.report.get("warnings", ()))
+
+    @property
+    def verdict(self) -> dict[str, Any] | None:
+        """``{"level": "PASS", "CHECK" or "FAIL", "reasons": [...]}``; None where the engine has not judged."""
+        return self.report.get("verdict")
+
+    @cached_property
+    def warped(self) -> Image:
+        """The moving image on the fixed grid, linearly interpolated."""
+        return warp_image(self.moving, self.transform, self.fixed.lattice)
+
+    def apply(
+        self,
+        *,
+        image: Any = None,
+        labels: Any = None,
+        points: Any = None,
+        mesh: Any = None,
+        interpolation: Interpolation = "linear",
+    ) -> Image | WarpedLabels | np.ndarray | tuple[np.ndarray, np.ndarray | None]:
+        """Bring one thing that was made on the moving scan onto the fixed scan.
+
+        Say which kind it is: a label map read as an image would come out with values between its labels.
+
+        Args:
+            image: any kind of image; comes back as an :class:`dsir.Image` on the fixed grid.
+            labels: any kind of label map; comes back as :class:`dsir.warp.labels.WarpedLabels` (``labels`` on the fixed
+                grid; which were ``rescued``, which ``lost``).
+            points: (N, 3) RAS mm; comes back as such.
+            mesh: a .vtp, .vtk, .stl or .ply, or a :class:`dsir.files.meshes.Mesh`; comes back as points (N, 3) RAS mm
+                and normals (N, 3) or None.
+            interpolation: of an image.
+
+        Raises:
+            DsirError: not exactly one was given, it is not of its kind, or the mapping folds at its points.
+        """
+        given = [thing is not None for thing in (image, labels, points, mesh)]
+        if sum(given) != 1:
+            raise DsirError("Give one of image=, labels=, points= and mesh=.")
+        if image is not None:
+            return warp_image(as_image(image), self.transform, self.fixed.lattice, interpolation=interpolation)
+        if labels is not None:
+            return warp_labels(*as_labels(labels), self.transform, self.fixed.lattice)
+        if points is not None:
+            points = np.asarray(points, dtype=np.float64)
+            if points.ndim != 2 or points.shape[1] != 3 or not len(points) or not np.isfinite(points).all():
+                raise DsirError(f"Points have to be finite numbers (N, 3) in RAS mm; these are {points.shape}.")
+            there, errors = moving_to_fixed(self.transform, points)
+            _check(float(errors.max()))
+            return there
+        surface = mesh if isinstance(mesh, Mesh) else read_mesh(mesh)
+        there, normals, worst = warp_mesh(surface, self.transform)
+        _check(worst)
+        return there, normals
+
+    def save(
+        self, folder: str | Path, *, labels: Any = None, brief: bool = False, overwrite: bool = False
+    ) -> dict[str, Any]:
+        """Write the folder that ``dsir register`` writes: transform, inverse, warped image, report, picture.
+
+        Args:
+            labels: a label map on the moving scan, to be carried along.
+            brief: leave out what takes longer: the dense field, the inverse, the picture.
+
+        Returns:
+            the report, as it was written.
+
+        Raises:
+            DsirError: the folder exists and ``overwrite`` is not said, or cannot be written.
+        """
+        moving_labels = None if labels is None else as_labels(labels)
+        return write_result(
+            folder, self.fixed, self.moving, self.found,
+            initial=self.initial, moving_labels=moving_labels, brief=brief, overwrite=overwrite,
+        )  # fmt: skip
+
+    def to_sitk(self) -> sitk.Transform:
+        """The transform as SimpleITK takes it: ``sitk.Resample(moving, fixed, result.to_sitk())``."""
+        return composite_to_itk(self.transform)
+
+    def __repr__(self) -> str:
+        """One line."""
+        linear, kept = self.report["linear"]["model"], self.report["deformation"]["kept"]
+        similarity = self.report["similarity"]
+        return (
+            f"<Registration: {linear}, {'with' if kept else 'no'} deformation, similarity {similarity['start']:.2f} -> "
+            f"{similarity['end']:.2f}, {self.report['folds']} folds>"
+        )
+
+    def _repr_html_(self) -> str:
+        """The picture, what must be known, the figures."""
+        return notebook.page(self.fixed, self.moving, self.found, self.initial)
+
+
+def _check(missed: float) -> None:
+    if missed > MISSED:
+        raise DsirError(
+            f"The mapping folds where a point lies: there and back misses it by {missed:.1f} mm, so its place on the "
+            "fixed scan is not known."
+        )

@@ -1,0 +1,144 @@
+"""Register and query, in one call each."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import DsirError
+from ..features.descriptor import load_descriptor
+from ..progress import Progress, silent, within
+from ..registration import register as pipeline
+from ..registration.linear import NUMBERS
+from ..registration.presets import preset as settings_called
+from ..registration.settings import RegistrationSettings
+from ..similarity.describe import describe_image
+from ..similarity.query import Answer
+from ..similarity.query import query as ask
+from ..transforms.composite import Transform
+from .found import Registration
+from .images import as_image
+
+MODELS = ("auto", *NUMBERS)
+
+
+def register(
+    fixed: Any,
+    moving: Any,
+    *,
+    preset: str | None = None,
+    model: str | None = None,
+    deformable: bool | None = None,
+    settings: RegistrationSettings | None = None,
+    initial: Transform | None = None,
+    progress: bool | Progress = False,
+) -> Registration:
+    """Find where each point of the fixed scan lies in the moving scan.
+
+    Args:
+        fixed, moving: a path, a DICOM folder, a SimpleITK or nibabel image, a MONAI MetaTensor, (array, affine) or a
+            :class:`dsir.Image`.
+        preset: for a task or a speed, as ``dsir presets`` lists them (``"head_ct_mr"``, ``"fast"``); ``"default"``
+            where neither it nor ``settings`` is given.
+        model: ``"none"``, ``"translation"``, ``"rigid"``, ``"similarity"`` or ``"affine"``, and nothing after it:
+            ``model="rigid"`` is a rigid registration. Say ``deformable=True`` for a deformation on top.
+        deformable: whether a deformation follows; by default the preset, or the scans, decide.
+        settings: all of them, in the place of a preset.
+        initial: a start, fixed to moving; it stays a part of the result.
+        progress: True writes a line for each stage to standard error; or a function ``(stage, fraction, message)``.
+
+    Raises:
+        DsirError: an input is no image, the scans cannot be registered, or a name is not known.
+
+    Example:
+        >>> import dsir
+        >>> result = dsir.register("ct.nii.gz", "mr.nii.gz", preset="head_ct_mr")   # doctest: +SKIP
+        >>> result.save("result")                                                   # doctest: +SKIP
+    """
+    chosen = chosen_settings(preset, model, deformable, settings)
+    told = _told(progress)
+    fixed, moving = as_image(fixed), as_image(moving)
+    found = pipeline.register(fixed, moving, chosen, initial=initial, progress=told)
+    said = list(dict.fromkeys((*fixed.remarks, *moving.remarks, *found.report.get("warnings", ()))))
+    found.report["warnings"] = said
+    return Registration(fixed, moving, found, initial)
+
+
+def chosen_settings(
+    preset: str | None, model: str | None, deformable: bool | None, settings: RegistrationSettings | None
+) -> RegistrationSettings:
+    """One value of what :func:`register` takes in four.
+
+    >>> chosen_settings(None, "rigid", None, None).deformable
+    False
+    """
+    if preset is not None and settings is not None:
+        raise DsirError("Give a preset or settings, not both.")
+    chosen = settings or settings_called(preset or "default")
+    if model is not None:
+        if model not in MODELS:
+            raise DsirError(f"There is no linear model called {model!r}; known are: {', '.join(MODELS)}.")
+        chosen = replace(chosen, linear=replace(chosen.linear, model=model))
+        if model != "auto":
+            chosen = replace(chosen, deformable=False)
+    return chosen if deformable is None else replace(chosen, deformable=deformable)
+
+
+def query(
+    image: Any,
+    point: Any,
+    other: Any = None,
+    *,
+    around: Any = None,
+    radius: float | None = None,
+    alone: bool = False,
+    descriptor: str | None = None,
+    progress: bool | Progress = False,
+) -> Answer:
+    """Where a voxel of one scan lies in another, or in the same one again.
+
+    Args:
+        image, other: as for :func:`register`; ``other`` is ``image`` by default.
+        point: (3,) RAS mm in ``image``.
+        around: (3,) RAS mm in ``other``, the middle of the search; ``point`` by default.
+        radius: mm of the search; the whole volume by default.
+        alone: ask by the voxel's own vector; by default its surroundings must fit too.
+        descriptor: ``"dsir"`` (default), ``"mind"`` or a file of weights.
+
+    Returns:
+        :class:`dsir.similarity.query.Answer`: ``best.point``, ``best.similarity``, ``runners_up``, ``share``.
+
+    Raises:
+        DsirError: the point lies outside the image or its body, or an input is no image.
+    """
+    told = _told(progress)
+    image = as_image(image)
+    point = np.asarray(point, dtype=np.float64)
+    if point.shape != (3,) or not np.isfinite(point).all():
+        raise DsirError("The point has to be three numbers, RAS mm.")
+    if not image.lattice.contains(point):
+        where = "({:.1f}, {:.1f}, {:.1f})".format(*point)
+        raise DsirError(f"The point {where} mm (RAS) lies outside the image, which reaches {image.lattice.reach()}.")
+    there = None if other is None else as_image(other)
+    described_by = load_descriptor(descriptor or RegistrationSettings().descriptor)
+    store = describe_image(image, described_by, progress=within(told, 0.0, 0.5))
+    searched = store if there is None else describe_image(there, described_by, progress=within(told, 0.5, 1.0))
+    return ask(store, point, searched, around=around, radius=radius, alone=alone)
+
+
+def _told(progress: bool | Progress) -> Progress:
+    if callable(progress):
+        return progress
+    if not progress:
+        return silent
+    stages: list[str] = []
+
+    def line(stage: str, fraction: float, message: str) -> None:
+        if stage not in stages[-1:]:
+            stages.append(stage)
+            print(f"{100 * fraction:3.0f} %  {stage}: {message}", file=sys.stderr, flush=True)
+
+    return line

@@ -1,0 +1,224 @@
+"""``import dsir``: any kind of image in, a result with everything one does with it out."""
+
+from __future__ import annotations
+
+import base64
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import dsir
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from dsir.cli.main import main
+from dsir.face.images import as_image, as_labels
+from dsir.files.images import write_image, write_labels
+from dsir.geometry.lattice import Lattice
+from phantoms import bright_on_dark, dark_on_bright, lattice_of, render
+
+SHIFT = np.array([6.0, -4.0, 5.0])
+"""mm: the fixed point x lies at x + SHIFT in the moving image."""
+
+TURN = np.array([[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
+
+
+def scan(view: Callable[[np.ndarray], np.ndarray], shift: np.ndarray | None = None) -> dsir.Image:
+    """The phantom; what lies at x without a shift lies at x + shift with one."""
+    return render(lattice_of(), view, None if shift is None else lambda points: np.broadcast_to(-shift, points.shape))
+
+
+@pytest.fixture(scope="module")
+def result() -> dsir.Registration:
+    fixed, moving = scan(dark_on_bright), scan(dark_on_bright, SHIFT)
+    return dsir.register(fixed, moving, preset="fast", model="rigid")
+
+
+class MetaTensor(torch.Tensor):
+    """What MONAI's has: channels first, an affine, and the space it is in."""
+
+    affine: torch.Tensor
+    meta: dict
+
+
+def meta_tensor(values: np.ndarray, affine: np.ndarray, space: str) -> MetaTensor:
+    made = torch.from_numpy(values[None]).as_subclass(MetaTensor)
+    made.affine, made.meta = torch.from_numpy(affine), {"space": space}
+    return made
+
+
+def test_importing_dsir_is_quick_and_brings_no_torch() -> None:
+    program = (
+        "import sys, time; began = time.perf_counter(); import dsir; took = time.perf_counter() - began; "
+        "assert 'torch' not in sys.modules and 'numpy' not in sys.modules; print(took); assert 'register' in dir(dsir)"
+    )
+    took = min(
+        float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+        for _ in range(3)
+    )
+    assert took < 0.2
+
+
+def test_a_name_that_dsir_does_not_have_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'regsiter'"):
+        dsir.regsiter  # noqa: B018
+
+
+@pytest.mark.parametrize("kind", ["path", "sitk", "nibabel", "metatensor", "metatensor in LPS", "tuple", "4-D nibabel"])
+def test_every_kind_of_image_lies_at_the_same_place(kind: str, tmp_path: Path) -> None:
+    lattice = Lattice((4, 5, 6), np.block([[TURN * [1.0, 2.0, 3.0], np.array([[7.0], [-8], [9]])], [0, 0, 0, 1]]))
+    values = np.random.default_rng(0).normal(size=lattice.shape).astype(np.float32)
+    affine = lattice.affine.copy()
+    image = dsir.Image(torch.from_numpy(values), lattice)
+    if kind == "path":
+        given = tmp_path / "a.nrrd"
+        write_image(given, image)
+    else:
+        given = {
+            "sitk": lambda: dsir.to_sitk(image),
+            "nibabel": lambda: nibabel.Nifti1Image(values, affine),
+            "4-D nibabel": lambda: nibabel.Nifti1Image(values[..., None], affine),
+            "metatensor": lambda: meta_tensor(values, affine, "RAS"),
+            "metatensor in LPS": lambda: meta_tensor(values, np.diag([-1.0, -1, 1, 1]) @ affine, "SpaceType.LPS"),
+            "tuple": lambda: (values, affine),
+        }[kind]()
+    read = as_image(given)
+    assert read.lattice.matches(lattice, 1e-4)
+    assert np.array_equal(read.data.numpy(), values)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (3.0, "float is no image"),
+        ((np.zeros((3, 3, 3)), np.eye(4)), "constant"),
+        ((np.full((3, 3, 3), np.nan), np.eye(4)), "NaN"),
+        ((np.arange(9).reshape(3, 3), np.eye(4)), "3-D volume"),
+        ((np.ones((3, 3, 3), complex), np.eye(4)), "complex128"),
+        (sitk.Image([3, 3, 3], sitk.sitkVectorFloat32, 3), "one number a voxel"),
+        ("nowhere.nii.gz", "does not exist"),
+    ],
+)
+def test_what_is_no_scan_is_refused_in_a_sentence(given: object, sentence: str) -> None:
+    with pytest.raises(dsir.DsirError, match=sentence):
+        as_image(given)
+
+
+def test_labels_keep_their_values_and_a_scan_is_no_label_map() -> None:
+    values = np.arange(27).reshape(3, 3, 3)
+    labels, _ = as_labels((values, np.eye(4)))
+    assert labels.dtype == torch.int32 and np.array_equal(labels.numpy(), values)
+    with pytest.raises(dsir.DsirError, match="whole numbers"):
+        as_labels((values - 0.5, np.eye(4)))
+
+
+def test_a_rigid_registration_is_rigid_and_finds_the_shift(result: dsir.Registration) -> None:
+    moved = result.transform.transform_points(np.array([[0.0, 0, 0], [20, 10, -10]]))
+    assert np.abs(moved - [[0, 0, 0], [20, 10, -10]] - SHIFT).max() < 0.5
+    assert result.report["deformation"]["kept"] is False
+    assert result.settings.linear.model == "rigid"
+
+
+def test_the_warped_image_is_the_fixed_one(result: dsir.Registration) -> None:
+    before = (result.moving.data - result.fixed.data).abs().mean()
+    after = (result.warped.data - result.fixed.data).abs().mean()
+    assert after < 0.25 * before
+
+
+def test_points_and_labels_of_the_moving_scan_come_onto_the_fixed(result: dsir.Registration) -> None:
+    points = np.array([[10.0, 0.0, 0.0], [0.0, -20.0, 15.0]])
+    assert np.abs(result.apply(points=points) - (points - SHIFT)).max() < 0.5
+    lattice = result.moving.lattice
+    labels = np.zeros(lattice.shape, np.uint8)
+    labels[20:26, 20:26, 16:22] = 7
+    carried = result.apply(labels=(labels, lattice.affine)).labels.numpy()
+    assert set(np.unique(carried)) == {0, 7}
+    centre = [lattice.to_world(np.argwhere(found == 7).mean(0)) for found in (labels, carried)]
+    assert np.abs(centre[1] - (centre[0] - SHIFT)).max() <= 1.5  # half a voxel
+
+
+def test_a_mesh_of_the_moving_scan_comes_onto_the_fixed(result: dsir.Registration, tmp_path: Path) -> None:
+    file = tmp_path / "triangle.ply"
+    head = "ply\nformat ascii 1.0\ncomment SPACE=RAS\nelement vertex 3\nproperty float x\nproperty float y\n"
+    head += "property float z\nelement face 1\nproperty list uchar int vertex_indices\nend_header\n"
+    file.write_text(head + "0 0 0\n10 0 0\n0 10 0\n3 0 1 2\n")
+    points, normals = result.apply(mesh=file)
+    assert normals is None
+    assert np.abs(points - (np.array([[0.0, 0, 0], [10, 0, 0], [0, 10, 0]]) - SHIFT)).max() < 0.5
+
+
+def test_one_thing_at_a_time_is_applied(result: dsir.Registration) -> None:
+    for given in ({}, {"points": [[0, 0, 0]], "image": result.moving}):
+        with pytest.raises(dsir.DsirError, match="Give one of"):
+            result.apply(**given)
+    with pytest.raises(dsir.DsirError, match=r"\(N, 3\)"):
+        result.apply(points=[1.0, 2.0, 3.0])
+
+
+def test_simpleitk_resamples_to_the_same_image_by_our_transform(result: dsir.Registration) -> None:
+    by_itk = sitk.Resample(dsir.to_sitk(result.moving), dsir.to_sitk(result.fixed), result.to_sitk(), sitk.sitkLinear)
+    ours, theirs = result.warped.data.numpy(), sitk.GetArrayFromImage(by_itk).T
+    middle = (slice(8, -8),) * 3
+    assert np.abs(ours[middle] - theirs[middle]).max() < 0.5  # of 1000
+
+
+def test_the_result_is_saved_and_not_over_another(result: dsir.Registration, tmp_path: Path) -> None:
+    report = result.save(tmp_path / "out", brief=True)
+    assert report["linear"]["model"] == "rigid"
+    assert (tmp_path / "out" / "transform.h5").is_file() and (tmp_path / "out" / "warped.nii.gz").is_file()
+    with pytest.raises(dsir.DsirError, match="holds files already"):
+        result.save(tmp_path / "out", brief=True)
+
+
+def test_a_notebook_shows_picture_warnings_and_figures(result: dsir.Registration) -> None:
+    verdict = {"level": "CHECK", "reasons": [{"text": "Look at x < y."}]}
+    report = {**result.report, "warnings": ["A <sentence>."], "verdict": verdict}
+    judged = replace(result, found=replace(result.found, report=report))
+    assert judged.verdict == verdict
+    page = judged._repr_html_()
+    picture = re.search(r'base64,([^"]+)"', page)
+    assert picture and base64.b64decode(picture[1]).startswith(b"\x89PNG")
+    assert "A &lt;sentence&gt;." in page and ">CHECK</b> Look at x &lt; y." in page
+    assert "Linear part" in page and re.search(r"rigid: shift 8\.[5-9] mm, turn 0\.\d°<", page)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [({"preset": "nonsense"}, "no preset"), ({"model": "bent"}, "no linear model called 'bent'")],
+)
+def test_names_that_nobody_knows_are_refused_before_anything_is_read(words: dict, sentence: str) -> None:
+    with pytest.raises(dsir.DsirError, match=sentence):
+        dsir.register("nowhere.nii.gz", "nowhere.nii.gz", **words)
+
+
+def test_a_query_finds_the_voxel_in_the_other_scan() -> None:
+    fixed, moving = scan(dark_on_bright), scan(bright_on_dark, SHIFT)
+    answer = dsir.query(fixed, [12.0, -9.0, 6.0], moving, descriptor="mind")
+    assert np.linalg.norm(answer.best.point - (np.array([12.0, -9.0, 6.0]) + SHIFT)) < 4.0
+    with pytest.raises(dsir.DsirError, match=r"outside the image, which reaches R -66\.\.66, A -75\.\.75"):
+        dsir.query(fixed, [300.0, 0.0, 0.0], moving, descriptor="mind")
+
+
+def test_quiet_leaves_the_answer_of_query_and_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, labels = tmp_path / "a.nii.gz", tmp_path / "labels.nii.gz"
+    image = scan(dark_on_bright)
+    write_image(file, image)
+    write_labels(labels, (image.data > 500).int(), image.lattice)
+    assert main(["query", "-q", "--image", str(file), "--ras", "0", "0", "0", "--descriptor", "mind"]) == 0
+    assert '"best"' in capsys.readouterr().out
+    transform = tmp_path / "t.tfm"
+    sitk.WriteTransform(sitk.AffineTransform(3), str(transform))
+    known = ["--fixed-labels", str(labels), "--moving-labels", str(labels)]
+    assert main(["evaluate", "-q", "--transform", str(transform), *known]) == 0
+    said = capsys.readouterr()
+    assert "Dice" in said.out and said.err == ""
+
+
+def test_a_result_is_one_line_where_only_text_is_shown(result: dsir.Registration) -> None:
+    assert repr(result).startswith("<Registration: rigid, no deformation, similarity 0.")
+    assert "\n" not in repr(result)
