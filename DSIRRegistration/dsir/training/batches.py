@@ -86,7 +86,7 @@ class Examples:
         raise DsirError(f"None of {DRAWS} pairs of views showed the same tissue; are the volumes nearly empty?")
 
     def _draw(self, generator: torch.Generator) -> Example:
-        kind, source = self._source(generator)
+        kind, source = self.source(generator)
         first, second = draw_views(source.body, source.spacing, self.settings.views, generator)
         synthesis = self.settings.synthesis
         hidden = [kind == "labels" and chance(synthesis.hidden, generator) for _ in range(2)]
@@ -98,7 +98,8 @@ class Examples:
         cubes = patches(first, second, visible, self.loss.patches, generator)
         return Example(source, (first, second), looks[0], looks[1], a, b, cubes)
 
-    def _source(self, generator: torch.Generator) -> tuple[str, Source]:
+    def source(self, generator: torch.Generator) -> tuple[str, Source]:
+        """A kind and one of its sources, by the mixture's weights."""
         weights = {kind: getattr(self.settings.mixture, kind) for kind, groups in self.kinds.items() if groups}
         at = uniform(0, sum(weights.values()), generator)
         for kind, weight in weights.items():  # noqa: B007 - the last kind is the answer if rounding runs past the end

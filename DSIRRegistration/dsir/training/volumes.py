@@ -48,24 +48,25 @@ def load_sources(
     Raises:
         DsirError: the folder holds no NIfTI, or one cannot be read.
     """
-    scans = _files(data)
+    scans = files_in(data)
     if not scans:
         raise DsirError(f"There is no .nii or .nii.gz file in {data} to train on.")
     sources = []
     for path in scans:
         progress(path.name)
-        image = _read(path)
+        image = read_scan(path)
         own = max(spacing, float(image.lattice.spacing.min()))  # a coarse scan gains nothing from finer voxels
-        volume = _on_isotropic(image, own, "bilinear")
-        sources.append(_source(path, "scan", volume.round(), _body(volume), own))
-    for path in _files(labelmaps) if labelmaps else []:
+        volume = on_isotropic(image, own, "bilinear")
+        sources.append(_source(path, "scan", volume.round(), body_of(volume), own))
+    for path in files_in(labelmaps) if labelmaps else []:
         progress(path.name)
-        labels = _on_isotropic(_read(path), spacing, "nearest")
+        labels = on_isotropic(read_scan(path), spacing, "nearest")
         sources.append(_source(path, "labels", labels, labels > 0, spacing))
     return sources
 
 
-def _files(folder: Path) -> list[Path]:
+def files_in(folder: Path) -> list[Path]:
+    """The NIfTI files of a folder, by name."""
     return sorted(p for p in Path(folder).iterdir() if p.name.endswith((".nii", ".nii.gz")))
 
 
@@ -75,7 +76,12 @@ def _source(path: Path, kind: str, data: torch.Tensor, body: torch.Tensor, spaci
     return Source(name, kind, limited, body, spacing, f"{kind} {name.split('_')[0]}")
 
 
-def _read(path: Path) -> Image:
+def read_scan(path: Path) -> Image:
+    """A volume in RAS+ order.
+
+    Raises:
+        DsirError: unreadable, or not a single volume.
+    """
     try:
         file = nib.as_closest_canonical(nib.load(path))
         data = np.asarray(file.dataobj, dtype=np.float32)
@@ -86,11 +92,12 @@ def _read(path: Path) -> Image:
     return Image(torch.from_numpy(np.nan_to_num(data)), Lattice(data.shape, file.affine))
 
 
-def _on_isotropic(image: Image, spacing: float, mode: str) -> torch.Tensor:
+def on_isotropic(image: Image, spacing: float, mode: str = "bilinear") -> torch.Tensor:
+    """(I, J, K) on isotropic voxels."""
     return image.on(image.lattice.with_spacing(spacing), mode=mode).data
 
 
-def _body(volume: torch.Tensor) -> torch.Tensor:
+def body_of(volume: torch.Tensor) -> torch.Tensor:
     """Where tissue is: brighter than 8 % of the robust range, closed and smoothed over about a centimetre."""
     bright = (normalise(volume) > 0.08).float()[None, None]
     return F.avg_pool3d(F.avg_pool3d(bright, 5, 1, 2), 5, 1, 2)[0, 0] > 0.3

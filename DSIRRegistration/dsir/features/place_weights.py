@@ -1,0 +1,53 @@
+"""Trained place heads on disk: a safetensors file that knows its shape and the find network it belongs to."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from ..errors import DsirError
+from .dns import DnsSettings
+from .place import PlaceSettings
+from .weights import read_tensors
+
+
+@dataclass(frozen=True, eq=False)
+class PlaceWeights:
+    """A head's tensors, its shape, and where it came from (``find``: the SHA-256 of its find network)."""
+
+    tensors: dict[str, torch.Tensor]
+    settings: PlaceSettings
+    provenance: dict[str, object]
+    sha256: str
+
+
+def write_place(path: Path, head: nn.Module, settings: PlaceSettings, provenance: dict[str, object]) -> None:
+    """Write a head's state with its settings in the header; replaced only when complete."""
+    tensors = {k: v.detach().cpu().float().contiguous() for k, v in head.state_dict().items()}
+    partial = path.with_suffix(".partial")
+    header = {"place": json.dumps(asdict(settings)), "provenance": json.dumps(provenance)}
+    save_file(tensors, partial, metadata=header)
+    os.replace(partial, path)
+
+
+def read_place(path: Path, sha256: str | None = None) -> PlaceWeights:
+    """Read a head; if ``sha256`` is given, only those very bytes.
+
+    Raises:
+        DsirError: the file is missing, altered or no place head of this project.
+    """
+    tensors, digest, (shape, provenance) = read_tensors(
+        path, kind="a place head", wanted=("place", "provenance"), sha256=sha256
+    )
+    try:
+        relations = {k: tuple(v) if isinstance(v, list) else v for k, v in shape.pop("relations").items()}
+        settings = PlaceSettings(relations=DnsSettings(**relations), **shape)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DsirError(f"{path.name} holds no weights of a place head: {error}") from error
+    return PlaceWeights(tensors, settings, provenance, digest)

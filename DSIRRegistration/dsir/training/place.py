@@ -1,0 +1,195 @@
+"""Training of the place head: the find network is there already and stays as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import nn
+
+from ..errors import DsirError
+from ..features.masrnet import MasrNet
+from ..features.place import PlaceHead, PlaceSettings
+from ..features.place_weights import write_place
+from ..features.weights import Weights
+from ..progress import Progress, silent
+from .batches import DRAWS, Examples, ExampleSettings
+from .contrast import LossSettings
+from .draws import chance, step_generator
+from .gauss_newton import Patches, basin, draw_patches, gauss_newton
+from .multicontrast import load_contrasts
+from .run import Run, RunSettings, begin
+from .synthesis import look
+from .views import View, draw_views
+from .volumes import Source, load_sources
+
+
+@dataclass(frozen=True)
+class PlaceLoss:
+    """Settings of the loss.
+
+    Attributes:
+        patches: of 14 mm, in which Gauss-Newton steps are made.
+        farthest: voxels (2 mm) that a step may have to go.
+        basin: weight of the cross-entropy over displaced places.
+        places: wrong places that a patch is compared at, 1.5 to 6 voxels away.
+        compared: patches for that.
+    """
+
+    patches: int = 72
+    farthest: float = 2.5
+    basin: float = 0.5
+    places: int = 16
+    compared: int = 32
+
+
+@dataclass(frozen=True)
+class PlaceTrainingSettings(RunSettings):
+    """A run that learns to place.
+
+    Attributes:
+        contrasts: probability that both views show one person in two real contrasts.
+        source_spacing: mm of the lattice the sources are kept on.
+    """
+
+    learning_rate: float = 2e-3
+    average: float = 0.997
+    head: PlaceSettings = field(default_factory=PlaceSettings)
+    examples: ExampleSettings = field(default_factory=ExampleSettings)
+    loss: PlaceLoss = field(default_factory=PlaceLoss)
+    contrasts: float = 0.2
+    source_spacing: float = 1.5
+
+
+def train_place(
+    data: Path,
+    out: Path,
+    find: Weights,
+    settings: PlaceTrainingSettings,
+    progress: Progress = silent,
+    *,
+    labelmaps: Path | None = None,
+    init: Path | None = None,
+    resume: bool = False,
+) -> Path:
+    """Train the place head beside the find network, and return the path of the averaged weights.
+
+    Args:
+        data: folder of NIfTI volumes; files ``person_part_contrast`` of one person serve as views of each other.
+        find: the trained find network; never changed.
+        init: tensors (``.safetensors``) to begin from, as the closed-form start of the direct path.
+        resume: go on from ``out``'s checkpoint.
+    """
+    begin(out, settings, resume=resume)
+    tell = lambda name: progress("reading", 0.0, f"reading {name}")  # noqa: E731
+    sources = load_sources(data, labelmaps, settings.source_spacing, tell)
+    contrasts = load_contrasts(data, settings.source_spacing, tell) if settings.contrasts else []
+    task = Placing(settings, PlaceExamples(sources, contrasts, settings), find)
+    torch.manual_seed(settings.seed)
+    head = PlaceHead(settings.head)
+    if init:
+        head.load_state_dict(load_file(init), strict=False)
+    run = Run(settings, head, out)
+    if resume:
+        run.resume()
+    return run.go(task, progress)
+
+
+@dataclass(frozen=True, eq=False)
+class PlaceExample:
+    """Two views (n, n, n) and the patches in which they are compared."""
+
+    first: torch.Tensor
+    second: torch.Tensor
+    displaced: Patches
+    fitting: Patches
+    shifts: torch.Tensor
+
+
+class PlaceExamples:
+    """Draws examples; each depends on the seed and its number alone."""
+
+    def __init__(
+        self, sources: list[Source], contrasts: list[tuple[Source, ...]], settings: PlaceTrainingSettings
+    ) -> None:
+        self.settings, self.contrasts = settings, contrasts
+        self.single = Examples(sources, settings.examples, LossSettings(), settings.seed)
+
+    def draw(self, number: int) -> PlaceExample:
+        """The example of this number.
+
+        Raises:
+            DsirError: no draw of views overlaps.
+        """
+        generator = step_generator(self.settings.seed, number)
+        for _ in range(DRAWS):
+            example = self._draw(generator)
+            if example.displaced.offset.shape[1] >= 8 and example.fitting.offset.shape[1] >= 4:
+                return example
+        raise DsirError(f"None of {DRAWS} pairs of views showed the same tissue; are the volumes nearly empty?")
+
+    def _draw(self, generator: torch.Generator) -> PlaceExample:
+        settings = self.settings
+        views = replace(settings.examples.views, offset=0.2)
+        synthesis = settings.examples.synthesis
+        if self.contrasts and chance(settings.contrasts, generator):
+            person = self.contrasts[int(torch.randint(0, len(self.contrasts), (1,), generator=generator))]
+            one, other = torch.randperm(len(person), generator=generator)[:2].tolist()
+            sources = (person[one], person[other])
+            synthesis = replace(synthesis, mixed=0.0, local=0.1, monotone=1.0)
+        else:
+            _, source = self.single.source(generator)
+            sources = (source, source)
+        first, second = draw_views(sources[0].body, sources[0].spacing, views, generator)
+        looks = [look(s, v, synthesis, generator) for s, v in zip(sources, (first, second), strict=True)]
+        loss, body = settings.loss, sources[0].body
+        displaced = draw_patches(first, second, body, loss.patches, loss.farthest, generator)
+        fitting = draw_patches(first, second, body, loss.compared, 0.0, generator)
+        return PlaceExample(*looks, displaced, fitting, self._shifts(first, second, generator))
+
+    def _shifts(self, first: View, second: View, generator: torch.Generator) -> torch.Tensor:
+        """(3, K) voxels of the second view: the wrong places."""
+        count = self.settings.loss.places
+        direction = F.normalize(torch.randn(3, count, generator=generator), dim=0)
+        length = 1.5 + 4.5 * torch.rand(count, generator=generator)
+        return torch.linalg.solve(second.matrix, first.matrix) @ (direction * length)
+
+
+class Placing:
+    """A step from a displaced start lands on the truth; a :class:`dsir.training.run.Task`."""
+
+    facts = ("rest", "error", "inside", "hits")
+
+    def __init__(self, settings: PlaceTrainingSettings, examples: PlaceExamples, find: Weights) -> None:
+        self.settings, self.examples, self.sha256 = settings, examples, find.sha256
+        self.find = MasrNet(find.settings)
+        self.find.load_state_dict(find.tensors)
+        self.find.eval().requires_grad_(False)
+
+    def loss(self, model: nn.Module, number: int) -> tuple[torch.Tensor, dict[str, float]]:
+        example, settings = self.examples.draw(number), self.settings.loss
+        device = next(model.parameters()).device
+        self.find.to(device)
+        described = []
+        for view in (example.first, example.second):
+            volume = view[None, None].to(device)
+            context = None
+            if self.settings.head.context:
+                with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+                    context = self.find(volume)
+            described.append(model(volume, context)[0])
+        head: PlaceHead = model.module if hasattr(model, "module") else model
+        step = gauss_newton(*described, example.displaced.to(device), head.log_precision)
+        loss, hits = step.loss, 0.0
+        if settings.basin:
+            crossed, hits = basin(*described, example.fitting.to(device), example.shifts.to(device), head.log_sharpness)
+            loss = loss + settings.basin * crossed
+        found = {"rest": step.rest, "error": step.error, "inside": step.inside, "hits": hits}
+        return loss, {k: 0.0 if v != v else v for k, v in found.items()}
+
+    def write(self, path: Path, network: nn.Module, provenance: dict[str, object]) -> None:
+        spacing = self.settings.examples.views.spacing
+        write_place(path, network, self.settings.head, {**provenance, "spacing": spacing, "find": self.sha256})
