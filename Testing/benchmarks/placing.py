@@ -43,7 +43,7 @@ SIDE = 7
 """Voxels of a patch along each axis."""
 
 
-def sets(learned: int) -> dict[str, slice]:
+def sets(learned: int, placed: int = 0) -> dict[str, slice]:
     """Channels of each row among all that are described: DSIR's, then MIND-SSC's of either radius."""
     return {
         "MIND-SSC, radius 1": slice(learned, learned + 12),
@@ -51,6 +51,7 @@ def sets(learned: int) -> dict[str, slice]:
         "MIND-SSC, both": slice(learned, learned + 24),
         "DSIR": slice(0, learned),
         "DSIR and MIND-SSC, radius 1": slice(0, learned + 12),
+        **({"place head": slice(learned + 24, learned + 24 + placed)} if placed else {}),
     }
 
 
@@ -59,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data", metavar="FOLDER")
     parser.add_argument("--descriptor", default="dsir", help="a name, or a file of weights")
+    parser.add_argument("--place", type=Path, metavar="WEIGHTS", help="of a place head, for one more row")
     parser.add_argument("--examples", type=int, default=60, metavar="N", help="pairs of views")
     parser.add_argument("--patches", type=int, default=60, metavar="N", help="in each pair")
     options = parser.parse_args(arguments)
@@ -67,13 +69,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     torch.set_grad_enabled(False)
     sources = [s for s in load_sources(options.data / "train", None, 1.5, lambda name: None) if s.kind == "scan"]
+    placed = [load_descriptor(str(options.place))] if options.place else []
     mean = DnsSettings(radii=(2,), patch=1, subtract_minimum=True)
-    descriptors = [load_descriptor(options.descriptor), Mind(), Mind(MindSettings(dns=mean))]
+    descriptors = [load_descriptor(options.descriptor), Mind(), Mind(MindSettings(dns=mean)), *placed]
     pairs = [patches(sources, descriptors, number, options.patches) for number in range(options.examples)]
     pairs = [pair for pair in pairs if len(pair)]
     fitted, held = torch.cat(pairs[::2]), torch.cat(pairs[1::2])
     table = Table("channels", "as they are", "weighed")
-    for name, channels in sets(descriptors[0].channels).items():
+    for name, channels in sets(descriptors[0].channels, placed[0].channels if placed else 0).items():
         turn = placing_directions(fitted[:, :, channels])
         weights = placing_weights(*sums(fitted[:, :, channels], turn))
         count = turn.shape[0]

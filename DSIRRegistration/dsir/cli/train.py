@@ -59,6 +59,11 @@ def chosen_run(arguments: argparse.Namespace) -> dict[str, Any]:
 def _arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("--init", type=Path, metavar="WEIGHTS", help="weights (.safetensors) to start from")
+    parser.add_argument(
+        "--place",
+        action="store_true",
+        help="train the place head (Docs/model.md) beside the find network that ships, in the place of a find network",
+    )
     add_machine(parser)
 
 
@@ -66,6 +71,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     check_run(arguments)
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
+    if arguments.place:
+        return _run_place(arguments, progress)
     from ..training.train import TrainingSettings, train
 
     settings = replace(TrainingSettings(), **chosen_run(arguments))
@@ -79,6 +86,23 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         resume=arguments.resume,
     )
     return Outcome(weights.resolve(), (f"Weights in {weights}",))
+
+
+def _run_place(arguments: argparse.Namespace, progress: Progress) -> Outcome:
+    from ..features.weights import shipped
+    from ..training.place import PlaceTrainingSettings, train_place
+
+    weights = train_place(
+        arguments.data,
+        arguments.out,
+        shipped("dsir"),
+        replace(PlaceTrainingSettings(), **chosen_run(arguments)),
+        progress,
+        labelmaps=arguments.labelmaps,
+        init=arguments.init,
+        resume=arguments.resume,
+    )
+    return Outcome(weights.resolve(), (f"Weights in {weights}; try them with --descriptor {weights}",))
 
 
 COMMAND = Command(

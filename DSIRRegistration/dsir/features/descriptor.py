@@ -12,6 +12,8 @@ from .dsir import Dsir
 from .masrnet import MasrNetSettings
 from .mind import Mind
 from .mirrored import Mirrored
+from .place_descriptor import Placed
+from .place_weights import is_place, read_place
 from .weights import manifest, read_weights, shipped
 
 
@@ -61,6 +63,8 @@ def load_descriptor(name: str, device: str | torch.device = "cpu") -> Descriptor
         return Dsir.untrained(MasrNetSettings())
     if name in (models := manifest()):
         return Dsir.trained(shipped(name), name=name, device=device)
+    if name.endswith(".safetensors") and is_place(Path(name)):
+        return Placed(shipped("dsir"), read_place(Path(name)), name=Path(name).stem, device=device)
     if name.endswith(".safetensors"):
         return Dsir.trained(read_weights(Path(name)), name=Path(name).stem, device=device)
     known = ", ".join(["mind", "cnn", *models])

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
@@ -34,6 +35,15 @@ def write_place(path: Path, head: nn.Module, settings: PlaceSettings, provenance
     header = {"place": json.dumps(asdict(settings)), "provenance": json.dumps(provenance)}
     save_file(tensors, partial, metadata=header)
     os.replace(partial, path)
+
+
+def is_place(path: Path) -> bool:
+    """Whether a file says of itself that it is a place head."""
+    try:
+        with safe_open(path, "pt") as file:
+            return "place" in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
 
 
 def read_place(path: Path, sha256: str | None = None) -> PlaceWeights:

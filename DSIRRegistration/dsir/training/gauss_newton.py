@@ -1,10 +1,10 @@
 """The loss that is the descent itself: one Gauss-Newton step from a displaced start must land on the truth.
 
-After the probabilistic Gauss-Newton loss of GN-Net (von Stumberg, Wenzel, Khan and Cremers, RA-L 2020). Descriptors F of
-one view and M of the other, read ``offset`` voxels away from where they belong, leave the residual r = F - M in a patch.
-The step d = H^-1 b, with H = sum g g^T and b = sum g r of the mean gradients g (as in
-:mod:`dsir.registration.normal`), should be -offset, and exp(log_precision) H should be its information: the loss is the
-negative log likelihood of the truth under a Student distribution with that information. It trains the basin, the
+After the probabilistic Gauss-Newton loss of GN-Net (von Stumberg, Wenzel, Khan and Cremers, RA-L 2020). Descriptors F
+of one view and M of the other, read ``offset`` voxels away from where they belong, leave the residual r = F - M in a
+patch. The step d = H^-1 b, with H = sum g g^T and b = sum g r of the mean gradients g (as in
+:mod:`dsir.registration.normal`), should be -offset, and exp(log_precision) H should be its information: the loss is
+the negative log likelihood of the truth under a Student distribution with that information. It trains the basin, the
 precision and an honest H at once; at offset 0 it is the placing loss (:mod:`.placing`).
 """
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import SimpleITK as sitk
 import torch
 
+from ..geometry.lattice import Lattice
 from .volumes import Source, body_of, files_in, on_isotropic, read_scan
 
 FARTHEST = 4.0
@@ -92,7 +93,7 @@ def rigid_by_information(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transfor
     return start if moved <= FARTHEST else None
 
 
-def _as_itk(lattice) -> sitk.Image:
+def _as_itk(lattice: Lattice) -> sitk.Image:
     image = sitk.Image(*[int(n) for n in lattice.shape], sitk.sitkUInt8)
     flip = [-1.0, -1.0, 1.0]
     directions = lattice.directions

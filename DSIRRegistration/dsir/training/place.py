@@ -23,7 +23,7 @@ from .gauss_newton import Patches, basin, draw_patches, gauss_newton
 from .multicontrast import load_contrasts
 from .run import Run, RunSettings, begin
 from .synthesis import look
-from .views import View, draw_views
+from .views import View, ViewSettings, draw_views
 from .volumes import Source, load_sources
 
 
@@ -58,7 +58,7 @@ class PlaceTrainingSettings(RunSettings):
     learning_rate: float = 2e-3
     average: float = 0.997
     head: PlaceSettings = field(default_factory=PlaceSettings)
-    examples: ExampleSettings = field(default_factory=ExampleSettings)
+    examples: ExampleSettings = field(default_factory=lambda: ExampleSettings(views=ViewSettings(size=48)))
     loss: PlaceLoss = field(default_factory=PlaceLoss)
     contrasts: float = 0.2
     source_spacing: float = 1.5
