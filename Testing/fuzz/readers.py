@@ -164,7 +164,7 @@ def _rtstruct(folder: Path) -> list[Path]:
 
 def _read_rtstruct(path: Path) -> None:
     from dsir.dicom.series import read_series
-    from dsir.dicom.structures_in import read_rtstruct
+    from dsir.rt.structures_in import read_rtstruct
 
     if not hasattr(_read_rtstruct, "series"):
         _read_rtstruct.series = read_series(path.parent / "ct")
@@ -179,7 +179,7 @@ def _rtdose(folder: Path) -> list[Path]:
 
 
 def _read_dose(path: Path) -> None:
-    from dsir.dicom.dose import read_dose
+    from dsir.rt.dose import read_dose
 
     read_dose(path)
 
