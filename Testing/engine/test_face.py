@@ -13,9 +13,11 @@ from pathlib import Path
 import dsir
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 import torch
+from dicom_made import make_series
 from dsir.cli.main import main
 from dsir.face.images import as_image, as_labels
 from dsir.files.images import write_image, write_labels
@@ -222,3 +224,18 @@ def test_quiet_leaves_the_answer_of_query_and_evaluate(tmp_path: Path, capsys: p
 def test_a_result_is_one_line_where_only_text_is_shown(result: dsir.Registration) -> None:
     assert repr(result).startswith("<Registration: rigid, no deformation, similarity 0.")
     assert "\n" not in repr(result)
+
+
+def test_dicom_of_two_persons_is_refused_unless_it_is_said(tmp_path: Path) -> None:
+    lattice = lattice_of(shape=(24, 26, 22), spacing=(5.0, 5.0, 5.0))
+    for name in ("one", "two"):
+        make_series(tmp_path / name, lattice, values=dark_on_bright)
+    for file in (tmp_path / "two").iterdir():
+        header = pydicom.dcmread(file)
+        header.PatientID = "SOMEBODY-ELSE"
+        header.save_as(file)
+    with pytest.raises(dsir.DsirError, match=r"different persons.*different_patients=True"):
+        dsir.register(tmp_path / "one", tmp_path / "two")
+    found = dsir.register(tmp_path / "one", tmp_path / "two", preset="fast", model="rigid", different_patients=True)
+    assert any("two different persons" in sentence for sentence in found.warnings)
+    assert found.verdict["level"] in ("PASS", "CHECK", "FAIL")

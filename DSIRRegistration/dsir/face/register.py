@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..similarity.describe import describe_image
 from ..similarity.query import Answer
 from ..similarity.query import query as ask
 from ..transforms.composite import Transform
+from ..workflow.identity_gate import check_one_person
 from .found import Registration
 from .images import as_image
 
@@ -34,6 +36,7 @@ def register(
     deformable: bool | None = None,
     settings: RegistrationSettings | None = None,
     initial: Transform | None = None,
+    different_patients: bool = False,
     progress: bool | Progress = False,
 ) -> Registration:
     """Find where each point of the fixed scan lies in the moving scan.
@@ -48,10 +51,12 @@ def register(
         deformable: whether a deformation follows; by default the preset, or the scans, decide.
         settings: all of them, in the place of a preset.
         initial: a start, fixed to moving; it stays a part of the result.
+        different_patients: the scans may be of two persons; else DICOM files or folders that say so are refused. An
+            image that was read before carries no name, so it is not asked.
         progress: True writes a line for each stage to standard error; or a function ``(stage, fraction, message)``.
 
     Raises:
-        DsirError: an input is no image, the scans cannot be registered, or a name is not known.
+        DsirError: the scans are of two persons, one is no image, they cannot be registered, or a name is not known.
 
     Example:
         >>> import dsir
@@ -60,9 +65,10 @@ def register(
     """
     chosen = chosen_settings(preset, model, deformable, settings)
     told = _told(progress)
+    persons = _one_person(fixed, moving, different_patients)
     fixed, moving = as_image(fixed), as_image(moving)
     found = pipeline.register(fixed, moving, chosen, initial=initial, progress=told)
-    said = list(dict.fromkeys((*fixed.remarks, *moving.remarks, *found.report.get("warnings", ()))))
+    said = list(dict.fromkeys((*persons, *fixed.remarks, *moving.remarks, *found.report.get("warnings", ()))))
     found.report["warnings"] = said
     return Registration(fixed, moving, found, initial)
 
@@ -127,6 +133,14 @@ def query(
     store = describe_image(image, described_by, progress=within(told, 0.0, 0.5))
     searched = store if there is None else describe_image(there, described_by, progress=within(told, 0.5, 1.0))
     return ask(store, point, searched, around=around, radius=radius, alone=alone)
+
+
+def _one_person(fixed: Any, moving: Any, different_patients: bool) -> tuple[str, ...]:
+    files = {role: Path(at) for role, at in (("fixed", fixed), ("moving", moving)) if isinstance(at, str | Path)}
+    try:
+        return check_one_person(files, different_patients=different_patients)
+    except DsirError as error:  # the same sentence, in this language's words
+        raise DsirError(str(error).replace("--different-patients", "different_patients=True")) from None
 
 
 def _told(progress: bool | Progress) -> Progress:
