@@ -122,7 +122,9 @@ def judged(settings: RegistrationSettings, case: Case) -> tuple[str, str]:
     """The level and a line."""
     name, fixed, moving, start, searched = case
     if not searched:  # the start is kept: no search that would mend it, and no deformation beyond a few mm
-        settings = replace(settings, model="none", discrete=replace(settings.discrete, enabled=False))
+        settings = replace(
+            settings, linear=replace(settings.linear, model="none"), discrete=replace(settings.discrete, enabled=False)
+        )
     began = time.perf_counter()
     try:
         report = register(fixed, moving, settings, initial=start).report
