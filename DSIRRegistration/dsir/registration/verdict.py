@@ -48,6 +48,9 @@ TURN = 30.0
 SCALE, SCALE_WRONG = 2.0, 6.0
 """Percent by which one person's scans may differ in length."""
 
+ANOTHER = 15.0
+"""Percent of volume by which two bodies differ that are hardly one person's, where nobody says whose they are."""
+
 VOLUME = 8.0
 """Percent by which one person's body may change its volume through the whole mapping."""
 
@@ -186,6 +189,9 @@ def judged_by_size(report: dict[str, Any], *, same_person: bool | None) -> list[
     volume = 100 * (report["deformation"]["volume"] - 1)
     if same_person and abs(volume) > VOLUME:
         say("grown", "CHECK", f"The body's volume changes by {volume:+.0f} % in one person.", percent=volume)
+    if same_person is None and (abs(scale) > SCALE_WRONG or abs(volume) > ANOTHER):
+        text = f"The bodies differ in volume by {volume:+.0f} %: two persons? Say so (preset two_persons), or look."
+        say("size_differs", "CHECK", text, percent=volume)
     if report["folds"]:
         say("folds", "FAIL", f"The field folds at {report['folds']} voxels.", folds=float(report["folds"]))
     if report["smallest_determinant"] < SMALLEST and not report["folds"]:

@@ -48,6 +48,13 @@ def check_one_person(inputs: Mapping[str, Path | None], *, different_patients: b
     return ()
 
 
+def one_person(fixed: Path, moving: Path) -> bool:
+    """Whether DICOM says that both scans are of one person: an ID in both, and nothing that differs."""
+    who, whom = identity_at(fixed), identity_at(moving)
+    known = who is not None and whom is not None and bool(who.patient_id) and who.patient_id == whom.patient_id
+    return known and not who.differences(whom)
+
+
 def identity_at(path: Path) -> Identity | None:
     """Whose a file or a folder's scan is; None for what is no DICOM or cannot be read as such."""
     path = Path(path)
