@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import DsirError
+from .dataset import text
 from .discover import Contents, Volume
 from .picks import picked
 
@@ -74,5 +75,5 @@ def _nothing(contents: Contents, path: Path) -> str:
         if len(volume.planes) == 1:
             return f"{path} holds a single slice; a series of slices is needed."
         return f"{path} holds no scan, only {volume.modality} {volume.description}."
-    kinds = sorted({str(header.get("Modality") or "other objects") for header, _ in contents.others})
+    kinds = sorted({text(header, "Modality")[:16] or "other objects" for header, _ in contents.others})
     return f"{path} holds no DICOM image series" + (f", only {', '.join(kinds)}." if kinds else ".")

@@ -44,12 +44,12 @@ class Volume:
     @property
     def modality(self) -> str:
         """CT, MR, PT, ...; ``?`` where the files do not say."""
-        return text(self.header, "Modality").upper() or "?"
+        return text(self.header, "Modality").upper()[:16] or "?"
 
     @property
     def description(self) -> str:
         """Series Description, and the part where there are several."""
-        said = text(self.header, "SeriesDescription") or "without a description"
+        said = text(self.header, "SeriesDescription")[:64] or "without a description"
         return f"{said}, {self.part}" if self.part else said
 
     @property

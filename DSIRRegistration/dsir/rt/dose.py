@@ -30,7 +30,7 @@ def read_dose(path: str | Path) -> Image:
         raise DsirError(f"{path} does not exist.")
     dataset = read_whole(path)
     if dataset is None or text(dataset, "Modality").upper() != "RTDOSE":
-        kind = "" if dataset is None else text(dataset, "Modality")
+        kind = "" if dataset is None else text(dataset, "Modality")[:16]
         raise DsirError(f"{path} is not an RTDOSE{f' but {kind}' if kind else ''}.")
     scaling = number(dataset, "DoseGridScaling")
     across = numbers(dataset, "ImageOrientationPatient", 6)

@@ -87,6 +87,7 @@ def write_segmentation_object(
             )
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise DsirError(f"A DICOM segmentation cannot be tied to the fixed series: {error}") from None
+    made.SpecificCharacterSet = "ISO_IR 192"  # highdicom takes the source's, which need not hold our names
     with complete_file(Path(path)) as temporary:
         made.save_as(temporary)
 

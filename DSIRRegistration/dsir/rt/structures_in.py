@@ -107,7 +107,7 @@ def read_dataset(path: Path) -> Dataset:
     except Exception:  # pydicom raises whatever its parsing stumbles over
         raise DsirError(f"{path} is a damaged DICOM file.") from None
     if dataset.get("Modality") != "RTSTRUCT":
-        raise DsirError(f"{path} is not an RTSTRUCT but {dataset.get('Modality', 'something else')}.")
+        raise DsirError(f"{path} is not an RTSTRUCT but {text(dataset, 'Modality')[:16] or 'something else'}.")
     return dataset
 
 
