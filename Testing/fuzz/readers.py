@@ -178,6 +178,24 @@ def _rtdose(folder: Path) -> list[Path]:
     return [folder / "dose.dcm"]
 
 
+def _segmentation(folder: Path) -> list[Path]:
+    from test_dicom_missing_tags import made_segmentation
+
+    return [made_segmentation(folder / "seg.dcm"), made_segmentation(folder / "map.dcm", "LABELMAP")]
+
+
+def _read_segmentation(path: Path) -> None:
+    from dsir.rt.segmentation_in import read_segmentation_object
+
+    read_segmentation_object(path)
+
+
+def _enhanced(folder: Path) -> list[Path]:
+    from test_dicom_series import enhanced
+
+    return [enhanced(folder / "e.dcm", [0.0, 3.0, 6.0])]
+
+
 def _read_dose(path: Path) -> None:
     from dsir.rt.dose import read_dose
 
@@ -258,6 +276,8 @@ READERS: dict[str, Reader] = {
         Reader("segmentation .seg.nrrd", _segmentation, _read_segmentation),
         Reader("RTSTRUCT", _rtstruct, _read_rtstruct),
         Reader("RTDOSE", _rtdose, _read_dose),
+        Reader("SEG", _segmentation, _read_segmentation),
+        Reader("enhanced DICOM", _enhanced, lambda path: read_image(path) and None),
         Reader("settings .json", _settings, _read_settings),
         Reader("weights .safetensors", _weights, _read_weights),
         Reader("checkpoint", _checkpoint, _read_checkpoint),

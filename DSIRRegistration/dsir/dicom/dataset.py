@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+
+from ..errors import Cancelled, DsirError
+
+
+@contextmanager
+def refusing_damage(path: Path) -> Iterator[None]:
+    """Whatever pydicom stumbles over inside (it decodes an element when it is asked for) becomes one sentence.
+
+    Raises:
+        DsirError: in the place of any other error.
+    """
+    try:
+        yield
+    except (DsirError, Cancelled, MemoryError):
+        raise
+    except Exception:
+        raise DsirError(f"{path} is a damaged DICOM file.") from None
 
 
 def read_header(path: Path) -> Dataset | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from .dataset import read_header, text
+from .dataset import read_header, refusing_damage, text
 from .planes import NO_SCANS, TIMES, Plane, planes_of
 
 FEW = 3
@@ -90,7 +90,8 @@ def discover(path: str | Path) -> Contents:
         header = read_header(file)
         if header is None or text(header, "SOPClassUID") == "1.2.840.10008.1.3.10":  # DICOMDIR
             continue
-        found = list(planes_of(file, header))
+        with refusing_damage(file):
+            found = list(planes_of(file, header))
         if not found:
             if text(header, "Modality").upper() in NO_SCANS or "SOPClassUID" in header:
                 others.append((header, file))

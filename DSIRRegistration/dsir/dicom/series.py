@@ -13,7 +13,7 @@ from ..errors import DsirError
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from .choice import chosen
-from .dataset import text
+from .dataset import refusing_damage, text
 from .discover import Volume, discover
 from .identity import Identity, identity_of
 from .pixels import values_of
@@ -100,7 +100,8 @@ class Series:
         Raises:
             DsirError: a slice is damaged, in colour, or compressed in a way that cannot be read.
         """
-        return Image(torch.from_numpy(values_of(self.stack, self.name)), self.lattice, self.remarks)
+        with refusing_damage(self.slices[min(self.slices)].path):
+            return Image(torch.from_numpy(values_of(self.stack, self.name)), self.lattice, self.remarks)
 
 
 def _slice(plane: Plane) -> Slice:
@@ -122,6 +123,7 @@ def read_series(path: str | Path, *, wanted: Iterable[str] = (), picks: tuple[st
     path = Path(path)
     if not path.exists():
         raise DsirError(f"{path} does not exist.")
-    volume = chosen(discover(path), path, wanted=wanted, picks=picks)
-    name = f"The {volume.modality} series in {path}"
-    return Series(name, stacked(volume.planes, name), volume)
+    with refusing_damage(path):
+        volume = chosen(discover(path), path, wanted=wanted, picks=picks)
+        name = f"The {volume.modality} series in {path}"
+        return Series(name, stacked(volume.planes, name), volume)

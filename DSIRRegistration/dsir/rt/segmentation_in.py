@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from pydicom.dataset import Dataset
 
-from ..dicom.dataset import first, items, number, read_header, read_whole, text, whole
+from ..dicom.dataset import first, items, number, read_header, read_whole, refusing_damage, text, whole
 from ..dicom.planes import Plane, planes_of
 from ..dicom.stack import Stack, stacked
 from ..errors import DsirError
@@ -58,6 +58,11 @@ def read_segmentation_object(path: str | Path) -> Segmentation:
         DsirError: not one, damaged, of a kind that is not known, or its frames make no regular grid.
     """
     path = Path(path)
+    with refusing_damage(path):
+        return _read(path)
+
+
+def _read(path: Path) -> Segmentation:
     dataset = read_whole(path)
     if dataset is None or text(dataset, "Modality").upper() != "SEG":
         raise DsirError(f"{path} is not a DICOM segmentation.")
