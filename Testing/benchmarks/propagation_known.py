@@ -155,7 +155,7 @@ def _distances(contours: dict[float, list[np.ndarray]], to: dict[float, list[np.
 
 
 def _solid(contours: dict[float, list[np.ndarray]], pixel: float) -> np.ndarray:
-    """Whether the region beside each point of the contours, in their order, is at least ``WIDTH`` wide."""
+    """Whether each point of the contours, in their order, has ``WIDTH`` of inside and of outside beside it."""
     found, radius = [], WIDTH * RASTER / 2
     reach = int(np.ceil(radius))
     disc = np.hypot(*np.mgrid[-reach : reach + 1, -reach : reach + 1]) <= radius
@@ -167,8 +167,14 @@ def _solid(contours: dict[float, list[np.ndarray]], pixel: float) -> np.ndarray:
             region([(line[:, :2] - start) * RASTER / pixel for line in lines]).shape,
             tuple(np.ceil(index.max(0)).astype(int) + RASTER),
         )
-        away = ndimage.distance_transform_edt(~ndimage.binary_opening(held, disc))
-        found.append(away[tuple(np.rint(index).astype(int).T)] <= 1.0)
+        at = tuple(np.rint(index).astype(int).T)
+        near = np.ones(len(index), dtype=bool)
+        # A border has something solid on either side; an outline that crosses itself by a hair has not.
+        for side in (held, np.pad(~held, reach, constant_values=True)):
+            away = ndimage.distance_transform_edt(~ndimage.binary_opening(side, disc))
+            away = away if side is held else away[reach:-reach, reach:-reach]
+            near &= away[at] <= 1.0
+        found.append(near)
     return np.concatenate(found)
 
 

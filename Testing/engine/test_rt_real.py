@@ -53,7 +53,7 @@ def test_a_clinical_contour_comes_back_within_half_a_pixel_and_follows_a_known_d
     from propagation_known import round_trip
 
     found = round_trip(DATA / patient)
-    assert found.added_px < 0.5 and found.solid_px < 0.51 and found.p99_px < 0.5 and found.mean_px < 0.1
+    assert found.added_px < 0.5 and found.solid_px < 0.5 and found.p99_px < 0.5 and found.mean_px < 0.1
     assert found.surface_dice > 0.98
 
 
