@@ -106,12 +106,12 @@ def _carrier(
     from ..warp.labels import warp_labels
     from ..warp.points import fixed_to_moving, moving_to_fixed
     from ..workflow.given_transform import read_given_transform
-    from ..workflow.identity_gate import check_one_person
+    from ..workflow.identity_gate import check_one_person, identities
     from ..workflow.result import label_warnings
 
     roles = ("reference", "image", "labels")
     said_of = {role: getattr(arguments, role) for role in roles}
-    persons = check_one_person(said_of, different_patients=arguments.different_patients)
+    persons = check_one_person(identities(said_of), different_patients=arguments.different_patients)
     reference = read_image(arguments.reference) if arguments.reference else None
     image = read_image(arguments.image) if arguments.image else None
     fixed, moving = (image, reference) if arguments.invert else (reference, image)

@@ -87,11 +87,11 @@ def read(arguments: argparse.Namespace) -> Drawn:
     from ..structures.segmentations import read_names
     from ..structures.structure_io import read_structures
     from ..structures.surfaces_and_points import read_drawings
-    from ..workflow.identity_gate import check_one_person
+    from ..workflow.identity_gate import check_one_person, identities
 
     dicom = ("fixed_series", "fixed", "moving_series", "moving", "rtstruct", "segmentation", "labels", "dose")
     persons = check_one_person(
-        {role: getattr(arguments, role) for role in dicom}, different_patients=arguments.different_patients
+        identities({role: getattr(arguments, role) for role in dicom}), different_patients=arguments.different_patients
     )
     wanted = referenced_series(arguments.rtstruct) if arguments.rtstruct else ()
     fixed = read_scan(arguments.fixed_series, arguments.fixed)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
 from ..errors import Cancelled, DsirError
 
@@ -56,8 +55,6 @@ def _read(path: Path, *, stop_before_pixels: bool) -> Dataset | None:
             if not named and not _begins_like_one(start):
                 return None
             return pydicom.dcmread(path, stop_before_pixels=stop_before_pixels, force=not named)
-    except (InvalidDicomError, OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, NotImplementedError):
-        return None
     except Exception:  # pydicom raises whatever its parsing stumbles over
         return None
 

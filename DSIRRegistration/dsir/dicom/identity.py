@@ -36,13 +36,6 @@ class Identity:
             if getattr(self, f.name) and getattr(other, f.name) and getattr(self, f.name) != getattr(other, f.name)
         )
 
-    def contradicts(self, other: Identity) -> bool:
-        """Whether the two are different people.
-
-        A sex alone that differs is as likely a slip of the keyboard as another person, and still has to be looked at.
-        """
-        return bool(self.differences(other))
-
 
 def identity_of(header: Dataset) -> Identity:
     """The identity in a data set."""

@@ -15,7 +15,6 @@ from ..geometry.lattice import Lattice
 from .choice import chosen
 from .dataset import refusing_damage, text
 from .discover import Volume, discover
-from .identity import Identity, identity_of
 from .pixels import values_of
 from .planes import Plane
 from .stack import Stack, stacked
@@ -68,11 +67,6 @@ class Series:
     def frame_of_reference(self) -> str:
         """Its Frame of Reference UID, empty where the series has none."""
         return text(self.header, "FrameOfReferenceUID")
-
-    @property
-    def identity(self) -> Identity:
-        """Whose scan it is."""
-        return identity_of(self.header)
 
     @property
     def remarks(self) -> tuple[str, ...]:

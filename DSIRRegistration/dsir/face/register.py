@@ -20,7 +20,7 @@ from ..similarity.describe import describe_image
 from ..similarity.query import Answer
 from ..similarity.query import query as ask
 from ..transforms.composite import Transform
-from ..workflow.identity_gate import check_one_person
+from ..workflow.identity_gate import check_one_person, identities
 from .found import Registration
 from .images import as_image
 
@@ -138,7 +138,7 @@ def query(
 def _one_person(fixed: Any, moving: Any, different_patients: bool) -> tuple[str, ...]:
     files = {role: Path(at) for role, at in (("fixed", fixed), ("moving", moving)) if isinstance(at, str | Path)}
     try:
-        return check_one_person(files, different_patients=different_patients)
+        return check_one_person(identities(files), different_patients=different_patients)
     except DsirError as error:  # the same sentence, in this language's words
         raise DsirError(str(error).replace("--different-patients", "different_patients=True")) from None
 

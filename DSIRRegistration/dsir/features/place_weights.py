@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 from ..errors import DsirError
 from .dns import DnsSettings
 from .place import PlaceSettings
-from .weights import read_tensors
+from .weights import read_tensors, write_tensors
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +27,7 @@ class PlaceWeights:
 
 def write_place(path: Path, head: nn.Module, settings: PlaceSettings, provenance: dict[str, object]) -> None:
     """Write a head's state with its settings in the header; replaced only when complete."""
-    tensors = {k: v.detach().cpu().float().contiguous() for k, v in head.state_dict().items()}
-    partial = path.with_suffix(".partial")
-    header = {"place": json.dumps(asdict(settings)), "provenance": json.dumps(provenance)}
-    save_file(tensors, partial, metadata=header)
-    os.replace(partial, path)
+    write_tensors(path, head, torch.float32, {"place": asdict(settings), "provenance": provenance})
 
 
 def is_place(path: Path) -> bool:

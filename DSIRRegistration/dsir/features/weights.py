@@ -33,10 +33,14 @@ class Weights:
 
 def write_weights(path: Path, network: nn.Module, settings: MasrNetSettings, provenance: dict[str, object]) -> None:
     """Write a network's state as 16-bit floats (measured: figures do not change) with settings in the header."""
-    tensors = {k: v.detach().cpu().to(torch.float16).contiguous() for k, v in network.state_dict().items()}
+    write_tensors(path, network, torch.float16, {"network": asdict(settings), "provenance": provenance})
+
+
+def write_tensors(path: Path, network: nn.Module, dtype: torch.dtype, header: dict[str, object]) -> None:
+    """Write a network's state and the JSON entries of its header; replaced only when complete."""
+    tensors = {k: v.detach().cpu().to(dtype).contiguous() for k, v in network.state_dict().items()}
     partial = path.with_suffix(".partial")
-    header = {"network": json.dumps(asdict(settings)), "provenance": json.dumps(provenance)}
-    save_file(tensors, partial, metadata=header)
+    save_file(tensors, partial, metadata={name: json.dumps(value) for name, value in header.items()})
     os.replace(partial, path)
 
 

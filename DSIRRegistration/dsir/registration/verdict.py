@@ -20,6 +20,7 @@ from ..transforms.composite import Transform
 from ..transforms.linear import Linear
 from .blocks import Blocks
 from .evidence import SURE, Evidence, Judge
+from .outcome import GROWTH, LOW_SIMILARITY
 from .working_grid import PreparedImage
 
 Level = Literal["PASS", "CHECK", "FAIL"]
@@ -35,7 +36,7 @@ MOVED = 3.0
 """mm; a result that moves the body less than this need not raise the mutual information (TG-132: 2 to 3 mm are within
 the uncertainty of registration, Brock et al., Med Phys 44(7), 2017)."""
 
-LOW, DOUBTFUL = 0.15, 0.30
+LOW, DOUBTFUL = LOW_SIMILARITY, 0.30
 """Mean cosine of the descriptors below which nothing was matched, and below which one has to look (unrelated scans
 reach about 0.1, a pair left 126 mm off 0.22, right pairs of two modalities 0.35 and more: our measurements)."""
 
@@ -45,7 +46,7 @@ COVERED, MOSTLY = 0.5, 0.85
 TURN = 30.0
 """Degrees between two scans of a person on a couch above which the turn has to be looked at."""
 
-SCALE, SCALE_WRONG = 2.0, 6.0
+SCALE, SCALE_WRONG = GROWTH, 6.0
 """Percent by which one person's scans may differ in length."""
 
 ANOTHER = 15.0

@@ -195,15 +195,20 @@ def _role(item: Dataset) -> Role:
     entry = "~".join(
         [
             "Segmentation category and type - DICOM master list",
-            "^".join((_code(category)[1], _code(category)[0], _code(category)[2])),
-            "^".join((_code(kind)[1], _code(kind)[0], _code(kind)[2])),
-            blank if modifier is None else "^".join((_code(modifier)[1], _code(modifier)[0], _code(modifier)[2])),
+            _entry(category),
+            _entry(kind),
+            blank if modifier is None else _entry(modifier),
             "Anatomic codes - DICOM master list",
             blank,
             blank,
         ]
     )
     return Role(codes=codes, terminology=entry)
+
+
+def _entry(item: Dataset) -> str:
+    value, scheme, meaning = _code(item)
+    return f"{scheme}^{value}^{meaning}"
 
 
 def _code(item: Dataset) -> tuple[str, str, str]:

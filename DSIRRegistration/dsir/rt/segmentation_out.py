@@ -53,8 +53,8 @@ def write_segmentation_object(
         hd.seg.SegmentDescription(
             segment_number=number,
             segment_label=structures[n].name[:64],
-            segmented_property_category=CodedConcept(*_reordered(ORGAN)),
-            segmented_property_type=CodedConcept(*_reordered(_type(structures[n]))),
+            segmented_property_category=CodedConcept(*ORGAN),
+            segmented_property_type=CodedConcept(*_type(structures[n])),
             algorithm_type=hd.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
             algorithm_identification=hd.AlgorithmIdentificationSequence(
                 name="DSIR Registration", version=__version__, family=CodedConcept("123109", "DCM", "Manual Processing")
@@ -92,20 +92,15 @@ def write_segmentation_object(
         made.save_as(temporary)
 
 
-def _reordered(code: tuple[str, str, str]) -> tuple[str, str, str]:
-    value, scheme, meaning = code
-    return value, scheme, meaning[:64]
-
-
 def _type(structure: Structure) -> tuple[str, str, str]:
     for value, scheme, meaning in structure.role.codes:
         if value and scheme and meaning:
-            return value, scheme, meaning
+            return value, scheme, meaning[:64]
     parts = structure.role.terminology.split("~")
     if len(parts) > 2 and parts[2].count("^") == 2:
         scheme, value, meaning = parts[2].split("^")
         if scheme and value and meaning:
-            return value, scheme, meaning
+            return value, scheme, meaning[:64]
     return TISSUE
 
 

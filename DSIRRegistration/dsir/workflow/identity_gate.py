@@ -18,11 +18,17 @@ LABEL = "DSIR 2 PERSONS"
 """Label of a structure set that was carried from one person to another; 16 characters at most."""
 
 
-def check_one_person(inputs: Mapping[str, Path | None], *, different_patients: bool = False) -> tuple[str, ...]:
+def identities(inputs: Mapping[str, Path | None]) -> dict[str, Identity]:
+    """Role to person, of the files and folders that are DICOM; others say nothing about persons."""
+    asked = {role: identity_at(path) for role, path in inputs.items() if path is not None}
+    return {role: who for role, who in asked.items() if who is not None}
+
+
+def check_one_person(persons: Mapping[str, Identity], *, different_patients: bool = False) -> tuple[str, ...]:
     """Compare patient ID, name, date of birth and sex of everything that is DICOM.
 
     Args:
-        inputs: role to file or folder; what is no DICOM says nothing about persons.
+        persons: role to person, as :func:`identities` reads them.
         different_patients: the user says that they may differ.
 
     Returns:
@@ -31,9 +37,7 @@ def check_one_person(inputs: Mapping[str, Path | None], *, different_patients: b
     Raises:
         DsirError: two of them differ; the sentence says in which fields, never what stands there.
     """
-    known = [
-        (role, who) for role, path in inputs.items() if path is not None and (who := identity_at(path)) is not None
-    ]
+    known = list(persons.items())
     for n, (role, who) in enumerate(known):
         for other, whom in known[n + 1 :]:
             fields = who.differences(whom)
@@ -48,9 +52,8 @@ def check_one_person(inputs: Mapping[str, Path | None], *, different_patients: b
     return ()
 
 
-def one_person(fixed: Path, moving: Path) -> bool:
+def one_person(who: Identity | None, whom: Identity | None) -> bool:
     """Whether DICOM says that both scans are of one person: an ID in both, and nothing that differs."""
-    who, whom = identity_at(fixed), identity_at(moving)
     known = who is not None and whom is not None and bool(who.patient_id) and who.patient_id == whom.patient_id
     return known and not who.differences(whom)
 

@@ -17,7 +17,7 @@ from ..registration.settings import RegistrationSettings
 from ..registration.verdict import judged_by_known, with_findings
 from ..rt.label_maps import read_labels
 from .given_transform import read_given_transform, start_warnings
-from .identity_gate import check_one_person, one_person
+from .identity_gate import check_one_person, identities, one_person
 from .measure import measure
 from .result import write_result
 
@@ -79,8 +79,9 @@ def register_pair(
             of the error says.
     """
     check_output_folder(out, overwrite=overwrite)
-    persons = check_one_person(pair.files, different_patients=pair.different_patients)
-    if settings.same_person is None and one_person(pair.fixed, pair.moving):
+    people = identities(pair.files)
+    persons = check_one_person(people, different_patients=pair.different_patients)
+    if settings.same_person is None and one_person(people.get("fixed"), people.get("moving")):
         settings = replace(settings, same_person=True)
     progress("reading", 0.01, "reading the images")
     fixed, moving = read_image(pair.fixed), read_image(pair.moving)
