@@ -8,11 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DsirError
-from ..geometry.lattice import Lattice
+from ..geometry.lattice import LPS, Lattice
 from .planes import Plane
-
-LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""LPS to RAS and back."""
 
 EVEN = 0.05
 """Share of the slice spacing by which a plane may be off its place."""

@@ -34,8 +34,7 @@ def read_image(path: str | Path) -> Image:
         DsirError: one sentence that names the file: missing, not an image, damaged, not 3-D, a single slice, colour,
             sheared or singular affine, NaN or infinite voxels, all voxels alike.
     """
-    dicom = _dicom(Path(path)) if _is_dicom(Path(path)) else None
-    values, lattice = (dicom.data.numpy(), dicom.lattice) if dicom else _read_volume(path)
+    values, lattice, remarks = _read_volume(path)
     bad = int(values.size - np.count_nonzero(np.isfinite(values)))
     if bad:
         raise DsirError(
@@ -43,7 +42,7 @@ def read_image(path: str | Path) -> Image:
         )
     if values.min() == values.max():
         raise DsirError(f"{path} is constant: every voxel is {values.flat[0]:g}, so there is nothing to register.")
-    return Image(torch.from_numpy(values), lattice, dicom.remarks if dicom else geometry_remarks(path))
+    return Image(torch.from_numpy(values), lattice, remarks)
 
 
 def geometry_remarks(*paths: str | Path | None) -> tuple[str, ...]:
@@ -58,7 +57,7 @@ def read_labels(path: str | Path) -> tuple[torch.Tensor, Lattice]:
     Raises:
         DsirError: as :func:`read_image`, or the values are not whole numbers from 0 on. A constant map is accepted.
     """
-    values, lattice = _read_volume(path, dtype=None)
+    values, lattice, _ = _read_volume(path, dtype=None)
     if not np.issubdtype(values.dtype, np.integer):
         if not np.isfinite(values).all() or np.abs(values - np.rint(values)).max() > 1e-3:
             raise DsirError(f"{path} is not a label map: its values are not whole numbers.")
@@ -77,7 +76,7 @@ def read_mask(path: str | Path, on: Lattice | None = None) -> torch.Tensor:
     Raises:
         DsirError: as :func:`read_image`, or no voxel is in the mask (on that lattice).
     """
-    values, lattice = _read_volume(path)
+    values, lattice, _ = _read_volume(path)
     if not np.isfinite(values).all():
         raise DsirError(f"{path} is not a mask: it has NaN or infinite voxels.")
     mask = torch.from_numpy(values) > 0
@@ -151,15 +150,17 @@ def _as_type(data: torch.Tensor, dtype: np.dtype | type) -> np.ndarray:
     return values.astype(dtype, copy=False)
 
 
-def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.ndarray, Lattice]:
-    """(I, J, K) C-ordered values (their own type for None) and the lattice; each fault is a sentence with the name."""
+def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.ndarray, Lattice, tuple[str, ...]]:
+    """(I, J, K) C-ordered values (their own type for None), the lattice and remarks; each fault is a sentence."""
     path = Path(path)
     kind = suffix(path)
     if not path.exists():
         raise DsirError(f"{path} does not exist.")
     if _is_dicom(path):
-        image = _dicom(path)
-        return image.data.numpy().astype(dtype or np.float32), image.lattice
+        from ..dicom.series import read_series  # pydicom is wanted for DICOM only
+
+        image = read_series(path).volume()
+        return image.data.numpy(), image.lattice, image.remarks
     if kind in NIFTI:
         values, affine = nifti.read(path, dtype)
     elif kind in ITK or kind not in (".txt", ".csv", ".json", ".h5", ".tfm", ".gz", ".zip", ".png", ".jpg", ".pdf"):
@@ -184,7 +185,7 @@ def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.
     except DsirError as error:
         raise DsirError(f"{path}: {error}") from None
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is then refused by name
-        return np.ascontiguousarray(values, dtype=dtype), lattice
+        return np.ascontiguousarray(values, dtype=dtype), lattice, geometry_remarks(path)
 
 
 KNOWN = (*NIFTI, *ITK, ".txt", ".csv", ".json", ".h5", ".tfm", ".gz", ".zip", ".png", ".jpg", ".pdf")
@@ -200,12 +201,6 @@ def _is_dicom(path: Path) -> bool:
     from ..dicom.dataset import read_header
 
     return read_header(path) is not None
-
-
-def _dicom(path: Path) -> Image:
-    from ..dicom.series import read_series  # pydicom is wanted for DICOM only
-
-    return read_series(path).volume()
 
 
 def _lattice(shape: tuple[int, ...], affines: list[np.ndarray]) -> Lattice:

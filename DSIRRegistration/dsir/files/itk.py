@@ -13,11 +13,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import DsirError
-from ..geometry.lattice import Lattice
+from ..geometry.lattice import LPS, Lattice
 from .headers import check_promise, data_files
-
-LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""RAS to LPS and back."""
 
 
 def read(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -15,6 +15,9 @@ ORTHOGONALITY_TOLERANCE = 1e-3
 WIDEST, FLATTEST = 1e4, 200.0
 """mm of a voxel, and how many times longer than another its longest side may be."""
 
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""(4, 4) RAS to LPS, as DICOM and ITK have it, and back."""
+
 
 @dataclass(frozen=True, eq=False)
 class Lattice:

@@ -12,7 +12,7 @@ from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..files.nifti import write
 from ..geometry.image import Image
-from ..geometry.lattice import Lattice
+from ..geometry.lattice import LPS, Lattice
 from ..transforms.composite import Transform
 from ..warp.images import warp_image
 
@@ -64,7 +64,7 @@ def read_dose(path: str | Path) -> Image:
     first = 0.0 if abs(offsets[0]) < 1e-3 else offsets[0] - float(position @ normal)  # absolute positions are allowed
     affine[:3, 2], affine[:3, 3] = normal * steps.mean(), position + normal * first
     try:
-        lattice = Lattice(values.shape[::-1], np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
+        lattice = Lattice(values.shape[::-1], LPS @ affine)
     except DsirError as error:
         raise DsirError(f"{path} cannot be used: {error}") from None
     return Image(torch.from_numpy(np.ascontiguousarray(values.transpose())), lattice)

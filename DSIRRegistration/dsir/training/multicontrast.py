@@ -11,10 +11,11 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 import torch
 
-from ..geometry.lattice import Lattice
+from ..files.itk import to_sitk
 from .volumes import Source, body_of, files_in, on_isotropic, read_scan
 
 FARTHEST = 4.0
@@ -40,7 +41,7 @@ def load_contrasts(
         own = float(lattice.spacing[0])
         volumes = [on_isotropic(reference, own)]
         fixed = sitk.Cast(sitk.ReadImage(str(paths[0])), sitk.sitkFloat32)
-        grid = _as_itk(lattice)
+        grid = to_sitk(np.zeros(lattice.shape, dtype=np.uint8), lattice)
         names = [paths[0]]
         for path in paths[1:]:
             moving = sitk.Cast(sitk.ReadImage(str(path)), sitk.sitkFloat32)
@@ -91,13 +92,3 @@ def rigid_by_information(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transfor
     there = start.TransformPoint(middle[0])
     moved = sum((a - b) ** 2 for a, b in zip(there, middle[0], strict=True)) ** 0.5
     return start if moved <= FARTHEST else None
-
-
-def _as_itk(lattice: Lattice) -> sitk.Image:
-    image = sitk.Image(*[int(n) for n in lattice.shape], sitk.sitkUInt8)
-    flip = [-1.0, -1.0, 1.0]
-    directions = lattice.directions
-    image.SetSpacing([float(s) for s in lattice.spacing])
-    image.SetOrigin([f * float(v) for f, v in zip(flip, lattice.affine[:3, 3], strict=True)])
-    image.SetDirection([flip[r] * float(directions[r, c]) for r in range(3) for c in range(3)])
-    return image
