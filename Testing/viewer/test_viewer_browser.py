@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: n
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ]  # fmt: skip
 MATCH = np.array([51, 255, 230])
 """Colour of the best match's cursor."""
@@ -63,11 +63,25 @@ def page(address: str, tmp_path_factory: pytest.TempPathFactory):
         page = browser.new_page()
         page.asked_for = []
         page.on("request", lambda request: page.asked_for.append(request.url))
-        page.goto(address)
-        page.wait_for_selector("#dsir-words:has-text('Click')", timeout=120_000)
+        come_to_life(page, address)
         page.wait_for_timeout(2500)  # the views take their size
         yield page
         browser.close()
+
+
+def come_to_life(page, address: str) -> None:
+    """Open the page; what the browser had to say is told if nothing appears."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    for _ in range(4):  # a slow machine may lose the first connection
+        page.goto(address)
+        try:
+            page.wait_for_selector("#dsir-words:has-text('Click')", timeout=40_000)
+            return
+        except playwright.TimeoutError:
+            said.append(f"nothing after 40 s: {page.locator('body').inner_text()[:300]!r}")
+    pytest.fail("The page did not come to life. The browser: " + "; ".join(said[-12:]))
 
 
 def cell(page, number: int) -> dict[str, float]:

@@ -64,8 +64,12 @@ def _begins_like_one(start: bytes) -> bool:
     return len(start) >= 8 and start[:2] in (b"\x02\x00", b"\x08\x00") and start[3] == 0
 
 
+LONGEST_TEXT = 256
+"""Characters of an attribute that are kept: names, codes and UIDs are at most 64 (PS3.5); a damaged file says more."""
+
+
 def text(item: Dataset, name: str) -> str:
-    """An attribute as text; empty where it is missing, empty or broken."""
+    """An attribute as printable text; empty where it is missing, empty or broken."""
     try:
         value = item.get(name)
     except Exception:
@@ -73,8 +77,8 @@ def text(item: Dataset, name: str) -> str:
     if value is None:
         return ""
     if isinstance(value, (list, tuple, pydicom.multival.MultiValue)):
-        return "\\".join(str(v) for v in value)
-    return str(value).strip()
+        value = "\\".join(str(v) for v in value)
+    return "".join(c for c in str(value) if c.isprintable()).strip()[:LONGEST_TEXT]
 
 
 def numbers(item: Dataset, name: str, count: int) -> np.ndarray | None:
