@@ -40,6 +40,12 @@ def test_help_is_quick_because_it_loads_no_engine() -> None:
 
 def test_the_presets_offered_are_those_there_are() -> None:
     assert tuple(PRESETS) == options.PRESETS == tuple(REASONS)
+    assert all(name == settings.preset for name, settings in PRESETS.items())
+
+
+def test_presets_are_explained_without_torch() -> None:
+    code = "import sys, dsir.registration.preset_words; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
     assert get_args(Model) == options.MODELS
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 
 from ..progress import Progress
 from .command import Command, Outcome
@@ -21,7 +22,9 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
     rows = explained(settings)
     lines = [f"{row.key} = {json.dumps(row.value)}\n    {row.meaning}" for row in rows]
-    return Outcome(None, tuple(lines), {"settings": settings.to_json()}, answer=True)
+    return Outcome(
+        None, tuple(lines), {"settings": settings.to_json(), "explained": [asdict(row) for row in rows]}, answer=True
+    )
 
 
 COMMAND = Command(

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import DsirError
 from .descent import Level
+from .preset_words import WORDS
 from .settings import DescentSettings, RegistrationSettings
 from .solver import Stiffness
 from .tasks import TASKS
@@ -46,16 +47,10 @@ PRESETS: dict[str, RegistrationSettings] = {
         ),
     ),
     "paper": RegistrationSettings(preset="paper", descent=DescentSettings(method="paper")),
-    **{name: task.settings for name, task in TASKS.items()},
+    **TASKS,
 }
 """For a speed, then for a task (:mod:`.tasks`). ``fast`` looks at 3 mm with MIND-SSC, ``default`` at 2 mm, ``accurate``
 at 1.5 mm in more steps; ``paper`` descends as [R] does."""
 
-REASONS: dict[str, str] = {
-    "fast": "A third of the time: 3 mm, MIND-SSC alone. For a first look, and for scans of one modality.",
-    "default": "Speed and accuracy for everyday use: 2 mm, the learned descriptor with MIND-SSC beside it.",
-    "accurate": "1.5 mm and more steps, where a minute more does not matter.",
-    "paper": "The paper's own gradient descent, to compare with; slower and less accurate than the default.",
-    **{name: f"{task.reason} {task.measured}" for name, task in TASKS.items()},
-}
+REASONS: dict[str, str] = {name: words.whole for name, words in WORDS.items()}
 """Why each preset is as it is, for people."""
