@@ -16,10 +16,13 @@ class LinkedCursor:
 
     Args:
         transform: fixed to moving.
+
+    Attributes:
+        transform: the same.
     """
 
     def __init__(self, scene: slicer.vtkMRMLScene, transform: slicer.vtkMRMLTransformNode) -> None:
-        self._transform = transform
+        self.transform = transform
         self._crosshair = scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
         self._marker = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", NAME)
         self._marker.SetSaveWithScene(False)
@@ -48,7 +51,7 @@ class LinkedCursor:
         point = [0.0, 0.0, 0.0]
         if not self._crosshair.GetCursorPositionRAS(point) or self._marker.GetScene() is None:
             return
-        place = map_points(self._transform, np.array([point]), to_moving=True)[0]
+        place = map_points(self.transform, np.array([point]), to_moving=True)[0]
         if self._marker.GetNumberOfControlPoints():
             self._marker.SetNthControlPointPositionWorld(0, *place)
         else:

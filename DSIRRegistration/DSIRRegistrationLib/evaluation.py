@@ -15,11 +15,12 @@ from dsir.errors import DsirError
 from dsir.progress import Progress, within
 
 from . import worker
+from .evaluation_rows import EVALUATION
 from .nodes.segments import layers, names
 from .nodes.shapes import paired_points
 from .nodes.transforms import write_transform
 from .nodes.volumes import lattice_of, write_array
-from .quality import EVALUATION
+from .verdict import worse
 
 Pair = tuple[slicer.vtkMRMLNode, slicer.vtkMRMLNode]
 
@@ -113,6 +114,8 @@ def _joined(before: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         for n, label in enumerate([*before.get("labels", {}).values(), *new.get("labels", {}).values()], start=1)
     }
     joined = {**before, **new}
+    if "verdict" in before and "verdict" in new:
+        joined["verdict"] = worse(before["verdict"], new["verdict"])
     if labels:
         joined["labels"] = labels
         joined["dice"] = {

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Union
 
 import slicer
-from dsir.cli.options import TASKS
+from dsir.cli import options
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
 from .registration import Mask, Task
 
 AS_PRESET = "as the preset"
-PRESETS = ("default", "fast", "accurate", "paper", *TASKS)
+PRESETS = ("default", "fast", "accurate", "paper", *options.TASKS)
 DESCRIPTORS = (AS_PRESET, "dsir", "mind")
 STARTS = (AS_PRESET, "auto", "identity", "centre", "axes")
-MODELS = (AS_PRESET, "affine", "rigid", "none")
-DEVICES = ("auto", "cpu", "cuda", "mps")
+MODELS = (AS_PRESET, *options.MODELS)
+DEFORMATIONS = {"auto": None, "yes": True, "no": False}
+"""What the panel's choice is to the engine."""
+
+DEVICES = options.DEVICES
 
 SECOND_SEARCH = 12.0
 """mm; what the second, finer search of the discrete stage looks for on top of the first."""
@@ -30,8 +34,10 @@ class Parameters:
 
     Attributes:
         fixedSegment, movingSegment: IDs, where the mask is a segmentation.
+        rigidOnly: shift and turn, whatever else is said below.
         spacing, capture: mm; 0 leaves them to the preset.
         threads: 0 leaves them to the engine.
+        changes: of single settings, by their full names, as JSON.
         transform, warped, jacobian, certainty: where the results go; new nodes where empty.
         fixedPairs, movingPairs: accepted (or placed) points that belong together; they steer every run.
     """
@@ -44,14 +50,17 @@ class Parameters:
     movingSegment: str
     initial: slicer.vtkMRMLTransformNode
     preset: Annotated[str, Choice(list(PRESETS))] = "default"
+    rigidOnly: bool = False
     descriptor: Annotated[str, Choice(list(DESCRIPTORS))] = AS_PRESET
     start: Annotated[str, Choice(list(STARTS))] = AS_PRESET
     model: Annotated[str, Choice(list(MODELS))] = AS_PRESET
+    deformation: Annotated[str, Choice([AS_PRESET, *DEFORMATIONS])] = AS_PRESET
     spacing: Annotated[float, WithinRange(0.0, 10.0)] = 0.0
     capture: Annotated[float, WithinRange(0.0, 150.0)] = 0.0
     device: Annotated[str, Choice(list(DEVICES))] = "auto"
     threads: Annotated[int, WithinRange(0, 256)] = 0
     seed: Annotated[int, WithinRange(0, 999999)] = 0
+    changes: str = ""
     transform: slicer.vtkMRMLTransformNode
     warped: slicer.vtkMRMLScalarVolumeNode
     jacobian: slicer.vtkMRMLScalarVolumeNode
@@ -93,9 +102,23 @@ def settings(parameters: Parameters) -> dict[str, Any]:
         changes["spacing"] = parameters.spacing
     if parameters.capture > 0:
         changes["discrete"] = {"captures": [parameters.capture, min(parameters.capture, SECOND_SEARCH)]}
+    if parameters.deformation != AS_PRESET:
+        changes["deformable"] = DEFORMATIONS[parameters.deformation]
     linear = {"start": parameters.start, "model": parameters.model}
+    if parameters.rigidOnly:
+        changes["deformable"], linear["model"] = False, "rigid"
     linear = {name: value for name, value in linear.items() if value != AS_PRESET}
     return changes | ({"linear": linear} if linear else {})
+
+
+def single_changes(parameters: Parameters) -> dict[str, Any]:
+    """Full name to value of every setting that was changed by itself."""
+    return dict(json.loads(parameters.changes)) if parameters.changes else {}
+
+
+def set_single_changes(parameters: Parameters, changes: dict[str, Any]) -> None:
+    """Remember them."""
+    parameters.changes = json.dumps(changes) if changes else ""
 
 
 def pairs(parameters: Parameters) -> tuple[slicer.vtkMRMLMarkupsFiducialNode, ...] | None:
@@ -123,6 +146,7 @@ def task(parameters: Parameters, *, refine: bool = False) -> Task:
         parameters.withCertainty,
         pairs(parameters),
         parameters.transform if refine else None,
+        tuple(f"{key}={json.dumps(value)}" for key, value in single_changes(parameters).items()),
     )
 
 

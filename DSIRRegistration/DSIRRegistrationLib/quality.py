@@ -9,11 +9,8 @@ from typing import Any
 REPORT = "DSIR.Report"
 """Attribute of a result's transform node: the run's report as JSON, saved with the scene."""
 
-DICE, POOR_DICE, LANDMARKS = 0.8, 0.6, 3.0
-"""What AAPM TG-132 (Brock et al., Med. Phys. 2017) asks of contours (Dice 0.8 to 0.9) and landmarks (2 to 3 mm)."""
-
-EVALUATION = "DSIR.Evaluation"
-"""Attribute of a result's transform node: the latest evaluation as JSON."""
+LANDMARKS = 3.0
+"""mm; AAPM TG-132 (Brock et al., Med. Phys. 2017) asks for 2 to 3 mm of landmarks."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +32,7 @@ class Row:
 def rows(report: Mapping[str, Any]) -> list[Row]:
     """The table of a registration's report."""
     found = []
+    found += movement_rows(report)
     similarity = _similarity(report)
     if similarity:
         start, end = similarity
@@ -63,22 +61,23 @@ def rows(report: Mapping[str, Any]) -> list[Row]:
     if report.get("folds") is not None:
         folds = int(report["folds"])
         smallest = report.get("smallest_determinant", report.get("smallest_jacobian"))
-        least = f", smallest det J {smallest:.2f}" if smallest is not None else ""
+        least = f"; volume down to {100 * smallest:.0f} %" if smallest is not None else ""
         found.append(
             Row(
                 "Folds",
                 f"none{least}" if not folds else f"{folds} voxels{least}",
-                "Voxels in which tissue is turned inside out (Jacobian determinant ≤ 0 by any of nine stencils).",
+                "Voxels in which tissue is turned inside out (Jacobian determinant ≤ 0 by any of nine stencils), and "
+                "the smallest share of its volume that any voxel keeps.",
                 "good" if not folds else "bad",
             )
         )
     if report.get("sd_log_j") is not None:
         found.append(
             Row(
-                "Roughness",
-                f"SD log J {report['sd_log_j']:.2f}",
-                "Standard deviation of the logarithm of the Jacobian determinant (Learn2Reg): how unevenly volume"
-                " changes.",
+                "Unevenness",
+                f"{report['sd_log_j']:.2f}",
+                "How unevenly volume changes from place to place; 0: nowhere, about 0.2: a breathing lung, 0.3 to 0.4: "
+                "two persons. (SD log J: standard deviation of the logarithm of the Jacobian determinant; Learn2Reg.)",
                 "good" if report["sd_log_j"] < 0.5 else "look",
             )
         )
@@ -86,9 +85,9 @@ def rows(report: Mapping[str, Any]) -> list[Row]:
         missed = report["inverse_error"]["p95"]
         found.append(
             Row(
-                "Inverse",
+                "There and back",
                 f"within {missed:.2f} mm",
-                "There and back through the transform and its inverse; 95 % of points return this close.",
+                "Through the transform and its inverse; 95 % of points return this close (inverse error).",
                 "good" if missed < 0.5 else "look",
             )
         )
@@ -106,6 +105,36 @@ def rows(report: Mapping[str, Any]) -> list[Row]:
     seconds = report.get("seconds", {})
     if seconds:
         found.append(Row("Time", f"{seconds.get('total', sum(seconds.values())):.0f} s", _times(seconds), "plain"))
+    return found
+
+
+def movement_rows(report: Mapping[str, Any]) -> list[Row]:
+    """What was moved: the scan as a whole, and organs against each other."""
+    found, linear, deformation = [], report.get("linear") or {}, report.get("deformation") or {}
+    if "shift_mm" in linear:
+        moved = (
+            f"shift {linear['shift_mm']:.1f} mm, turn {linear['turn_deg']:.1f}°, size {linear['scale_percent']:+.1f} %"
+        )
+        found.append(
+            Row(
+                "Moved as a whole",
+                "not at all" if linear["model"] == "none" else moved,
+                f"The linear part of the result (model: {linear['model']}): what the middle of the body is shifted by, "
+                "the turn, and the change of length.",
+                "plain",
+            )
+        )
+    if "kept" in deformation:
+        volume = f"the body's volume {100 * (deformation['volume'] - 1):+.1f} %"
+        found.append(
+            Row(
+                "Deformed",
+                f"yes; {volume}" if deformation["kept"] else "no",
+                "Whether organs were moved against each other. Where the scans decide, a deformation is kept only if "
+                "mutual information, which nothing was fitted to, rises by it.",
+                "plain",
+            )
+        )
     return found
 
 
@@ -131,35 +160,6 @@ DOUBTFUL, UNTRUSTED = 0.05, 0.5
 
 def _trust(doubtful: float) -> str:
     return "good" if doubtful <= DOUBTFUL else "look" if doubtful <= UNTRUSTED else "bad"
-
-
-def evaluation_rows(found: Mapping[str, Any]) -> list[Row]:
-    """The table of an evaluation, as ``dsir evaluate`` measured it."""
-    out = []
-    if "landmarks" in found:
-        before, after = found["landmarks"]["before"], found["landmarks"]["after"]
-        out.append(
-            Row(
-                f"Landmarks ({after['count']})",
-                f"{before['mean']:.1f} → {after['mean']:.1f} mm",
-                f"Target registration error, mean; worst 30 %: {before['worst30']:.1f} → {after['worst30']:.1f} mm, "
-                f"largest: {before['largest']:.1f} → {after['largest']:.1f} mm.",
-                "good" if after["mean"] <= LANDMARKS else "look" if after["mean"] < before["mean"] else "bad",
-            )
-        )
-    for label in found.get("labels", {}).values():
-        before, after = label["before"], label["after"]
-        distance = "" if after["hd95_mm"] is None else f", HD95 {after['hd95_mm']:.1f} mm"
-        out.append(
-            Row(
-                label["name"],
-                f"Dice {before['dice']:.2f} → {after['dice']:.2f}{distance}",
-                "Overlap 2|A∩B|/(|A|+|B|), and 95 % Hausdorff distance after registration. AAPM TG-132 asks for a Dice "
-                "of 0.8 to 0.9; small structures have less.",
-                "good" if after["dice"] >= DICE else "look" if after["dice"] >= POOR_DICE else "bad",
-            )
-        )
-    return out
 
 
 def summary(report: Mapping[str, Any]) -> str:

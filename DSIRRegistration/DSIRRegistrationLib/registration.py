@@ -23,7 +23,7 @@ from .confidence_map import Certainty, certainty, place_certainty
 from .nodes.scene import all_or_nothing, is_in_scene, place_beside
 from .nodes.segments import segment_mask
 from .nodes.slabs import read_slabs, write_slabs
-from .nodes.transforms import describe_transform, read_transform, write_transform
+from .nodes.transforms import describe_transform, place_transform, read_transform, write_transform
 from .nodes.volumes import is_below, lattice_of, place_volume, window_of, write_array, write_volume
 from .pairs import landmarks
 from .quality import REPORT, summary
@@ -58,6 +58,7 @@ class Task:
         with_certainty: whether to make the map of where the result can be trusted; ``certainty`` is overwritten.
         pairs: markups nodes of the fixed and the moving scan, point by point: soft constraints, and a start.
         refine: a result to improve in the place of a search; ``initial`` is in it already and is passed over.
+        assignments: more changes, each as ``--set`` takes it: ``"descent.levels.0.iterations=8"``.
     """
 
     fixed: slicer.vtkMRMLScalarVolumeNode
@@ -76,6 +77,7 @@ class Task:
     with_certainty: bool = False
     pairs: tuple[slicer.vtkMRMLMarkupsNode, slicer.vtkMRMLMarkupsNode] | None = None
     refine: slicer.vtkMRMLTransformNode | None = None
+    assignments: tuple[str, ...] = ()
 
     @property
     def result_above(self) -> slicer.vtkMRMLTransformNode | None:
@@ -193,6 +195,8 @@ def _hand_over(task: Task, folder: Path, fixed: Lattice) -> Generator[bool, None
     if task.settings:
         (folder / "settings.json").write_text(json.dumps(task.settings), encoding="utf-8")
         arguments += ["--settings", str(folder / "settings.json")]
+    for assignment in task.assignments:
+        arguments += ["--set", assignment]
     return arguments
 
 
@@ -216,8 +220,7 @@ def _place(
     report: dict,
 ) -> Registered:
     scene, pair = task.fixed.GetScene(), f"{task.moving.GetName()} to {task.fixed.GetName()}"
-    node = task.transform or scene.AddNewNodeByClass("vtkMRMLTransformNode", f"{pair} (DSIR)")
-    node.SetAndObserveTransformFromParent(transform)
+    node = place_transform(scene, transform, name=f"{pair} (DSIR)", target=task.transform)
     describe_transform(node, task.fixed, task.moving, summary(report))
     name = f"{task.moving.GetName()} (DSIR)"
     volume = place_volume(warped, task.fixed, name=name, target=task.warped, window=window_of(task.moving))

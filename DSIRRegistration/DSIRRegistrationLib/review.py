@@ -13,10 +13,13 @@ from slicer.i18n import tr as _
 
 from . import views
 from .cursor import LinkedCursor
+from .evaluation_rows import EVALUATION, evaluation_rows
 from .logic import RegistrationLogic
 from .nodes.checkerboard import place_checkerboard
 from .parameters import Parameters
-from .quality import EVALUATION, REPORT, Row, evaluation_rows, rows
+from .quality import REPORT, Row, rows
+from .verdict import verdict_of
+from .verdict_label import headline
 
 COLOURS = {"good": "#2e7d32", "look": "#b26a00", "bad": "#c62828"}
 FLICKER = 500
@@ -63,6 +66,9 @@ class Review:
         report, evaluation = self._read(transform, REPORT), self._read(transform, EVALUATION)
         self.ui.qualitySection.text = _("Quality") + (f": {transform.GetName()}" if transform is not None else "")
         self._fill([*rows(report), *evaluation_rows(evaluation)])
+        verdict = None if transform is None or busy else verdict_of(report, evaluation)
+        self.ui.verdictLabel.setText(headline(transform.GetName(), verdict) if verdict else "")
+        self.ui.verdictLabel.setVisible(verdict is not None)
         warnings = "".join(
             f"<li style='color:{COLOURS['look']}'>{html.escape(w)}</li>" for w in report.get("warnings", ())
         )
@@ -71,6 +77,8 @@ class Review:
         for button in (self.ui.fixedViewButton, self.ui.warpedViewButton, self.ui.checkerButton, self.ui.flickerButton):
             button.setEnabled(warped is not None and self.parameters.fixed is not None)
         self.ui.blendSlider.setEnabled(warped is not None)
+        if self._cursor is not None and self._cursor.transform is not transform:
+            self.set_cursor(True)  # another node has taken its place
         self.ui.cursorCheck.setEnabled(transform is not None)
         self.ui.jacobianViewButton.setEnabled(self.parameters is not None and self.parameters.jacobian is not None)
         self.ui.certaintyViewButton.setEnabled(self.parameters is not None and self.parameters.certainty is not None)

@@ -11,10 +11,12 @@ import slicer
 import slicer.util
 import vtk
 from dsir.errors import Cancelled, DsirError
+from dsir.registration.preset_words import WORDS
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from . import dependencies, parameters, preflight
+from .choices import words_boxes
 from .logic import RegistrationLogic
 from .nodes.transforms import make_linear
 from .nodes.volumes import is_below
@@ -23,6 +25,7 @@ from .quality import REPORT
 from .registration import Registered
 from .review import Review
 from .run import Run
+from .settings_section import SettingsSection
 from .similarity_section import Clicking
 
 TICK = 50
@@ -52,6 +55,8 @@ class Panel(VTKObservationMixin):
         self._timer.timeout.connect(self._tick)
         self.review = Review(ui, logic, self.start)
         self.clicking = Clicking(ui, logic, self.start, self.refine)
+        self.settings = SettingsSection(ui, logic, self.start)
+        self._boxes = words_boxes(ui)
         ui.applyButton.clicked.connect(lambda *_args: self.apply())
         ui.cancelButton.clicked.connect(lambda *_args: self.cancel())
         ui.installButton.clicked.connect(lambda *_args: self.install())
@@ -89,6 +94,9 @@ class Panel(VTKObservationMixin):
         self.parameters = new
         self.review.set_parameters(new)
         self.clicking.set_parameters(new)
+        self.settings.parameters = new
+        for box in self._boxes:
+            box.follow(new)
         if new is not None:
             self._gui = new.connectGui(self.ui)
             self.addObserver(new.parameterNode, vtk.vtkCommand.ModifiedEvent, self._changed)
@@ -118,6 +126,8 @@ class Panel(VTKObservationMixin):
             return
         self._filling = True
         try:
+            for box in self._boxes:
+                box.show()
             for role in ("fixed", "moving"):
                 self._fill_segments(role)
             self._check_structures()
@@ -130,6 +140,9 @@ class Panel(VTKObservationMixin):
         if self.parameters is None:
             return
         missing, running = dependencies.missing(), self.run is not None
+        self.ui.taskReasonLabel.setText(WORDS[self.parameters.preset].whole)
+        for box in (self.ui.modelSelector, self.ui.deformationSelector):
+            box.setEnabled(not self.parameters.rigidOnly)
         found = preflight.check(parameters.task(self.parameters), missing)
         stops = [f.text for f in found if f.level == "stop"]
         lines = [f"<span style='color:{COLOURS[f.level]}'>{html.escape(f.text)}</span>" for f in found]
@@ -147,6 +160,7 @@ class Panel(VTKObservationMixin):
             section.setEnabled(not running)
         self.review.refresh(busy=running)
         self.clicking.refresh(busy=running, able=not missing)
+        self.settings.refresh(busy=running, able=not missing)
 
     def _segments(self, role: str) -> Any:
         return self.ui.fixedSegmentSelector if role == "fixed" else self.ui.movingSegmentSelector

@@ -104,6 +104,13 @@ def pair(scene):
     return volume("CT", "oblique", (22, 20, 24)), volume("MR", "left-handed", (24, 22, 20))
 
 
+VERDICT = {
+    "level": "CHECK",
+    "reasons": [{"code": "low_similarity", "level": "CHECK", "text": "Look at the outlines.", "values": {}}],
+}
+"""What the engine that gives known answers says of them."""
+
+
 def known_transform(lattice: Lattice, *, linear: bool = True) -> Transform:
     """A smooth field that fades at its border, followed by a rotation and a shift."""
     index = np.stack(np.meshgrid(*(np.linspace(0, np.pi, n) for n in lattice.shape), indexing="ij"))
@@ -152,6 +159,8 @@ class FakeEngine:
         facts = {"similarity": {"start": 0.2, "linear": 0.5, "end": 0.7}, "folds": 0, "sd_log_j": 0.1, "coverage": 0.95}
         facts |= {"warnings": ["Something to look at."], "smallest_determinant": 0.7, "seconds": {"linear": 1.0}}
         facts |= {"settings": RegistrationSettings(preset=given["--preset"]).to_json(), "versions": {"dsir": "0.1.0"}}
+        facts |= {"linear": {"model": "rigid", "shift_mm": 3.7, "turn_deg": 5.4, "scale_percent": 0.0}}
+        facts |= {"deformation": {"kept": True, "volume": 1.01}, "verdict": VERDICT}
         out = Path(given["--out"])
         out.mkdir()
         write_transform(out / "transform.h5", found)

@@ -10,15 +10,19 @@ from dsir.files.displacements import write_displacement_nifti
 from dsir.files.transforms import read_transform
 from dsir.files.transforms import write_transform as write_file
 from dsir.geometry.lattice import Lattice
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
 from DSIRRegistrationLib.nodes.transforms import (
     describe_transform,
     flatten,
     load_transform,
     make_linear,
     map_points,
+    place_transform,
     transform_of,
     write_transform,
 )
+from DSIRRegistrationLib.nodes.transforms import read_transform as read_node
 from mrml_scene import GRIDS, add_volume, affine, known_transform, vtk_points
 
 
@@ -162,3 +166,26 @@ def test_an_inverted_grid_is_sampled_too(scene, tmp_path) -> None:
     points = points_in(lattice)
     there = transform_of(node, lattice).transform_points(points)
     assert np.abs(transform.transform_points(there) - points).max() < 0.25
+
+
+def test_a_linear_result_is_a_linear_transform_node(scene, tmp_path) -> None:
+    turn = affine((1, 1, 1), (3, -2, 4), origin=(2, -1, 3))
+    write_file(tmp_path / "t.h5", Transform((Linear(turn),)))
+    node = place_transform(scene, read_node(tmp_path / "t.h5"), name="rigid")
+    assert node.GetClassName() == "vtkMRMLLinearTransformNode" and node.IsLinear()
+    matrix = vtk.vtkMatrix4x4()
+    node.GetMatrixTransformFromParent(matrix)
+    assert np.allclose(slicer.util.arrayFromVTKMatrix(matrix), turn, atol=1e-6)
+
+
+def test_a_field_takes_a_linear_nodes_place_and_what_hangs_below_it(scene, tmp_path) -> None:
+    write_file(tmp_path / "linear.h5", Transform((Linear(np.eye(4)),)))
+    linear = place_transform(scene, read_node(tmp_path / "linear.h5"), name="result")
+    below = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "MR")
+    below.SetAndObserveTransformNodeID(linear.GetID())
+    write_file(tmp_path / "field.h5", known_transform(Lattice((12, 12, 12), np.diag((4.0, 4, 4, 1)))))
+    field = place_transform(scene, read_node(tmp_path / "field.h5"), name="other", target=linear)
+    assert field.GetClassName() == "vtkMRMLTransformNode" and not field.IsLinear() and field.GetName() == "result"
+    assert below.GetParentTransformNode() is field and linear.GetScene() is None
+    assert place_transform(scene, read_node(tmp_path / "linear.h5"), name="x", target=field) is field
+    assert field.IsLinear()

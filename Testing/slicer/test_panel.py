@@ -29,7 +29,9 @@ def test_choosing_in_the_selector_is_choosing_in_the_scene(panel, pair) -> None:
     panel.ui.fixedSelector.setCurrentNode(pair[0])
     assert panel.parameters.fixed is pair[0]
     panel.ui.presetSelector.currentIndex = 1
-    assert panel.parameters.preset == "fast"
+    assert panel.parameters.preset == "head_mr_mr" and "the skull holds" in panel.ui.taskReasonLabel.text
+    panel.parameters.preset = "fast"
+    assert panel.ui.presetSelector.currentText == "Any two scans, quickly"
 
 
 def test_every_setting_reaches_the_task(chosen) -> None:
@@ -48,6 +50,62 @@ def test_every_setting_reaches_the_task(chosen) -> None:
         "discrete": {"captures": [60.0, 12.0]},
         "linear": {"start": "centre"},
     }
+
+
+def test_rigid_only_is_one_tick_and_stands_above_what_is_said_below(chosen) -> None:
+    from DSIRRegistrationLib.parameters import task
+
+    chosen.parameters.model, chosen.parameters.deformation = "affine", "yes"
+    assert task(chosen.parameters).settings["deformable"] is True
+    chosen.ui.rigidCheck.setChecked(True)
+    settings = task(chosen.parameters).settings
+    assert settings["linear"] == {"model": "rigid"} and settings["deformable"] is False
+    assert not chosen.ui.modelSelector.enabled and not chosen.ui.deformationSelector.enabled
+
+
+def test_the_words_in_the_boxes_are_those_of_every_value(panel) -> None:
+    from DSIRRegistrationLib import choices, parameters
+
+    assert set(choices.TASKS) == set(parameters.PRESETS) and next(iter(choices.TASKS)) == "default"
+    assert tuple(choices.MODELS) == parameters.MODELS and tuple(choices.STARTS) == parameters.STARTS
+    assert tuple(choices.DESCRIPTORS) == parameters.DESCRIPTORS
+    for name, offered in (("model", choices.MODELS), ("start", choices.STARTS), ("deformation", choices.DEFORMATIONS)):
+        for value, shown in offered.items():
+            setattr(panel.parameters, name, value)
+            assert getattr(panel.ui, f"{name}Selector").currentText == shown
+
+
+def test_every_setting_can_be_looked_up_and_changed(widget, chosen) -> None:
+    table = chosen.ui.settingsTable
+    chosen.ui.settingsSection.collapsed = False
+    finish(widget)
+    chosen.ui.settingsFilter.setText("levels.0.stiffness.bending")
+    assert table.rowCount == 1 and table.item(0, 1).text() == "10.0"
+    assert len(table.item(0, 0).toolTip()) > 10
+    table.item(0, 1).setText("20")
+    assert "bending = 20" in chosen.ui.settingsLabel.text
+    chosen.ui.applyButton.click()
+    finish(widget)
+    arguments = chosen.logic.launch.started[-1]
+    assert arguments[arguments.index("--set") + 1] == "descent.levels.0.stiffness.bending=20"
+    table.item(0, 1).setText("10.0")
+    assert chosen.parameters.changes == "" and not chosen.ui.settingsResetButton.enabled
+
+
+def test_a_setting_that_cannot_be_is_refused_by_its_name(widget, chosen) -> None:
+    chosen.ui.settingsSection.collapsed = False
+    finish(widget)
+    chosen.ui.settingsFilter.setText("levels.0.iterations")
+    chosen.ui.settingsTable.item(0, 1).setText("many")
+
+    class Reads(FakeEngine):
+        def register(self, arguments):
+            return self.other(arguments)
+
+    chosen.logic.launch = Reads()
+    chosen.ui.applyButton.click()
+    finish(widget)
+    assert "iterations" in words(chosen.ui.messageLabel) and chosen.parameters.transform is None
 
 
 def test_the_choices_are_the_engines_own() -> None:

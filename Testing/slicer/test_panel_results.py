@@ -11,6 +11,33 @@ from shown_panel import FACE, finish, words
 from test_nodes_structures import add_segmentation
 
 
+def test_the_verdict_stands_at_the_top_with_its_reasons_and_comes_back_with_the_node(widget, chosen) -> None:
+    label = chosen.ui.verdictLabel
+    assert not label.isVisible()
+    chosen.ui.applyButton.click()
+    assert not label.isVisible()
+    finish(widget)
+    assert label.isVisible() and "CHECK" in words(label) and "Look at the outlines." in words(label)
+    assert "MR to CT (DSIR)" in words(label)
+    assert label.mapTo(widget.parent, label.rect.topLeft()).y() < chosen.ui.scansSection.y
+    transform, chosen.parameters.transform = chosen.parameters.transform, None
+    assert not label.isVisible()
+    chosen.parameters.transform = transform
+    assert label.isVisible()
+
+
+def test_labels_that_fit_worse_than_before_are_a_fail_at_the_top(widget, chosen, pair, scene) -> None:
+    chosen.ui.applyButton.click()
+    finish(widget)
+    lattice = lattice_of(pair[0])
+    ours = add_segmentation(scene, pair[0], {"organ": ball(lattice, lattice.centre, 8)})
+    theirs = add_segmentation(scene, pair[0], {"organ": ball(lattice, lattice.centre, 8)})
+    chosen.parameters.fixedSegmentation, chosen.parameters.movingSegmentation = ours, theirs
+    chosen.ui.evaluateButton.click()
+    finish(widget)
+    assert words(chosen.ui.verdictLabel).startswith("FAIL") and "worse than before" in words(chosen.ui.verdictLabel)
+
+
 def test_missing_packages_are_named_and_can_be_installed(chosen, monkeypatch) -> None:
     from DSIRRegistrationLib import dependencies
 

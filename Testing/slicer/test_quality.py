@@ -1,7 +1,8 @@
 """The table says what a figure means, and does not call a poor result good."""
 
 import pytest
-from DSIRRegistrationLib.quality import evaluation_rows, rows, summary
+from DSIRRegistrationLib.evaluation_rows import evaluation_rows
+from DSIRRegistrationLib.quality import rows, summary
 
 
 def label(before: float, after: float) -> dict:

@@ -41,6 +41,50 @@ def load_transform(
     return node
 
 
+def place_transform(
+    scene: slicer.vtkMRMLScene,
+    transform: vtk.vtkAbstractTransform,
+    *,
+    name: str,
+    target: slicer.vtkMRMLTransformNode | None = None,
+) -> slicer.vtkMRMLTransformNode:
+    """Put a fixed-to-moving transform into a node; one that is linear into a linear transform's.
+
+    Args:
+        target: a node to overwrite. A linear transform's node cannot hold a field: another one then takes its place,
+            its name and what hangs below it.
+    """
+    matrix = linear_matrix(transform)
+    kind = "vtkMRMLLinearTransformNode" if matrix is not None else "vtkMRMLTransformNode"
+    node = target
+    if target is None:
+        node = scene.AddNewNodeByClass(kind, name)
+    elif matrix is None and target.IsA("vtkMRMLLinearTransformNode"):
+        node = scene.AddNewNodeByClass(kind, target.GetName())
+        for child in slicer.util.getNodesByClass("vtkMRMLTransformableNode", scene):
+            if child.GetParentTransformNode() is target:
+                child.SetAndObserveTransformNodeID(node.GetID())
+        node.SetAndObserveTransformNodeID(target.GetTransformNodeID())
+        scene.RemoveNode(target)
+    if matrix is not None:
+        transform = vtk.vtkTransform()  # SetMatrixTransformFromParent refuses a node that holds a field
+        transform.SetMatrix(slicer.util.vtkMatrixFromArray(matrix))
+    node.SetAndObserveTransformFromParent(transform)
+    return node
+
+
+def linear_matrix(transform: vtk.vtkAbstractTransform) -> np.ndarray | None:
+    """(4, 4) of a transform all of whose parts are linear, RAS mm; None where one is not."""
+    if not all(part.IsA("vtkLinearTransform") for part in flatten(transform)):
+        return None
+    origin = np.array(transform.TransformPoint(0.0, 0.0, 0.0))
+    matrix = np.eye(4)
+    matrix[:3, 3] = origin
+    for axis in range(3):
+        matrix[:3, axis] = np.array(transform.TransformPoint(*np.eye(3)[axis])) - origin
+    return matrix
+
+
 def read_transform(path: Path) -> vtk.vtkAbstractTransform:
     """A fixed-to-moving transform file, linear between the grid's points as everywhere in the engine.
 

@@ -65,6 +65,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..files.report import write_report
     from ..files.transforms import read_field, read_transform
     from ..metrics.overlap import read_landmarks
+    from ..registration.verdict import judged_by_measures, verdict_of
     from ..rt.label_maps import read_labels
     from ..workflow.measure import measure
 
@@ -86,11 +87,15 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     remarks = geometry_remarks(*given, arguments.displacement or arguments.transform)
     if remarks:
         found["warnings"] = list(remarks)
+    findings = judged_by_measures(found)
+    if "labels" in found or "landmarks" in found:
+        found["verdict"] = verdict_of(findings)
     if target:
         write_report(target, found)
     lines = (json.dumps(found, indent=2),) if arguments.json == "-" else table(found, arguments.tolerance)
     if arguments.json != "-":
-        lines = [*lines, *(f"Note: {sentence}" for sentence in remarks)]
+        lines = [*lines, *(f"{finding.level}: {finding.text}" for finding in findings)]
+        lines += [f"Note: {sentence}" for sentence in remarks]
     return Outcome(target.resolve() if target else None, tuple(lines), {"measures": found}, answer=target is None)
 
 

@@ -221,6 +221,14 @@ def judged_by_known(report: dict[str, Any]) -> list[Finding]:
     return found
 
 
+def judged_by_measures(measures: dict[str, Any]) -> list[Finding]:
+    """The same of what :func:`dsir.workflow.measure.measure` measured afterwards."""
+    known = {"dice": measures.get("dice")}
+    if "landmarks" in measures:
+        known["landmarks"] = {side: {"mean_mm": measures["landmarks"][side]["mean"]} for side in ("before", "after")}
+    return judged_by_known(known)
+
+
 def with_findings(report: dict[str, Any], more: Sequence[Finding]) -> dict[str, Any]:
     """The report with a verdict that knows of more reasons."""
     reasons = [Finding(**reason) for reason in report.get("verdict", {}).get("reasons", ())]
