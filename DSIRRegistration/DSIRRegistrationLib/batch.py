@@ -18,6 +18,7 @@ from . import worker
 from .nodes.segments import segment_mask
 from .nodes.transforms import write_transform
 from .nodes.volumes import lattice_of, write_array, write_volume
+from .persons import check_one_person
 
 COLUMNS = {
     "fixed": "fixed",
@@ -31,6 +32,9 @@ COLUMNS = {
     "fixedLabels": "fixed_labels",
 }
 """What a pair is called here, and in the list of ``dsir batch``."""
+
+TWO = "differentPatients"
+"""Said of a pair whose nodes may be of two persons."""
 
 
 def batch(
@@ -77,16 +81,26 @@ def _write_list(
         table = csv.DictWriter(file, ["name", *COLUMNS.values()])
         table.writeheader()
         for name, pair in pairs.items():
-            unknown = set(pair) - set(COLUMNS)
+            unknown = set(pair) - set(COLUMNS) - {TWO}
             if unknown or not {"fixed", "moving"} <= set(pair):
                 wrong = f"nothing reads {sorted(unknown)[0]!r}" if unknown else "it needs a fixed and a moving scan"
-                raise DsirError(f"The pair {name!r}: {wrong}; known are {', '.join(COLUMNS)}.")
+                raise DsirError(f"The pair {name!r}: {wrong}; known are {', '.join((*COLUMNS, TWO))}.")
+            _check_persons(name, pair)
             row = {"name": name}
             for role, value in pair.items():
-                if value is not None:
+                if value is not None and role != TWO:
                     row[COLUMNS[role]] = str(_file(value, pair["fixed"], pair[_side(role)], folder, written, called))
                     yield
             table.writerow(row)
+
+
+def _check_persons(name: str, pair: Mapping[str, Any]) -> None:
+    """Refuse a pair of two persons before any is begun, unless it says so."""
+    nodes = [value for value in pair.values() if value is not None and hasattr(value, "GetID")]
+    try:
+        check_one_person(nodes, different_patients=bool(pair.get(TWO)))
+    except DsirError as error:
+        raise DsirError(f"The pair {name!r}: {error}") from None
 
 
 def _side(role: str) -> str:

@@ -22,6 +22,7 @@ PACKAGES = {
     "surface_distance": "surface-distance>=0.1",
     "threadpoolctl": "threadpoolctl>=3.1",
     "pydantic": "pydantic>=2.7",
+    "pydicom": "pydicom>=3",
     "nrrd": "pynrrd>=1.1",
     "shapely": "shapely>=2.0",
 }

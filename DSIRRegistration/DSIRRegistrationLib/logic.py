@@ -23,6 +23,7 @@ from .evaluation import evaluation
 from .nodes.scene import all_or_nothing
 from .nodes.transforms import write_transform
 from .nodes.volumes import lattice_of, place_vectors, read_array, write_volume
+from .persons import check_one_person
 from .registration import Mask, Registered, Task, registration
 from .run import Run
 from .structures import carry, place_carried
@@ -61,6 +62,7 @@ class RegistrationLogic:
         outputVolume: slicer.vtkMRMLScalarVolumeNode | None = None,
         jacobian: bool | slicer.vtkMRMLScalarVolumeNode = False,
         certainty: bool | slicer.vtkMRMLScalarVolumeNode = False,
+        differentPatients: bool = False,
         progress: Progress = silent,
     ) -> Registered:
         """Register and wait.
@@ -77,6 +79,7 @@ class RegistrationLogic:
             outputTransform, outputVolume: nodes to overwrite; new ones by default.
             jacobian: also make the map of Jacobian determinants (or overwrite this volume with it).
             certainty: also make the map of where the result can be trusted, and judge each carried segment by it.
+            differentPatients: the scans may be of two persons; else nodes whose DICOM says so are refused.
             progress: ``progress(stage, fraction, message)``; raise :class:`dsir.errors.Cancelled` in it to stop.
 
         Raises:
@@ -100,6 +103,7 @@ class RegistrationLogic:
             bool(certainty),
             landmarks,
             refine,
+            different_patients=differentPatients,
         )
         return self.start(task, progress).wait()
 
@@ -122,7 +126,7 @@ class RegistrationLogic:
         Args:
             pairs: name to ``{"fixed": ..., "moving": ...}`` and, where wanted, ``fixedMask``, ``movingMask``,
                 ``initialTransform``, ``refine``, ``landmarks``, ``movingLabels``, ``fixedLabels``; each a node or a
-                file. Or a ``pairs.csv``.
+                file; and ``differentPatients`` where they may be of two persons. Or a ``pairs.csv``.
             workers: processes on this machine; 0 for a number that fits it.
             scheduler: of Dask, whose workers are used instead.
 
@@ -140,10 +144,15 @@ class RegistrationLogic:
         fixedNode: slicer.vtkMRMLScalarVolumeNode,
         *,
         movingNode: slicer.vtkMRMLScalarVolumeNode | None = None,
+        differentPatients: bool = False,
         progress: Progress = silent,
     ) -> tuple[slicer.vtkMRMLNode, ...]:
-        """Carry segmentations, label maps, markups and models of moving onto fixed; gives the clones."""
-        return self.start_apply(transformNode, nodes, fixedNode, movingNode, progress).wait()
+        """Carry segmentations, label maps, markups and models of moving onto fixed; gives the clones.
+
+        Args:
+            differentPatients: they may be another person's; else nodes whose DICOM says so are refused.
+        """
+        return self.start_apply(transformNode, nodes, fixedNode, movingNode, differentPatients, progress).wait()
 
     def start_apply(
         self,
@@ -151,11 +160,13 @@ class RegistrationLogic:
         nodes: Sequence[slicer.vtkMRMLNode],
         fixed: slicer.vtkMRMLScalarVolumeNode,
         moving: slicer.vtkMRMLScalarVolumeNode | None = None,
+        different_patients: bool = False,
         progress: Progress = silent,
     ) -> Run[tuple[slicer.vtkMRMLNode, ...]]:
         """The same without waiting."""
 
         def work() -> Generator[None, None, tuple[slicer.vtkMRMLNode, ...]]:
+            said = check_one_person((fixed, moving, *nodes), different_patients=different_patients)
             with tempfile.TemporaryDirectory(prefix="dsir-", ignore_cleanup_errors=True) as name:
                 folder = Path(name)
                 write_volume(folder / "fixed.nii", fixed)
@@ -170,7 +181,7 @@ class RegistrationLogic:
                     progress=progress,
                 )
                 with all_or_nothing(fixed.GetScene()):
-                    return place_carried(carried, fixed)
+                    return place_carried(carried, fixed, two_persons=bool(said))
 
         return Run(work())
 

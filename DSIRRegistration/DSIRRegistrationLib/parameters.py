@@ -37,6 +37,7 @@ class Parameters:
         rigidOnly: shift and turn, whatever else is said below.
         spacing, capture: mm; 0 leaves them to the preset.
         threads: 0 leaves them to the engine.
+        differentPatients: the scans may be of two persons.
         changes: of single settings, by their full names, as JSON.
         transform, warped, jacobian, certainty: where the results go; new nodes where empty.
         fixedPairs, movingPairs: accepted (or placed) points that belong together; they steer every run.
@@ -61,6 +62,7 @@ class Parameters:
     threads: Annotated[int, WithinRange(0, 256)] = 0
     seed: Annotated[int, WithinRange(0, 999999)] = 0
     changes: str = ""
+    differentPatients: bool = False
     transform: slicer.vtkMRMLTransformNode
     warped: slicer.vtkMRMLScalarVolumeNode
     jacobian: slicer.vtkMRMLScalarVolumeNode
@@ -147,6 +149,7 @@ def task(parameters: Parameters, *, refine: bool = False) -> Task:
         pairs(parameters),
         parameters.transform if refine else None,
         tuple(f"{key}={json.dumps(value)}" for key, value in single_changes(parameters).items()),
+        parameters.differentPatients,
     )
 
 

@@ -10,6 +10,7 @@ from dsir.errors import DsirError
 from dsir.geometry.lattice import Lattice
 
 from .nodes.volumes import lattice_of, matrix_to_world
+from .persons import two_persons
 from .registration import Task
 
 SPACING = {"fast": 3.0, "default": 2.0, "accurate": 1.5, "paper": 2.0, **dict.fromkeys(TASKS, 2.0)}
@@ -24,6 +25,9 @@ MEMORY = (0.6, 0.75)
 SECONDS = {"fast": 25.0, "default": 35.0, "accurate": 60.0, "paper": 60.0}
 """For each million voxels of the working lattice, on one core (measured)."""
 
+PERSONS = "persons"
+"""The code of a finding about two persons."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -31,10 +35,12 @@ class Finding:
 
     Attributes:
         level: ``"stop"`` (Apply is off because of it), ``"look"`` or ``"info"``.
+        code: what it is about, where the panel shows something for it.
     """
 
     level: str
     text: str
+    code: str = ""
 
 
 def check(task: Task, missing: tuple[str, ...] = ()) -> list[Finding]:
@@ -59,12 +65,25 @@ def check(task: Task, missing: tuple[str, ...] = ()) -> list[Finding]:
         return found
     if task.fixed is task.moving:
         return [*found, Finding("stop", "Fixed and moving are the same volume; choose two.")]
+    found += _persons(task, missing)
     found += _inputs(task)
     fixed, moving = lattices["fixed"], lattices["moving"]
     found.append(Finding("info", f"Fixed {_size(fixed)}, moving {_size(moving)}."))
     found += _overlap(task, fixed, moving)
     found.append(_cost(task, fixed, moving))
     return found
+
+
+def _persons(task: Task, missing: tuple[str, ...]) -> list[Finding]:
+    """One person or two, as far as DICOM says it."""
+    sentence = "" if missing else two_persons(task.people)
+    if not sentence:
+        return []
+    if task.different_patients:
+        return [
+            Finding("look", "The scans are of two different persons, as you said; the result will say so too.", PERSONS)
+        ]
+    return [Finding("stop", sentence, PERSONS)]
 
 
 def _inputs(task: Task) -> list[Finding]:

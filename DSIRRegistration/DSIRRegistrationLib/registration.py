@@ -13,6 +13,7 @@ import numpy as np
 import slicer
 import slicer.util
 import vtk
+from dsir.cli.options import TASKS
 from dsir.errors import Cancelled, DsirError
 from dsir.files.landmarks import write_landmarks
 from dsir.geometry.lattice import Lattice
@@ -26,6 +27,7 @@ from .nodes.slabs import read_slabs, write_slabs
 from .nodes.transforms import describe_transform, place_transform, read_transform, write_transform
 from .nodes.volumes import is_below, lattice_of, place_volume, window_of, write_array, write_volume
 from .pairs import landmarks
+from .persons import check_one_person, surely_one_person
 from .quality import REPORT, summary
 from .structures import Carried, carry, place_carried
 
@@ -59,6 +61,7 @@ class Task:
         pairs: markups nodes of the fixed and the moving scan, point by point: soft constraints, and a start.
         refine: a result to improve in the place of a search; ``initial`` is in it already and is passed over.
         assignments: more changes, each as ``--set`` takes it: ``"descent.levels.0.iterations=8"``.
+        different_patients: the nodes may be of two persons; else DICOM that says so stops the run.
     """
 
     fixed: slicer.vtkMRMLScalarVolumeNode
@@ -78,6 +81,12 @@ class Task:
     pairs: tuple[slicer.vtkMRMLMarkupsNode, slicer.vtkMRMLMarkupsNode] | None = None
     refine: slicer.vtkMRMLTransformNode | None = None
     assignments: tuple[str, ...] = ()
+    different_patients: bool = False
+
+    @property
+    def people(self) -> tuple[slicer.vtkMRMLNode, ...]:
+        """What must be of one person: both scans, and what is carried."""
+        return (self.fixed, self.moving, *self.structures)
 
     @property
     def result_above(self) -> slicer.vtkMRMLTransformNode | None:
@@ -117,6 +126,7 @@ def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Gen
     lattice_of(task.moving, below=task.transform)  # refuses what cannot be used before anything is written
     if task.fixed is task.moving:
         raise DsirError("Fixed and moving are the same volume; choose two.")
+    said = check_one_person(task.people, different_patients=task.different_patients)
     progress("reading", 0.0, "handing the scans over")
     with tempfile.TemporaryDirectory(prefix="dsir-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -131,6 +141,7 @@ def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Gen
             inputs=_called(folder),
         )
         report = words.get("report") or json.loads((out / "report.json").read_text(encoding="utf-8"))
+        report = {**report, "warnings": [*said, *report.get("warnings", ())]}
         transform = out / "transform.h5"
         carried: Carried | None = None
         if task.structures:
@@ -159,7 +170,7 @@ def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Gen
         ):
             raise Cancelled("A node of the registration was removed while it ran; nothing was changed.")
         with all_or_nothing(task.fixed.GetScene()):
-            placed = _place(task, field, warped, jacobian, carried, trust, report)
+            placed = _place(task, field, warped, jacobian, carried, trust, report, two_persons=bool(said))
         yield True  # the views may draw before the panel reads the report
     progress("done", 1.0, summary(placed.report))
     return placed
@@ -192,8 +203,11 @@ def _hand_over(task: Task, folder: Path, fixed: Lattice) -> Generator[bool, None
     if task.pairs is not None:
         write_landmarks(folder / "pairs.csv", landmarks(*task.pairs, below=task.result_above))
         arguments += ["--landmarks", str(folder / "pairs.csv")]
-    if task.settings:
-        (folder / "settings.json").write_text(json.dumps(task.settings), encoding="utf-8")
+    settings = dict(task.settings)
+    if task.preset not in TASKS and surely_one_person(task.fixed, task.moving):
+        settings.setdefault("same_person", True)
+    if settings:
+        (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
         arguments += ["--settings", str(folder / "settings.json")]
     for assignment in task.assignments:
         arguments += ["--set", assignment]
@@ -218,6 +232,8 @@ def _place(
     carried: Carried | None,
     trust: Certainty | None,
     report: dict,
+    *,
+    two_persons: bool,
 ) -> Registered:
     scene, pair = task.fixed.GetScene(), f"{task.moving.GetName()} to {task.fixed.GetName()}"
     node = place_transform(scene, transform, name=f"{pair} (DSIR)", target=task.transform)
@@ -228,7 +244,7 @@ def _place(
     if jacobian is not None:
         name = f"{pair} Jacobian"
         determinants = place_volume(jacobian, task.fixed, name=name, target=task.jacobian, window=(1.0, 1.0))
-    structures = place_carried(carried, task.fixed) if carried else ()
+    structures = place_carried(carried, task.fixed, two_persons=two_persons) if carried else ()
     certain = trust and place_certainty(trust, scene, name=f"{pair} certainty", target=task.certainty)
     if trust:
         report = {**report, "certainty": trust.facts}

@@ -16,12 +16,21 @@ from .cursor import LinkedCursor
 from .evaluation_rows import EVALUATION, evaluation_rows
 from .logic import RegistrationLogic
 from .nodes.checkerboard import place_checkerboard
+from .nodes.windows import AS_FIXED, CHOICES, FITTING, chosen_by_hand, show_with
 from .parameters import Parameters
 from .quality import REPORT, Row, rows
 from .verdict import verdict_of
 from .verdict_label import headline
 
 COLOURS = {"good": "#2e7d32", "look": "#b26a00", "bad": "#c62828"}
+WINDOWS = (
+    _("fitting each scan"),
+    _("warped as fixed"),
+    _("CT: soft tissue"),
+    _("CT: lung"),
+    _("CT: bone"),
+    _("CT: brain"),
+)
 FLICKER = 500
 """Milliseconds between the two pictures."""
 
@@ -52,6 +61,9 @@ class Review:
         ui.certaintyViewButton.clicked.connect(lambda *_args: self.show_certainty())
         ui.flickerButton.toggled.connect(self.set_flicker)
         ui.blendSlider.valueChanged.connect(self._blend)
+        for choice, words in zip(CHOICES, WINDOWS, strict=True):
+            ui.windowSelector.addItem(words, choice)
+        ui.windowSelector.currentIndexChanged.connect(lambda *_args: self.set_windows())
         ui.cursorCheck.toggled.connect(self.set_cursor)
         ui.evaluateButton.clicked.connect(lambda *_args: self.evaluate())
 
@@ -79,6 +91,7 @@ class Review:
         self.ui.blendSlider.setEnabled(warped is not None)
         if self._cursor is not None and self._cursor.transform is not transform:
             self.set_cursor(True)  # another node has taken its place
+        self.ui.windowSelector.setEnabled(warped is not None)
         self.ui.cursorCheck.setEnabled(transform is not None)
         self.ui.jacobianViewButton.setEnabled(self.parameters is not None and self.parameters.jacobian is not None)
         self.ui.certaintyViewButton.setEnabled(self.parameters is not None and self.parameters.certainty is not None)
@@ -118,6 +131,23 @@ class Review:
         if self.parameters.fixed is not None and self.parameters.certainty is not None:
             self.ui.flickerButton.setChecked(False)
             views.show(self.parameters.fixed, self.parameters.certainty, 0.5)
+
+    def set_windows(self) -> None:
+        """Show both scans with the chosen grey values."""
+        p, warped = self.parameters, self._result()[1]
+        if p is None or p.fixed is None:
+            return
+        others = [node for node in (p.moving, warped) if node is not None]
+        show_with(CHOICES[self.ui.windowSelector.currentIndex], p.fixed, *others)
+
+    def fit_windows(self) -> None:
+        """After a run: windows that nobody chose by hand fit their modality; the warped scan is shown as the moving."""
+        p, warped = self.parameters, self._result()[1]
+        for node in (p.fixed, p.moving):
+            if node is not None and not chosen_by_hand(node):
+                show_with(FITTING, node)
+        if p.moving is not None and warped is not None:
+            show_with(AS_FIXED, p.moving, warped)
 
     def set_flicker(self, on: bool) -> None:
         """Fixed and warped in turn."""

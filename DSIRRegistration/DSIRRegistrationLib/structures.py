@@ -100,11 +100,19 @@ def carry(
     return carried
 
 
-def place_carried(carried: Carried, fixed: slicer.vtkMRMLScalarVolumeNode) -> tuple[slicer.vtkMRMLNode, ...]:
-    """Put everything into the scene as clones on the fixed scan, beside it in the subject hierarchy."""
-    placed = []
+def place_carried(
+    carried: Carried, fixed: slicer.vtkMRMLScalarVolumeNode, *, two_persons: bool = False
+) -> tuple[slicer.vtkMRMLNode, ...]:
+    """Put everything into the scene as clones on the fixed scan, beside it in the subject hierarchy.
+
+    Args:
+        two_persons: they were drawn on another person; their names say so.
+    """
+    from dsir.workflow.identity_gate import LABEL  # needs pydicom, which a Slicer may lack when the panel opens
+
+    placed, label = [], f" ({LABEL})" if two_persons else ""
     for node in carried.nodes:
-        name, key = f"{node.GetName()} on {fixed.GetName()}", node.GetID()
+        name, key = f"{node.GetName()} on {fixed.GetName()}{label}", node.GetID()
         if key in carried.masks:
             clone = place_segmentation(node, carried.masks[key], fixed, name=name)
         elif key in carried.maps:

@@ -147,6 +147,8 @@ class Panel(VTKObservationMixin):
         stops = [f.text for f in found if f.level == "stop"]
         lines = [f"<span style='color:{COLOURS[f.level]}'>{html.escape(f.text)}</span>" for f in found]
         self.ui.preflightLabel.setText("<br/>".join(lines))
+        two = self.parameters.differentPatients or any(f.code == preflight.PERSONS for f in found)
+        self.ui.differentPatientsCheck.setVisible(two)
         self.ui.preflightLabel.setVisible(bool(lines) and not running)
         self.ui.installButton.setVisible(bool(missing))
         self.ui.applyButton.setEnabled(not stops and not running)
@@ -280,6 +282,7 @@ class Panel(VTKObservationMixin):
     def _shown(self, made: Registered) -> None:
         self.ui.qualitySection.collapsed = False
         if self.parameters is not None:
+            self.review.fit_windows()
             self.review.show(0.5)
 
     def _refined(self, made: Registered) -> str:

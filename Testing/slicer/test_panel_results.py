@@ -68,6 +68,23 @@ def test_the_views_show_what_the_buttons_say(widget, chosen) -> None:
     assert Shown.layers["foreground"] is chosen.parameters.jacobian
 
 
+def test_grey_values_fit_the_modality_unless_somebody_chose_them(widget, chosen, pair) -> None:
+    from DSIRRegistrationLib.nodes.volumes import array_of
+
+    array_of(pair[0])[:4] = -1000  # a CT
+    pair[1].GetDisplayNode().AutoWindowLevelOff()
+    pair[1].GetDisplayNode().SetWindowLevel(321.0, 123.0)
+    chosen.ui.applyButton.click()
+    finish(widget)
+    fixed, warped = pair[0].GetDisplayNode(), chosen.parameters.warped.GetDisplayNode()
+    assert (fixed.GetWindow(), fixed.GetLevel()) == (400.0, 40.0)
+    assert (warped.GetWindow(), warped.GetLevel()) == (321.0, 123.0)
+    chosen.ui.windowSelector.setCurrentIndex(1)
+    assert (warped.GetWindow(), warped.GetLevel()) == (400.0, 40.0)
+    chosen.ui.windowSelector.setCurrentIndex(4)
+    assert (fixed.GetWindow(), fixed.GetLevel()) == (2000.0, 300.0)
+
+
 def test_the_map_of_certainty_judges_what_is_carried(widget, chosen, pair, scene) -> None:
     from DSIRRegistrationLib.parameters import set_structures
     from standin.application import Shown

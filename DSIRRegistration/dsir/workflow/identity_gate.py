@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..dicom.choice import chosen
@@ -16,6 +17,20 @@ TWO_PERSONS = "The scans are said to be of two different persons (--different-pa
 
 LABEL = "DSIR 2 PERSONS"
 """Label of a structure set that was carried from one person to another; 16 characters at most."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two roles that are of different persons.
+
+    Attributes:
+        role, other: as the mapping of persons calls them.
+        fields: in what they differ, in words; never what stands there.
+    """
+
+    role: str
+    other: str
+    fields: tuple[str, ...]
 
 
 def identities(inputs: Mapping[str, Path | None]) -> dict[str, Identity]:
@@ -37,19 +52,25 @@ def check_one_person(persons: Mapping[str, Identity], *, different_patients: boo
     Raises:
         DsirError: two of them differ; the sentence says in which fields, never what stands there.
     """
+    found = difference(persons)
+    if found is None:
+        return ()
+    if different_patients:
+        return (TWO_PERSONS,)
+    raise DsirError(
+        f"{_said(found.role).capitalize()} and {_said(found.other)} are of different persons: they differ in "
+        f"{' and '.join(found.fields)}. If that is meant, say --different-patients."
+    )
+
+
+def difference(persons: Mapping[str, Identity]) -> Difference | None:
+    """The first two that are not of one person; None where nothing says so."""
     known = list(persons.items())
     for n, (role, who) in enumerate(known):
         for other, whom in known[n + 1 :]:
-            fields = who.differences(whom)
-            if not fields:
-                continue
-            if different_patients:
-                return (TWO_PERSONS,)
-            raise DsirError(
-                f"{_said(role).capitalize()} and {_said(other)} are of different persons: they differ in "
-                f"{' and '.join(fields)}. If that is meant, say --different-patients."
-            )
-    return ()
+            if fields := who.differences(whom):
+                return Difference(role, other, fields)
+    return None
 
 
 def one_person(who: Identity | None, whom: Identity | None) -> bool:
