@@ -43,7 +43,7 @@ test: install system $(VENV)/slicer  ## style and every test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	PYTHONPATH=DSIRRegistration $(VENV)/bin/lint-imports --no-cache
-	$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --nbmake Testing Docs/notebooks
 
 train: install  ## train the network anew; HOURS=2, DATA=folder with train/ and labelmaps/
 	$(DSIR) train $(DATA)/train --labelmaps $(DATA)/labelmaps --out runs/train --hours $(HOURS) --threads $(THREADS)

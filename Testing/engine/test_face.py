@@ -239,3 +239,59 @@ def test_dicom_of_two_persons_is_refused_unless_it_is_said(tmp_path: Path) -> No
     found = dsir.register(tmp_path / "one", tmp_path / "two", preset="fast", model="rigid", different_patients=True)
     assert any("two different persons" in sentence for sentence in found.warnings)
     assert found.verdict["level"] in ("PASS", "CHECK", "FAIL")
+
+
+def test_a_start_is_taken_as_matrix_simpleitk_transform_or_file_and_stays_a_part(tmp_path: Path) -> None:
+    fixed, moving = scan(dark_on_bright), scan(dark_on_bright, SHIFT)
+    matrix = np.eye(4)
+    matrix[:3, 3] = SHIFT
+    in_lps = sitk.TranslationTransform(3, [-6.0, 4.0, 5.0])
+    sitk.WriteTransform(in_lps, str(tmp_path / "start.tfm"))
+    for start in (matrix, in_lps, tmp_path / "start.tfm"):
+        found = dsir.register(fixed, moving, preset="fast", model="none", initial=start)
+        assert found.transform.transform_points(np.zeros((1, 3))) == pytest.approx(SHIFT[None], abs=1e-6)
+
+
+def test_a_start_that_makes_it_worse_is_said() -> None:
+    fixed, moving = scan(dark_on_bright), scan(dark_on_bright, SHIFT)
+    wrong = np.eye(4)
+    wrong[:3, 3] = -2 * SHIFT
+    found = dsir.register(fixed, moving, preset="fast", model="none", initial=wrong)
+    assert any("lowers the similarity" in sentence for sentence in found.warnings)
+
+
+def test_landmarks_and_masks_are_heard() -> None:
+    fixed, moving = scan(dark_on_bright), scan(dark_on_bright, SHIFT)
+    points = np.array([[10.0, 0, 0], [0, 12, 0], [0, 0, -9], [-10, -8, 6]])
+    mask = np.zeros(fixed.lattice.shape, dtype=bool)
+    mask[4:-4, 4:-4, 4:-4] = True
+    found = dsir.register(
+        fixed, moving, preset="fast", model="rigid", fixed_mask=mask, landmarks=(points, points + SHIFT)
+    )
+    assert found.report["landmarks"]["after"]["mean_mm"] < 0.5 < found.report["landmarks"]["before"]["mean_mm"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"fixed_mask": np.ones((2, 2, 2))}, "fixed mask has the shape"),
+        ({"fixed_mask": "zeros"}, "holds no voxel"),
+        ({"initial": "nonsense"}, "."),
+        ({"initial": 3}, "is no transform"),
+        ({"landmarks": (np.zeros((2, 3)), np.zeros((3, 3)))}, "are no pairs"),
+        ({"landmarks": 7}, "CSV file"),
+    ],
+)
+def test_what_is_no_start_is_refused_in_a_sentence(words: dict, sentence: str) -> None:
+    fixed = scan(dark_on_bright)
+    if words.get("fixed_mask") is not None and isinstance(words["fixed_mask"], str):
+        words = {"fixed_mask": np.zeros(fixed.lattice.shape)}
+    with pytest.raises(dsir.DsirError, match=sentence):
+        dsir.register(fixed, fixed, preset="fast", model="none", **words)
+
+
+def test_dicom_of_one_person_never_grows(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        make_series(tmp_path / folder, lattice_of())
+    found = dsir.register(tmp_path / "a", tmp_path / "b", preset="fast", model="none")
+    assert found.settings.same_person is True

@@ -19,10 +19,11 @@ from ..registration.settings import RegistrationSettings
 from ..similarity.describe import describe_image
 from ..similarity.query import Answer
 from ..similarity.query import query as ask
-from ..transforms.composite import Transform
-from ..workflow.identity_gate import check_one_person, identities
+from ..workflow.given_transform import start_warnings
+from ..workflow.identity_gate import check_one_person, identities, one_person
 from .found import Registration
 from .images import as_image
+from .starts import as_landmarks, as_mask, as_transform
 
 MODELS = ("auto", *NUMBERS)
 
@@ -35,7 +36,11 @@ def register(
     model: str | None = None,
     deformable: bool | None = None,
     settings: RegistrationSettings | None = None,
-    initial: Transform | None = None,
+    fixed_mask: Any = None,
+    moving_mask: Any = None,
+    initial: Any = None,
+    refine: Any = None,
+    landmarks: Any = None,
     different_patients: bool = False,
     progress: bool | Progress = False,
 ) -> Registration:
@@ -50,7 +55,12 @@ def register(
             ``model="rigid"`` is a rigid registration. Say ``deformable=True`` for a deformation on top.
         deformable: whether a deformation follows; by default the preset, or the scans, decide.
         settings: all of them, in the place of a preset.
-        initial: a start, fixed to moving; it stays a part of the result.
+        fixed_mask, moving_mask: where to look (above zero): any kind of image, or an array on the image's own grid; the
+            body is found when they are not given.
+        initial: a start, fixed to moving: a file, a :class:`dsir.transforms.composite.Transform`, a SimpleITK transform
+            or a (4, 4) RAS matrix; it stays a part of the result.
+        refine: a transform to be improved, in the place of ``initial``: nothing is searched for.
+        landmarks: pairs that belong together: a CSV file, or ``(fixed, moving)``, each (N, 3) RAS mm.
         different_patients: the scans may be of two persons; else DICOM files or folders that say so are refused. An
             image that was read before carries no name, so it is not asked.
         progress: True writes a line for each stage to standard error; or a function ``(stage, fraction, message)``.
@@ -65,12 +75,24 @@ def register(
     """
     chosen = chosen_settings(preset, model, deformable, settings)
     told = _told(progress)
-    persons = _one_person(fixed, moving, different_patients)
+    persons, same = _persons(fixed, moving, different_patients)
+    if same and chosen.same_person is None:
+        chosen = replace(chosen, same_person=True)
     fixed, moving = as_image(fixed), as_image(moving)
-    found = pipeline.register(fixed, moving, chosen, initial=initial, progress=told)
-    said = list(dict.fromkeys((*persons, *fixed.remarks, *moving.remarks, *found.report.get("warnings", ()))))
-    found.report["warnings"] = said
-    return Registration(fixed, moving, found, initial)
+    masks = [as_mask(fixed_mask, fixed, "fixed"), as_mask(moving_mask, moving, "moving")]
+    starts = [as_transform(given, fixed, moving, masks[0]) for given in (initial, refine)]
+    begun = next((start for start in starts if start is not None), None)
+    said = [*persons, *fixed.remarks, *moving.remarks]
+    if begun is not None:
+        said += [*begun.remarks, *start_warnings(begun.transform, fixed, moving, *masks)]
+    first, improved = (None if start is None else start.transform for start in starts)
+    found = pipeline.register(
+        fixed, moving, chosen,
+        fixed_mask=masks[0], moving_mask=masks[1], initial=first, refine=improved,
+        landmarks=as_landmarks(landmarks), progress=told,
+    )  # fmt: skip
+    found.report["warnings"] = list(dict.fromkeys((*said, *found.report.get("warnings", ()))))
+    return Registration(fixed, moving, found, first or improved)
 
 
 def chosen_settings(
@@ -135,10 +157,13 @@ def query(
     return ask(store, point, searched, around=around, radius=radius, alone=alone)
 
 
-def _one_person(fixed: Any, moving: Any, different_patients: bool) -> tuple[str, ...]:
+def _persons(fixed: Any, moving: Any, different_patients: bool) -> tuple[tuple[str, ...], bool]:
+    """What must be said of whose scans they are, and whether they are known to be one person's."""
     files = {role: Path(at) for role, at in (("fixed", fixed), ("moving", moving)) if isinstance(at, str | Path)}
     try:
-        return check_one_person(identities(files), different_patients=different_patients)
+        people = identities(files)
+        said = check_one_person(people, different_patients=different_patients)
+        return said, one_person(people.get("fixed"), people.get("moving"))
     except DsirError as error:  # the same sentence, in this language's words
         raise DsirError(str(error).replace("--different-patients", "different_patients=True")) from None
 
