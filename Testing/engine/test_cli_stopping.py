@@ -120,7 +120,7 @@ def test_the_worker_protocol_ends_with_the_result(pair: tuple[Path, Path], tmp_p
     found = {file.name for file in (tmp_path / "out").iterdir() if not file.name.startswith(".")}
     volumes = {"jacobian.nii.gz", "warped.nii.gz"}
     transform = {"displacement.nii.gz"} if "displacement.nii.gz" in found else {"transform.tfm", "matrix.txt"}
-    assert found == volumes | transform | {"transform.h5", "inverse.h5", "report.json", "preview.png"}
+    assert found == volumes | transform | {"transform.h5", "inverse.h5", "report.json", "report.html", "preview.png"}
 
 
 def test_a_run_under_nohup_outlives_its_terminal(pair: tuple[Path, Path], tmp_path: Path) -> None:

@@ -10,11 +10,14 @@ import torch
 from dsir import preview
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
-from dsir.preview import panels
+from dsir.geometry.windows import CT_WINDOWS, fitting_window
+from dsir.preview import views as reading
+from dsir.preview.panels import FOLD, Checkerboard
 from dsir.preview.planes import look, planes_through
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
+from matplotlib.figure import Figure
 
 
 def tilted(shape: tuple[int, int, int], spacing: tuple[float, ...], degrees: float = 20.0) -> Lattice:
@@ -84,7 +87,7 @@ def test_the_volume_change_of_a_known_mapping(lattice: Lattice) -> None:
     matrix[:3, :3] = np.array([[1.2, 0.1, 0], [0, 0.9, 0.05], [0, 0, 1.1]])
     field = DisplacementField.from_affine(matrix, lattice)
     inner = lattice.to_world(np.array([[[10.0, 12, 8], [15, 20, 12]]]))
-    np.testing.assert_allclose(panels._determinant(field, inner), np.linalg.det(matrix[:3, :3]), rtol=1e-3)
+    np.testing.assert_allclose(reading._determinant(field, inner), np.linalg.det(matrix[:3, :3]), rtol=1e-3)
 
 
 def test_folds_have_a_colour_of_their_own(lattice: Lattice) -> None:
@@ -98,7 +101,7 @@ def test_folds_have_a_colour_of_their_own(lattice: Lattice) -> None:
     from matplotlib.image import imread
 
     pixels = imread(target)[..., :3]
-    assert (np.abs(pixels - panels.FOLD) < 0.02).all(-1).mean() > 0.01
+    assert (np.abs(pixels - FOLD) < 0.02).all(-1).mean() > 0.01
 
 
 def test_images_without_common_ground_are_shown_centred(lattice: Lattice) -> None:
@@ -106,14 +109,48 @@ def test_images_without_common_ground_are_shown_centred(lattice: Lattice) -> Non
     far[:3, 3] = 400
     moving = spot(Lattice(lattice.shape, far @ lattice.affine), lattice.centre + 400)
     found = DisplacementField.from_affine(far, lattice)
-    planes = planes_through(lattice, everything(lattice))
-    views = panels.columns(spot(lattice, lattice.centre), moving, found, Transform(), everything(lattice), planes)
-    assert [view.heading for view in views][:3] == ["fixed", "moving, centred", "warped"]
-    given = panels.columns(
-        spot(lattice, lattice.centre), moving, found, Transform((Linear(far),)), everything(lattice), planes
-    )
-    assert given[1].heading == "moving, at the start"
-    assert given[1].pictures[0] == pytest.approx(given[2].pictures[0], abs=1e-3, nan_ok=True)
+    fixed = spot(lattice, lattice.centre)
+    body = everything(lattice)
+    assert preview.views_of(fixed, moving, found, body=body).before_heading == "moving, centred"
+    given = preview.views_of(fixed, moving, found, start=Transform((Linear(far),)), body=body)
+    assert given.before_heading == "moving, at the start"
+    assert given.before[0] == pytest.approx(given.warped[0], abs=1e-3, nan_ok=True)
+
+
+def test_the_region_that_was_registered_is_drawn_as_a_line(lattice: Lattice) -> None:
+    image, body = spot(lattice, lattice.centre), everything(lattice)
+    body[:10] = False
+    column = preview.overview(preview.views_of(image, image, DisplacementField.identity(lattice), body=body))[0]
+    axes = Figure().add_subplot()
+    column.paint(axes, 0)
+    assert len(axes.collections) == 1 and axes.collections[0].get_paths()[0].vertices.size
+
+
+def test_a_checkerboard_shows_both_scans_in_turn() -> None:
+    board = Checkerboard("", [np.zeros((40, 40))], [np.ones((40, 40))], [10])
+    axes = Figure().add_subplot()
+    board.paint(axes, 0)
+    shown = axes.images[0].get_array()[..., 2]
+    assert shown[5, 5] == 0 and shown[5, 15] == 1 and shown[15, 15] == 0 and shown[15, 5] == 1
+
+
+def hounsfield(share_of_lung: float) -> np.ndarray:
+    """A body of 40 HU in air, a part of it lung."""
+    values = np.full((40, 40, 40), -1000.0)
+    values[5:35, 5:35, 5:35] = 40.0
+    values[5:35, 5:35, 5 : 5 + round(30 * share_of_lung)] = -800.0
+    values[8:10, 8:10, 20:30] = 900.0
+    return values
+
+
+def test_windows_fit_the_modality() -> None:
+    assert fitting_window(hounsfield(0.1)) == CT_WINDOWS["soft tissue"]
+    assert fitting_window(hounsfield(0.7)) == CT_WINDOWS["lung"]
+    mr = np.random.default_rng(0).uniform(0, 1, (40, 40, 40)) * (hounsfield(0) > -500) * 800
+    low, high = fitting_window(mr)
+    assert 0 <= low < 30 and 780 < high <= 800
+    assert fitting_window(mr, hounsfield(0) > -500)[1] == pytest.approx(high, rel=0.01)
+    assert fitting_window(np.zeros((3, 3, 3))) == (0.0, 1.0)
 
 
 def test_a_thin_slab_and_an_empty_body_still_make_a_picture() -> None:

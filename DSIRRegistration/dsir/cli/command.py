@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import re
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,3 +52,13 @@ class Command:
     arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace, Progress], Outcome]
     stopped: str = "Stopped; nothing was written."
+
+
+def spoken(words: Sequence[str]) -> str:
+    """A command line as a report may hold it: files by their names, without the folders they lie in.
+
+    >>> spoken(["register", "--fixed", "/scans/a/ct.nii.gz", "--out=x/y", "--set", "spacing=3"])
+    'dsir register --fixed ct.nii.gz --out=y --set spacing=3'
+    """
+    names = (re.sub(r"^(--[\w-]+=)?.*[/\\](?=[^/\\]+[/\\]?$)", r"\1", word).rstrip("/") for word in words)
+    return shlex.join(["dsir", *names])

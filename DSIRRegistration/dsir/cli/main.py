@@ -35,7 +35,7 @@ from . import (
     train,
     view,
 )
-from .command import Command
+from .command import Command, spoken
 from .screen import screen
 from .signals import stoppable
 from .streams import keep_streams_open
@@ -140,6 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with stoppable() as signals:
             arguments = build_parser().parse_args(argv)
+            arguments.command_line = spoken(sys.argv[1:] if argv is None else argv)
             stopped = arguments.command.stopped
             if not sys.warnoptions:
                 warnings.simplefilter("ignore")  # other people's deprecations are not this user's business

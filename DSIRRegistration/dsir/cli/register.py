@@ -90,6 +90,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         brief=arguments.brief,
         field_convention=arguments.field_convention,
         overwrite=arguments.overwrite,
+        command_line=arguments.command_line,
         progress=progress,
     )
     return Outcome(arguments.out.resolve(), _summary(arguments.out, report), {"report": report})
@@ -141,9 +142,9 @@ Find where each point of the fixed scan lies in the moving scan.
 
 The folder holds displacement.nii.gz (on the fixed grid, RAS mm: the fixed point x lies at x + u(x) in moving),
 transform.h5 and inverse.h5 (for SimpleITK and 3D Slicer), warped.nii.gz (moving on the fixed grid), jacobian.nii.gz,
-warped_labels.nii.gz (with --moving-labels), report.json and preview.png. A result without a deformation is a linear
-transform: transform.tfm and matrix.txt (4 x 4) are then there in the place of displacement.nii.gz. The scans may have
-any orientation, spacing and field of view; nothing need be aligned beforehand.""",
+warped_labels.nii.gz (with --moving-labels), report.json, report.html and preview.png. A result without a deformation
+is a linear transform: transform.tfm and matrix.txt (4 x 4) are then there in the place of displacement.nii.gz. The
+scans may have any orientation, spacing and field of view; nothing need be aligned beforehand.""",
     usage="--fixed IMAGE --moving IMAGE --out FOLDER",
     example="dsir register --fixed ct.nii.gz --moving mr.nii.gz --out result/ --moving-labels organs.nii.gz",
     arguments=_arguments,

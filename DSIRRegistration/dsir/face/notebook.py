@@ -22,7 +22,13 @@ def page(fixed: Image, moving: Image, found: RegistrationResult, initial: Transf
     parts = [_verdict(found.report.get("verdict"))]
     parts += [f"<p><b>Note:</b> {escape(sentence)}</p>" for sentence in found.report.get("warnings", ())]
     figure = preview.draw(
-        fixed, moving, found.displacement(fixed.lattice), start=initial, facts=preview_facts(found.report)
+        fixed,
+        moving,
+        found.displacement(fixed.lattice),
+        start=initial,
+        body=found.masks[0] if found.masks else None,
+        moving_body=found.masks[1] if found.masks else None,
+        facts=preview_facts(found.report),
     )
     held = io.BytesIO()
     preview.write(figure, held)

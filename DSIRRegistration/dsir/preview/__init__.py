@@ -1,5 +1,6 @@
-"""A registration at one glance: three planes, six views, one picture."""
+"""A registration at one glance: three planes, several ways of looking, one picture."""
 
-from .figure import draw, write
+from .figure import compose, draw, views_of, write
+from .panels import change, comparison, overview
 
-__all__ = ["draw", "write"]
+__all__ = ["change", "comparison", "compose", "draw", "overview", "views_of", "write"]

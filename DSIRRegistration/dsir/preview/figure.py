@@ -18,6 +18,7 @@ from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from . import panels
 from .planes import Plane, planes_through
+from .views import Views
 
 BACKGROUND = "#0e1014"
 QUIET, TEXT = "#7d8590", "#d5dae1"
@@ -32,6 +33,7 @@ def draw(
     *,
     start: Transform | None = None,
     body: torch.Tensor | None = None,
+    moving_body: torch.Tensor | None = None,
     title: str = "",
     facts: Sequence[str] = (),
 ) -> Figure:
@@ -41,16 +43,30 @@ def draw(
         displacement: the whole transform, fixed to moving.
         start: what the user gave to begin with; identity by default. Where it leaves the images without common ground,
             the moving image is shown centred instead, and the heading says so.
-        body: (I, J, K) bool on the fixed lattice; found when it is not given.
-        facts: short figures for the bottom line ("0 folds", "SD log J 0.12").
+        body, moving_body: (I, J, K) bool on either grid: what was registered, drawn as an outline; the fixed one is
+            found when it is not given.
+        facts: short figures for the bottom line ("no folds", "inverse within 0.04 mm").
 
     Returns:
         the figure; :func:`write` saves it.
     """
+    views = views_of(fixed, moving, displacement, start=start, body=body, moving_body=moving_body)
+    return compose(panels.overview(views), views.planes, title, facts)
+
+
+def views_of(
+    fixed: Image,
+    moving: Image,
+    displacement: DisplacementField,
+    *,
+    start: Transform | None = None,
+    body: torch.Tensor | None = None,
+    moving_body: torch.Tensor | None = None,
+) -> Views:
+    """What pictures show of a registration, in three planes through the fixed body; arguments as of :func:`draw`."""
     body = body_mask(fixed) if body is None else body
     planes = planes_through(fixed.lattice, body)
-    views = panels.columns(fixed, moving, displacement, start or Transform(), body, planes)
-    return _compose(views, planes, title, facts)
+    return Views(fixed, moving, displacement, start or Transform(), body, moving_body, planes)
 
 
 def write(figure: Figure, target: Path | IO[bytes]) -> None:
@@ -58,7 +74,9 @@ def write(figure: Figure, target: Path | IO[bytes]) -> None:
     figure.savefig(target, format="png", dpi=130, facecolor=BACKGROUND)
 
 
-def _compose(views: Sequence[panels.Column], planes: Sequence[Plane], title: str, facts: Sequence[str]) -> Figure:
+def compose(
+    views: Sequence[panels.Column], planes: Sequence[Plane], title: str = "", facts: Sequence[str] = ()
+) -> Figure:
     """Lay the panels out so that a millimetre is equally long in all of them."""
     widest = max(plane.size[0] for plane in planes)
     cell = (INCH_WIDTH - LEFT - RIGHT - GAP * (len(views) - 1)) / len(views)
@@ -80,8 +98,7 @@ def _compose(views: Sequence[panels.Column], planes: Sequence[Plane], title: str
             axes = figure.add_axes((x / INCH_WIDTH, y / height, width / INCH_WIDTH, heights[row] / height))
             view.paint(axes, row)
             _undress(axes, plane)
-            if column == 0:
-                _letters(axes, plane.letters)
+            _letters(axes, plane.letters)
             if column == 0 and row == len(planes) - 1:
                 _scale_bar(figure, x, y, scale, height)
         y -= GAP
@@ -90,9 +107,10 @@ def _compose(views: Sequence[panels.Column], planes: Sequence[Plane], title: str
         figure.text(x / INCH_WIDTH, 1 - (TOP - 0.14) / height, view.heading, color=TEXT, size=9.5, ha="center")
     figure.text(LEFT / INCH_WIDTH, 1 - 0.24 / height, title, color=QUIET, size=8.5, ha="left")
     figure.text(1 - RIGHT / INCH_WIDTH, 1 - 0.24 / height, "   ·   ".join(facts), color=QUIET, size=8.5, ha="right")
-    jacobian = next(n for n, view in enumerate(views) if isinstance(view, panels.Jacobian))
-    x = LEFT + jacobian * (cell + GAP) + 0.15 * cell
-    views[jacobian].legend(figure.add_axes((x / INCH_WIDTH, 0.34 / height, 0.7 * cell / INCH_WIDTH, 0.07 / height)))
+    for column, view in enumerate(views):
+        if isinstance(view, panels.Jacobian):
+            x = LEFT + column * (cell + GAP) + 0.15 * cell
+            view.legend(figure.add_axes((x / INCH_WIDTH, 0.34 / height, 0.7 * cell / INCH_WIDTH, 0.07 / height)))
     return figure
 
 

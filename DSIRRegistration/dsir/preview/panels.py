@@ -1,4 +1,4 @@
-"""The six columns of the picture, one small class for each way of looking."""
+"""The columns of a picture, one small class for each way of looking."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-from ..geometry.image import Image
-from ..transforms.composite import Transform
-from ..transforms.field import DisplacementField
-from ..transforms.linear import Linear
-from .edges import outlines
-from .planes import Plane, look
+from .views import COARSE, Views
 
 OUTLINE = np.array([1.0, 0.72, 0.25])
 VOLUME_CHANGE = LinearSegmentedColormap.from_list(
@@ -24,10 +18,12 @@ VOLUME_CHANGE = LinearSegmentedColormap.from_list(
 )
 """Blue shrinks, dark stays, amber grows."""
 
-FOLD = np.array([1.0, 0.0, 0.55])
-COARSE = 2
-"""Every second pixel is enough for the determinant: pixels are half a voxel."""
+MASK = "#4cc9f0"
+TINT = np.array([0.78, 0.9, 1.0])
+SQUARE = 28.0
+"""mm; side of a checkerboard's square, less on small planes: at least six lie across one."""
 
+FOLD = np.array([1.0, 0.0, 0.55])
 GRID = 10.0
 """mm between the lines of the deformed grid; twice that where the planes are wider than 300 mm."""
 
@@ -66,6 +62,43 @@ class Outlined:
         picture = np.repeat(0.85 * np.nan_to_num(self.pictures[row])[..., None], 3, axis=-1)
         picture[self.outlines[row]] = OUTLINE
         axes.imshow(picture, aspect="auto", interpolation="antialiased")
+
+
+@dataclass(frozen=True)
+class Masked:
+    """An image with the border of the region that was registered."""
+
+    heading: str
+    pictures: Sequence[np.ndarray]
+    inside: Sequence[np.ndarray]
+
+    def paint(self, axes: Axes, row: int) -> None:
+        """Grey values 0..1, and a thin line around the mask."""
+        axes.imshow(self.pictures[row], cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="bilinear")
+        if self.inside[row].any() and not self.inside[row].all():
+            axes.contour(self.inside[row].astype(float), levels=[0.5], colors=MASK, linewidths=0.8)
+
+
+@dataclass(frozen=True)
+class Checkerboard:
+    """Two images in turn: structures must run on across the borders of the squares.
+
+    Attributes:
+        square: pixels of a square's side, for each plane.
+    """
+
+    heading: str
+    pictures: Sequence[np.ndarray]
+    others: Sequence[np.ndarray]
+    square: Sequence[int]
+
+    def paint(self, axes: Axes, row: int) -> None:
+        """Grey values 0..1; the second image a little bluish, so that one knows which is which."""
+        picture, other, square = self.pictures[row], self.others[row], self.square[row]
+        down, across = np.indices(picture.shape) // square
+        second = ((down + across) % 2 == 1)[..., None]
+        mixed = np.where(second, np.nan_to_num(other)[..., None] * TINT, np.nan_to_num(picture)[..., None] * np.ones(3))
+        axes.imshow(mixed, aspect="auto", interpolation="antialiased")
 
 
 @dataclass(frozen=True)
@@ -117,82 +150,57 @@ class DeformedGrid:
                 axes.contour(values, levels=levels, colors="#9fd8c8", linewidths=0.55, linestyles="solid")
 
 
-def columns(
-    fixed: Image,
-    moving: Image,
-    displacement: DisplacementField,
-    start: Transform,
-    body: torch.Tensor,
-    planes: Sequence[Plane],
-) -> list[Column]:
-    """Read everything the picture shows."""
-    whereto = [(plane.points + _shift(displacement, plane.points)) for plane in planes]
-    before, heading = _before(fixed, moving, start, planes)
-    still, warped = [look(fixed, plane.points) for plane in planes], [look(moving, points) for points in whereto]
-    inside = [look(Image(body.float().cpu(), fixed.lattice), plane.points) > 0.5 for plane in planes]
-    window = _window(warped, inside)
-    still, before, warped = _grey(still, _window(still, inside)), _grey(before, window), _grey(warped, window)
-    drawn = [outlines(p, plane.pixel, i) for p, plane, i in zip(still, planes, inside, strict=True)]
-    determinants = [_determinant(displacement, plane.points[::COARSE, ::COARSE]) for plane in planes]
-    coarse = [mask[::COARSE, ::COARSE] for mask in inside]
-    largest = max(max(plane.size) for plane in planes)
-    spacing = GRID if largest < 300 else 2 * GRID
+def overview(views: Views) -> list[Column]:
+    """The six columns of ``preview.png``."""
     return [
-        Grey("fixed", still),
-        Grey(heading, before),
-        Grey("warped", warped),
-        Outlined("outlines of fixed on warped", warped, drawn),
-        Jacobian("volume change (det J)", determinants, coarse, _limit(determinants, coarse)),
-        DeformedGrid(f"deformed grid ({spacing:g} mm)", still, _in_plane(planes, whereto), spacing),
+        Masked("fixed, region registered", views.still, views.inside),
+        _moving(views),
+        Grey("warped", views.warped),
+        Outlined("outlines of fixed on warped", views.warped, views.outlines),
+        jacobian(views),
+        deformed_grid(views),
     ]
 
 
-def _before(fixed: Image, moving: Image, start: Transform, planes: Sequence[Plane]) -> tuple[list[np.ndarray], str]:
-    shown = [look(moving, _through(start, plane.points)) for plane in planes]
-    if np.mean([np.isfinite(picture).mean() for picture in shown]) > 0.1:
-        return shown, "moving, at the start" if start.parts else "moving, as given"
-    shift = np.eye(4)
-    shift[:3, 3] = moving.lattice.centre - fixed.lattice.centre
-    centred = Transform((Linear(shift),))
-    return [look(moving, _through(centred, plane.points)) for plane in planes], "moving, centred"
+def comparison(views: Views) -> list[Column]:
+    """Before beside after."""
+    square = [max(4, round(min(SQUARE, max(plane.size) / 6) / plane.pixel)) for plane in views.planes]
+    return [
+        Grey("fixed", views.still),
+        Grey(views.before_heading, views.before),
+        Grey("moving, registered", views.warped),
+        Checkerboard("checkerboard before", views.still, views.before, square),
+        Checkerboard("checkerboard after", views.still, views.warped, square),
+    ]
 
 
-def _through(transform: Transform, points: np.ndarray) -> np.ndarray:
-    return transform.transform_points(points.reshape(-1, 3)).reshape(points.shape)
+def change(views: Views) -> list[Column]:
+    """Where structures meet, what was registered, and how tissue was moved."""
+    return [
+        Outlined("outlines of fixed on registered", views.warped, views.outlines),
+        Masked("fixed, region registered", views.still, views.inside),
+        _moving(views),
+        jacobian(views),
+        deformed_grid(views),
+    ]
 
 
-def _shift(displacement: DisplacementField, points: np.ndarray) -> np.ndarray:
-    return displacement.at(points.reshape(-1, 3)).reshape(points.shape)
+def jacobian(views: Views) -> Jacobian:
+    """Volume change."""
+    inside = [mask[::COARSE, ::COARSE] for mask in views.inside]
+    return Jacobian("volume change (det J)", views.determinants, inside, _limit(views.determinants, inside))
 
 
-def _determinant(displacement: DisplacementField, points: np.ndarray) -> np.ndarray:
-    """(H, W) det J by central differences over two voxels along the lattice's own axes."""
-    directions, spacing = displacement.lattice.directions, displacement.lattice.spacing
-    gradients = []
-    for axis in range(3):
-        step = directions[:, axis] * spacing[axis]
-        difference = _shift(displacement, points + step) - _shift(displacement, points - step)
-        gradients.append(difference / (2 * spacing[axis]))
-    along = np.stack(gradients, -1)  # d u / d (distance along each axis), as columns
-    return np.linalg.det(np.eye(3) + along @ directions.T)
+def deformed_grid(views: Views) -> DeformedGrid:
+    """The moving scan's regular grid on the fixed scan."""
+    spacing = GRID if max(max(plane.size) for plane in views.planes) < 300 else 2 * GRID
+    return DeformedGrid(f"deformed grid ({spacing:g} mm)", views.still, views.in_plane, spacing)
 
 
-def _in_plane(planes: Sequence[Plane], whereto: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
-    axes = {"axial": (0, 1), "coronal": (0, 2), "sagittal": (1, 2)}
-    return [tuple(moved[..., axis] for axis in axes[p.name]) for p, moved in zip(planes, whereto, strict=True)]
-
-
-def _window(pictures: Sequence[np.ndarray], inside: Sequence[np.ndarray]) -> tuple[float, float]:
-    """The 5th and 99th percentile of the body, so that neither air nor metal takes the greys from the tissue."""
-    values = np.concatenate([p[i & np.isfinite(p)] for p, i in zip(pictures, inside, strict=True)])
-    if values.size < 100:
-        values = np.concatenate([p[np.isfinite(p)] for p in pictures])
-    return tuple(np.percentile(values, (5.0, 99.0))) if values.size else (0.0, 1.0)
-
-
-def _grey(pictures: Sequence[np.ndarray], window: tuple[float, float]) -> list[np.ndarray]:
-    low, high = window
-    return [np.clip((p - low) / max(high - low, 1e-6), 0, 1) for p in pictures]
+def _moving(views: Views) -> Column:
+    if views.moving_inside is None:
+        return Grey(views.before_heading, views.before)
+    return Masked(views.before_heading, views.before, views.moving_inside)
 
 
 def _limit(determinants: Sequence[np.ndarray], inside: Sequence[np.ndarray]) -> float:

@@ -38,11 +38,13 @@ class RegistrationResult:
             was ``kept``, and what spoke for it), ``folds``, ``smallest_determinant``, ``sd_log_j``, ``coverage``
             (share of the fixed body that has a counterpart in the moving image), ``lattice``, ``descriptor``,
             ``warnings``, ``verdict`` (:mod:`.verdict`: ``level`` and ``reasons``).
+        masks: (I, J, K) bool of fixed and moving on their own grids: what was registered.
     """
 
     transform: Transform
     settings: RegistrationSettings
     report: dict[str, Any]
+    masks: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def displacement(self, lattice: Lattice) -> DisplacementField:
         """u(x) in RAS mm at the voxels of ``lattice``, everything included."""
@@ -89,7 +91,7 @@ def register(
             progress=progress,
         )
         back = enlarged_transform(found.transform, 1 / factor)
-        return RegistrationResult(back, found.settings, brought_back(found.report, factor))
+        return RegistrationResult(back, found.settings, brought_back(found.report, factor), found.masks)
     settings = settings or RegistrationSettings()
     start, watch = Start(initial, refine, landmarks), Stopwatch()
     with repeatable(settings), torch.no_grad():  # not inference_mode: the paper's descent needs gradients within
@@ -135,4 +137,4 @@ def register(
     report["verdict"] = verdict_of([*seen, *judged_by_size(report, same_person=prepared.settings.same_person)])
     message = f"similarity {similarity['start']:.2f} to {similarity['end']:.2f}, {folds.folds} folds"
     progress("done", 1.0, message)
-    return RegistrationResult(transform, begun.settings, report)
+    return RegistrationResult(transform, begun.settings, report, masks)

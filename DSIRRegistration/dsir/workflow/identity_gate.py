@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydicom.dataset import Dataset
+
 from ..dicom.choice import chosen
 from ..dicom.dataset import read_header
 from ..dicom.discover import discover
@@ -33,10 +35,15 @@ class Difference:
     fields: tuple[str, ...]
 
 
+def headers(inputs: Mapping[str, Path | None]) -> dict[str, Dataset]:
+    """Role to header, of the files and folders that are DICOM."""
+    asked = {role: header_at(path) for role, path in inputs.items() if path is not None}
+    return {role: header for role, header in asked.items() if header is not None}
+
+
 def identities(inputs: Mapping[str, Path | None]) -> dict[str, Identity]:
     """Role to person, of the files and folders that are DICOM; others say nothing about persons."""
-    asked = {role: identity_at(path) for role, path in inputs.items() if path is not None}
-    return {role: who for role, who in asked.items() if who is not None}
+    return {role: identity_of(header) for role, header in headers(inputs).items()}
 
 
 def check_one_person(persons: Mapping[str, Identity], *, different_patients: bool = False) -> tuple[str, ...]:
@@ -81,16 +88,21 @@ def one_person(who: Identity | None, whom: Identity | None) -> bool:
 
 def identity_at(path: Path) -> Identity | None:
     """Whose a file or a folder's scan is; None for what is no DICOM or cannot be read as such."""
+    header = header_at(path)
+    return None if header is None else identity_of(header)
+
+
+def header_at(path: Path) -> Dataset | None:
+    """The header of a DICOM file, or of the scan that a folder holds; None for what is no DICOM or cannot be read."""
     path = Path(path)
     if path.is_file():
         if path.name.lower().endswith((".nii", ".nii.gz", ".nrrd", ".mha", ".mhd", ".h5", ".tfm", ".csv", ".json")):
             return None
-        header = read_header(path)
-        return None if header is None else identity_of(header)
+        return read_header(path)
     if not path.is_dir():
         return None
     try:
-        return identity_of(chosen(discover(path), path).header)
+        return chosen(discover(path), path).header
     except DsirError:
         return None  # whoever reads it will say why
 

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..dicom.identity import identity_of
+from ..dicom.pseudonym import series_facts
 from ..errors import OutputError
 from ..files.displacements import Convention
 from ..files.images import geometry_remarks, read_image, read_mask
@@ -17,7 +19,7 @@ from ..registration.settings import RegistrationSettings
 from ..registration.verdict import judged_by_known, with_findings
 from ..rt.label_maps import read_labels
 from .given_transform import read_given_transform, start_warnings
-from .identity_gate import check_one_person, identities, one_person
+from .identity_gate import check_one_person, headers, one_person
 from .measure import measure
 from .result import write_result
 
@@ -62,11 +64,13 @@ def register_pair(
     brief: bool = False,
     field_convention: Convention | None = None,
     overwrite: bool = False,
+    command_line: str = "",
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Register and write the result folder of :func:`dsir.workflow.result.write_result`; all of it, or nothing.
 
     Args:
+        command_line: what the user typed, for the report.
         field_convention: of ``initial`` or ``refine`` where their file does not say it; by default the images decide.
 
     Returns:
@@ -79,7 +83,8 @@ def register_pair(
             of the error says.
     """
     check_output_folder(out, overwrite=overwrite)
-    people = identities(pair.files)
+    read_first = headers(pair.files)
+    people = {role: identity_of(header) for role, header in read_first.items()}
     persons = check_one_person(people, different_patients=pair.different_patients)
     if settings.same_person is None and one_person(people.get("fixed"), people.get("moving")):
         settings = replace(settings, same_person=True)
@@ -113,7 +118,11 @@ def register_pair(
         landmarks=landmarks,
         progress=within(progress, 0.03, 0.85),
     )
-    result = replace(result, report={**result.report, "warnings": [*said, *result.report["warnings"]]})
+    series = {role: series_facts(header) for role, header in read_first.items()}
+    facts = {**result.report, "warnings": [*said, *result.report["warnings"]], "series": series}
+    if command_line:
+        facts["command_line"] = command_line
+    result = replace(result, report=facts)
     if fixed_labels and moving_labels:
         found = measure(result.transform, fixed_labels=fixed_labels, moving_labels=moving_labels)
         result = replace(result, report={**result.report, "labels": found["labels"], "dice": found["dice"]})
@@ -127,7 +136,6 @@ def register_pair(
             moving,
             result,
             initial=initial or refine,
-            fixed_mask=fixed_mask,
             moving_labels=moving_labels,
             inputs=pair.files,
             brief=brief,

@@ -18,8 +18,10 @@ from ..files.report import run_report, write_report
 from ..files.transforms import write_matrix, write_transform
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
+from ..preview.views import Views
 from ..progress import Progress, silent, within
 from ..registration.register import RegistrationResult
+from ..reports.registration import write_page
 from ..transforms.composite import Transform, linear_matrix
 from ..transforms.field import DisplacementField
 from ..transforms.inversion import invert_field
@@ -46,7 +48,6 @@ def write_result(
     result: RegistrationResult,
     *,
     initial: Transform | None = None,
-    fixed_mask: torch.Tensor | None = None,
     moving_labels: tuple[torch.Tensor, Lattice] | None = None,
     inputs: Mapping[str, str | Path | None] | None = None,
     brief: bool = False,
@@ -54,7 +55,8 @@ def write_result(
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Write ``displacement.nii.gz``, ``transform.h5``, ``inverse.h5``, ``warped.nii.gz``, ``warped_labels.nii.gz``,
-    ``jacobian.nii.gz`` (determinant of x -> x + u(x)), ``report.json`` and ``preview.png``; all of them, or none.
+    ``jacobian.nii.gz`` (determinant of x -> x + u(x)), ``report.json``, ``report.html`` and ``preview.png``; all of
+    them, or none.
 
     A result without a deformation is a linear transform in every file: in the place of ``displacement.nii.gz`` there
     are ``transform.tfm`` (ITK's text) and ``matrix.txt`` (4 x 4, fixed to moving, RAS mm).
@@ -63,7 +65,7 @@ def write_result(
         initial: what the user gave as a start; the preview shows the moving image through it.
         moving_labels: (I, J, K) label map and its lattice.
         inputs: role to file, for the report.
-        brief: leave out the dense field, its Jacobian, the inverse and the picture: somebody waits for the rest.
+        brief: leave out the dense field, its Jacobian, the inverse, picture and page: somebody waits for the rest.
 
     Returns:
         the report, as it was written.
@@ -87,10 +89,10 @@ def write_result(
             carried = warp_labels(*moving_labels, result.transform, fixed.lattice)
             write_labels(folder.path / "warped_labels.nii.gz", carried.labels, fixed.lattice)
             warnings += label_warnings(carried)
-        facts = dict(result.report)
+        facts, views = dict(result.report), None
         if not brief:
             rest = within(progress, 0.3, 0.95)
-            facts = _write_rest(folder.path, fixed, moving, result.transform, facts, initial, fixed_mask, rest)
+            facts, views = _write_rest(folder.path, fixed, moving, result, facts, initial, rest)
         progress("writing", 0.95, "the report")
         seconds = dict(facts.get("seconds", {}))
         seconds["writing"] = time.perf_counter() - began
@@ -98,6 +100,8 @@ def write_result(
         facts |= {"seconds": seconds, "warnings": warnings}
         report = run_report("register", inputs=inputs or {}, settings=result.settings.to_json(), facts=facts)
         write_report(folder.path / "report.json", report)
+        if views is not None:
+            write_page(folder.path / "report.html", report, views)
     progress("writing", 1.0, "done")
     return report
 
@@ -106,26 +110,55 @@ def _write_rest(
     folder: Path,
     fixed: Image,
     moving: Image,
-    transform: Transform,
+    result: RegistrationResult,
     facts: dict[str, Any],
     initial: Transform | None,
-    body: torch.Tensor | None,
     progress: Progress,
-) -> dict[str, Any]:
-    """What takes longer: the dense field, its Jacobian, the inverse, the picture; gives the facts and what it found."""
+) -> tuple[dict[str, Any], Views]:
+    """What takes longer: the dense field, its Jacobian, the inverse, the picture; gives what it found and saw."""
+    transform = result.transform
     progress("writing", 0.0, "the displacement field")
     displacement = transform.displacement(fixed.lattice)
     if linear_matrix(transform) is None:
         write_displacement_nifti(folder / "displacement.nii.gz", displacement)
-    write_image(folder / "jacobian.nii.gz", Image(determinant(displacement), fixed.lattice))
+    jacobian = determinant(displacement)
+    write_image(folder / "jacobian.nii.gz", Image(jacobian, fixed.lattice))
     progress("writing", 0.4, "the inverse")
     inverse, missed = accurate_inverse(transform, fixed.lattice, moving.lattice)
     write_transform(folder / "inverse.h5", inverse)
-    facts = {**({} if "folds" in facts else _regularity(displacement)), **facts, "inverse_error": missed}
-    progress("writing", 0.7, "the picture")
-    figure = preview.draw(fixed, moving, displacement, start=initial, body=body, facts=preview_facts(facts))
-    preview.write(figure, folder / "preview.png")
-    return facts
+    body, moving_body = result.masks or (None, None)
+    views = preview.views_of(fixed, moving, displacement, start=initial, body=body, moving_body=moving_body)
+    facts = {
+        **({} if "folds" in facts else _regularity(displacement)),
+        **facts,
+        "inverse_error": missed,
+        **sizes(displacement, jacobian, views.body),
+    }
+    progress("writing", 0.7, "the pictures")
+    preview.write(
+        preview.compose(preview.overview(views), views.planes, "", preview_facts(facts)), folder / "preview.png"
+    )
+    return facts, views
+
+
+def sizes(displacement: DisplacementField, jacobian: torch.Tensor, body: torch.Tensor) -> dict[str, Any]:
+    """``displacement_mm`` (mean, p95, max) and ``jacobian`` (p1, p99, smallest, largest) within the fixed body."""
+    body = body if bool(body.any()) else torch.ones_like(body)
+    length, volume = displacement.vectors.norm(dim=0)[body].numpy(), jacobian[body].numpy()
+    low, high = np.percentile(volume, (1, 99))
+    return {
+        "displacement_mm": {
+            "mean": float(length.mean()),
+            "p95": float(np.percentile(length, 95)),
+            "max": float(length.max()),
+        },
+        "jacobian": {
+            "p1": float(low),
+            "p99": float(high),
+            "smallest": float(volume.min()),
+            "largest": float(volume.max()),
+        },
+    }
 
 
 def accurate_inverse(transform: Transform, fixed: Lattice, moving: Lattice) -> tuple[Transform, dict[str, float]]:
@@ -177,7 +210,7 @@ def preview_facts(report: Mapping[str, Any]) -> tuple[str, ...]:
     if report.get("folds") is not None:
         found.append("no folds" if report["folds"] == 0 else f"{report['folds']} folds")
     if report.get("sd_log_j") is not None:
-        found.append(f"SD log J {report['sd_log_j']:.2f}")
+        found.append(f"unevenness {report['sd_log_j']:.2f}")
     if report.get("inverse_error"):
         found.append(f"inverse within {report['inverse_error']['p95']:.2f} mm")
     return tuple(found)

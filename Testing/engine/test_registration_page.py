@@ -1,0 +1,84 @@
+"""``report.html``: the verdict first, figures in words, pictures inside, nothing that leads outside."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import dsir
+import numpy as np
+import pytest
+from dicom_made import make_series
+from dsir.cli.command import spoken
+from dsir.cli.main import main
+from dsir.reports.registration.facts import facts_of
+from phantoms import dark_on_bright, lattice_of, render
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A rigid registration of two DICOM series with a name that must not get out."""
+    root = tmp_path_factory.mktemp("page")
+    for name in ("fixed", "moving"):
+        make_series(root / "Meyer^Anna" / name, lattice_of())
+    where = root / "Meyer^Anna"
+    code = main(
+        ["register", "--fixed", str(where / "fixed"), "--moving", str(where / "moving"), "-o", str(root / "out"),
+         "--preset", "fast", "--rigid", "--quiet"]
+    )  # fmt: skip
+    assert code == 0
+    return root / "out"
+
+
+def test_the_page_is_one_file_that_asks_for_nothing(folder: Path) -> None:
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert page.count("<img ") == 2 and "data:image/png;base64," in page
+    assert "<script" not in page and not re.search(r"(src|href)=\"(?!data:)", page)
+
+
+def test_it_says_verdict_figures_series_and_command_and_no_name(folder: Path) -> None:
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert re.search(r'class="verdict (pass|check|fail)"', page)
+    assert page.index('class="verdict') < page.index("Before and after")
+    for words in ("Shift", "Turn", "Volume change", "Folded voxels", "CT ", "dsir register --fixed fixed --moving"):
+        assert words in page
+    report = (folder / "report.json").read_text(encoding="utf-8")
+    for secret in ("Meyer", "4711", "1.2.826"):
+        assert secret not in page and secret not in report
+
+
+def test_an_identical_pair_has_no_scale_and_no_minus_nought(folder: Path) -> None:
+    import json
+
+    facts = {fact.name: fact.value for fact in facts_of(json.loads((folder / "report.json").read_text()))}
+    assert facts["Scale"] == "0.0 %" and facts["Folded voxels"] == "0"
+    assert facts["Displacement"].startswith("mean 0.0")
+
+
+def test_what_a_file_is_called_cannot_break_the_page(tmp_path: Path) -> None:
+    image = render(lattice_of(), dark_on_bright)
+    for name in ("<b>a&b", "moving"):
+        (tmp_path / f"{name}.nii.gz").write_bytes(b"")
+        from dsir.files.images import write_image
+
+        write_image(tmp_path / f"{name}.nii.gz", image)
+    words = ["register", "--fixed", str(tmp_path / "<b>a&b.nii.gz"), "--moving", str(tmp_path / "moving.nii.gz")]
+    assert main([*words, "-o", str(tmp_path / "out"), "--preset", "fast", "--model", "none", "--quiet"]) == 0
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;a&amp;b.nii.gz" in page and "<b>a&b" not in page
+
+
+def test_a_command_line_is_told_without_folders() -> None:
+    assert spoken(["register", "--out=/a/b/c", "../x/y.nii", "--set", "spacing=3"]) == (
+        "dsir register --out=c y.nii --set spacing=3"
+    )
+
+
+def test_the_page_of_a_deformed_result_says_how_far_tissue_went(tmp_path: Path) -> None:
+    fixed = render(lattice_of(), dark_on_bright)
+    shift = np.array([6.0, -4.0, 5.0])
+    moving = render(lattice_of(), dark_on_bright, lambda points: np.broadcast_to(-shift, points.shape))
+    result = dsir.register(fixed, moving, preset="fast", model="translation")
+    report = result.save(tmp_path / "out")
+    assert report["displacement_mm"]["mean"] == pytest.approx(np.linalg.norm(shift), abs=0.5)
+    assert report["jacobian"]["p1"] == pytest.approx(1.0, abs=1e-3)
