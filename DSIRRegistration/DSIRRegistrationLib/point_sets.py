@@ -52,6 +52,10 @@ class Mark:
         else:
             self.node.AddControlPointWorld(vtk.vtkVector3d(*map(float, point)))
 
+    def show_in(self, views: Sequence[str]) -> None:
+        """Draw it in these views alone, by the IDs of their slice nodes; everywhere where there are none."""
+        self.node.GetDisplayNode().SetViewNodeIDs(list(views))
+
     def remove(self) -> None:
         """Leave the scene."""
         if self.node.GetScene() is not None:

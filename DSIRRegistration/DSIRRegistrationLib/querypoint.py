@@ -21,10 +21,18 @@ class QueryPoint:
 
     Args:
         moved: told of the point when it is placed, dragged (at most every :data:`PAUSE` seconds) and let go.
+        touched: told before that where it was the mouse that did it.
     """
 
-    def __init__(self, scene: slicer.vtkMRMLScene, moved: Moved, *, name: str = "Query point") -> None:
-        self.moved = moved
+    def __init__(
+        self,
+        scene: slicer.vtkMRMLScene,
+        moved: Moved,
+        *,
+        touched: Callable[[], None] = lambda: None,
+        name: str = "Query point",
+    ) -> None:
+        self.moved, self._touched, self._placing = moved, touched, False
         self.node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", name)
         self.node.SetSaveWithScene(False)
         self.node.SetMaximumNumberOfControlPoints(1)
@@ -52,11 +60,23 @@ class QueryPoint:
 
     def place(self, point: np.ndarray) -> None:
         """Put it there, as a click would."""
-        if self.node.GetNumberOfControlPoints():
-            self.node.SetNthControlPointPositionWorld(0, *map(float, point))
-        else:
-            self.node.AddControlPointWorld(vtk.vtkVector3d(*map(float, point)))
-        self._settled()
+        self._placing = True
+        try:
+            if self.node.GetNumberOfControlPoints():
+                self.node.SetNthControlPointPositionWorld(0, *map(float, point))
+            else:
+                self.node.AddControlPointWorld(vtk.vtkVector3d(*map(float, point)))
+        finally:
+            self._placing = False
+        self._tell()
+
+    def clear(self) -> None:
+        """Take it back, so that the next click places it anew."""
+        self.node.RemoveAllControlPoints()
+
+    def show_in(self, views: list[str]) -> None:
+        """Draw it in these views alone; everywhere where there are none."""
+        self.node.GetDisplayNode().SetViewNodeIDs(views)
 
     def remove(self) -> None:
         """Stop listening and leave the scene."""
@@ -66,10 +86,13 @@ class QueryPoint:
             self.node.GetScene().RemoveNode(self.node)
 
     def _settled(self, *_: object) -> None:
-        self._tell()
+        if not self._placing:
+            self._touched()
+            self._tell()
 
     def _dragged(self, *_: object) -> None:
-        if time.monotonic() - self._last >= PAUSE:
+        if not self._placing and time.monotonic() - self._last >= PAUSE:
+            self._touched()
             self._tell()
 
     def _tell(self) -> None:

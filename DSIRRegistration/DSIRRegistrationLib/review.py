@@ -31,6 +31,7 @@ WINDOWS = (
     _("CT: bone"),
     _("CT: brain"),
 )
+VIEW_BUTTONS = ("fixedViewButton", "warpedViewButton", "bothViewButton", "checkerButton", "flickerButton")
 FLICKER = 500
 """Milliseconds between the two pictures."""
 
@@ -40,10 +41,13 @@ class Review:
 
     Args:
         start: runs a piece of work in the panel's own way (progress, cancel, errors).
+        own_views: gives the views back that somebody else has taken.
     """
 
-    def __init__(self, ui: Any, logic: RegistrationLogic, start: Callable[..., None]) -> None:
-        self.ui, self.logic, self._start = ui, logic, start
+    def __init__(
+        self, ui: Any, logic: RegistrationLogic, start: Callable[..., None], own_views: Callable[[], None]
+    ) -> None:
+        self.ui, self.logic, self._start, self._own_views = ui, logic, start, own_views
         self.parameters: Parameters | None = None
         self._cursor: LinkedCursor | None = None
         self._board: slicer.vtkMRMLScalarVolumeNode | None = None
@@ -56,6 +60,7 @@ class Review:
         ui.qualityTable.horizontalHeader().setStretchLastSection(True)
         ui.fixedViewButton.clicked.connect(lambda *_args: self.show(0.0))
         ui.warpedViewButton.clicked.connect(lambda *_args: self.show(1.0))
+        ui.bothViewButton.clicked.connect(lambda *_args: self.show(0.5))
         ui.checkerButton.clicked.connect(lambda *_args: self.show_checkerboard())
         ui.jacobianViewButton.clicked.connect(lambda *_args: self.show_jacobian())
         ui.certaintyViewButton.clicked.connect(lambda *_args: self.show_certainty())
@@ -86,8 +91,8 @@ class Review:
         )
         self.ui.warningsLabel.setText(f"<ul style='margin-left:-20px'>{warnings}</ul>" if warnings else "")
         self.ui.warningsLabel.setVisible(bool(warnings))
-        for button in (self.ui.fixedViewButton, self.ui.warpedViewButton, self.ui.checkerButton, self.ui.flickerButton):
-            button.setEnabled(warped is not None and self.parameters.fixed is not None)
+        for name in VIEW_BUTTONS:
+            getattr(self.ui, name).setEnabled(warped is not None and self.parameters.fixed is not None)
         self.ui.blendSlider.setEnabled(warped is not None)
         if self._cursor is not None and self._cursor.transform is not transform:
             self.set_cursor(True)  # another node has taken its place
@@ -107,8 +112,13 @@ class Review:
         if warped is None or self.parameters.fixed is None:
             return
         self.ui.flickerButton.setChecked(False)
-        views.show(self.parameters.fixed, warped, opacity)
+        self._view(self.parameters.fixed, warped, opacity)
         self.ui.blendSlider.setValue(opacity)
+
+    def _view(self, *layers: Any) -> None:
+        """Put volumes into the user's own views."""
+        self._own_views()
+        views.show(*layers)
 
     def show_checkerboard(self) -> None:
         """Both in squares."""
@@ -118,19 +128,19 @@ class Review:
         self.ui.flickerButton.setChecked(False)
         kept = self._board if self._board is not None and self._board.GetScene() is not None else None
         self._board = place_checkerboard(self.parameters.fixed, warped, target=kept)
-        views.show(self._board, None)
+        self._view(self._board, None)
 
     def show_jacobian(self) -> None:
         """The map of volume change over the fixed scan."""
         if self.parameters.fixed is not None and self.parameters.jacobian is not None:
             self.ui.flickerButton.setChecked(False)
-            views.show(self.parameters.fixed, self.parameters.jacobian, 0.5)
+            self._view(self.parameters.fixed, self.parameters.jacobian, 0.5)
 
     def show_certainty(self) -> None:
         """The map of certainty over the fixed scan: dark is where not to trust."""
         if self.parameters.fixed is not None and self.parameters.certainty is not None:
             self.ui.flickerButton.setChecked(False)
-            views.show(self.parameters.fixed, self.parameters.certainty, 0.5)
+            self._view(self.parameters.fixed, self.parameters.certainty, 0.5)
 
     def set_windows(self) -> None:
         """Show both scans with the chosen grey values."""
@@ -154,7 +164,7 @@ class Review:
         if on:
             warped = self._result()[1]
             if warped is not None and self.parameters.fixed is not None:
-                views.show(self.parameters.fixed, warped, 0.0)
+                self._view(self.parameters.fixed, warped, 0.0)
                 self._flicker.start()
         else:
             self._flicker.stop()

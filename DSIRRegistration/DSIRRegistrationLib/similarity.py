@@ -128,7 +128,7 @@ class Similarity:
         here, there = self.volumes[side], self.volumes[OTHER[side]]
         stores = [self._fresh(s, descriptor) for s in (side, OTHER[side])]
         local = _to_own(here, point)
-        expected = self._expected(side, point)
+        expected = self.expected(side, point)
         around = None if radius is None else _to_own(there, point if expected is None else expected)
         answer = query(
             stores[0], local, stores[1], around=around, radius=radius, runners_up=runners_up, alone=alone,
@@ -148,7 +148,7 @@ class Similarity:
             raise DsirError(f"{name} has changed since its features were computed; compute them again.")
         return store
 
-    def _expected(self, side: str, point: np.ndarray) -> np.ndarray | None:
+    def expected(self, side: str, point: np.ndarray) -> np.ndarray | None:
         """World RAS of where the transform puts the point; the point itself where the moving volume is warped."""
         if self.volumes[MOVING].GetParentTransformNode() is not None:
             return np.asarray(point, dtype=float)

@@ -12,12 +12,14 @@ from slicer.i18n import tr as _
 
 from . import views, worker
 from .logic import RegistrationLogic
+from .nodes.volumes import lattice_of
 from .parameters import AS_PRESET, Parameters
 from .point_sets import EXPECTED, FOUND, Mark
 from .querypoint import Hover, QueryPoint
 from .roles import FIXED, MOVING, OTHER
 from .run import Run
 from .steering import Steering
+from .two_rows import TwoRows
 
 if TYPE_CHECKING:
     from .similarity import Shown, Similarity
@@ -44,6 +46,8 @@ class Clicking:
         self.shown: Shown | None = None
         self._asked: np.ndarray | None = None
         self._hover: Hover | None = None
+        self._rows: TwoRows | None = None
+        self._offset: np.ndarray | None = None
         self._marks: dict[str, Mark] = {}
         self._then: Callable[[], None] = self._begin_placing
         ui.sideSelector.addItems([_("the fixed scan"), _("the moving scan")])
@@ -51,6 +55,8 @@ class Clicking:
         ui.hoverButton.toggled.connect(self._hovering)
         ui.surroundingsCheckBox.toggled.connect(lambda *_args: self.ask_again())
         ui.acceptButton.clicked.connect(lambda *_args: self.accept())
+        ui.ownViewsButton.clicked.connect(lambda *_args: self.own_views())
+        ui.similaritySection.contentsCollapsed.connect(lambda collapsed: self.own_views() if collapsed else None)
 
     @property
     def side(self) -> str:
@@ -80,6 +86,7 @@ class Clicking:
         for button in (self.ui.placeButton, self.ui.hoverButton):
             button.setEnabled(both and not busy)
         self.ui.acceptButton.setEnabled(self.shown is not None and not busy)
+        self.ui.ownViewsButton.setEnabled(self._rows is not None and self._rows.on)
         self.steering.refresh(busy=busy)
 
     def ask(self, point: np.ndarray) -> None:
@@ -96,8 +103,10 @@ class Clicking:
             self.ui.similarityLabel.setText(str(error))
         else:
             self.ui.similarityLabel.setText(self.shown.sentence)
-            here, there = self.session.volumes[self.side], self.session.volumes[OTHER[self.side]]
-            views.show_match(here, there, self.session.heat.volume, self.shown.match)
+            away = self.shown.match - self.shown.point
+            self._offset = away if self.side == FIXED else -away
+            if self._rows is not None:
+                self._rows.show(self.side, self.shown.point, self.shown.match, self.session.heat.volume)
         self._mark()
         self.ui.acceptButton.setEnabled(self.shown is not None)
 
@@ -116,11 +125,45 @@ class Clicking:
         self.shown = None
         self.ui.acceptButton.setEnabled(False)
 
+    def own_views(self) -> None:
+        """The user's own layout again; what was asked stays."""
+        if self._rows is not None:
+            self._rows.leave()
+        self.ui.ownViewsButton.setEnabled(False)
+
+    def _two_rows(self) -> None:
+        """Fixed above, moving below, and what is drawn in its own row."""
+        if self._rows is None:
+            self._rows = TwoRows(self.session.volumes, self._across)
+        self._rows.enter()
+        self.ui.ownViewsButton.setEnabled(self._rows.on)
+
+    def _across(self, side: str, point: np.ndarray) -> np.ndarray:
+        """Where a point of one scan lies in the other: by the transform, else as far off as the last match was."""
+        self.session.transform = self.parameters.transform
+        expected = self.session.expected(side, point)
+        if expected is not None:
+            return expected
+        if self._offset is None:
+            middles = {role: lattice_of(volume).centre for role, volume in self.session.volumes.items()}
+            self._offset = middles[MOVING] - middles[FIXED]
+        return point + self._offset if side == FIXED else point - self._offset
+
+    def _touched(self) -> None:
+        """The mouse put the point into a view: the row says which scan is meant."""
+        side = self._rows.side_under_mouse() if self._rows is not None else None
+        if side is not None and side != self.side:
+            self.ui.sideSelector.setCurrentIndex(1 if side == MOVING else 0)
+
     def _mark(self) -> None:
-        """Best match and where the transform puts the point, in the view of the scan that is searched."""
+        """Best match and where the transform puts the point, in the views of the scan that is searched."""
+        rows = {role: self._rows.view_ids(role) if self._rows and self._rows.on else [] for role in (FIXED, MOVING)}
+        if self.point is not None:
+            self.point.show_in(rows[self.side])
         for what, place in ((EXPECTED, self.shown and self.shown.expected), (FOUND, self.shown and self.shown.match)):
             if what not in self._marks:
-                self._marks[what] = Mark(self.parameters.fixed.GetScene(), what, views=(views.SEARCHED,))
+                self._marks[what] = Mark(self.parameters.fixed.GetScene(), what)
+            self._marks[what].show_in(rows[OTHER[self.side]])
             self._marks[what].place = place
 
     def stop(self) -> None:
@@ -128,6 +171,7 @@ class Clicking:
         if self._hover is not None:
             self._hover.on = False
         self.ui.hoverButton.setChecked(False)
+        self.own_views()
         if self.point is not None:
             self.point.remove()
         for mark in self._marks.values():
@@ -135,6 +179,7 @@ class Clicking:
         if self.session is not None:
             self.session.remove()
         self.session, self.point, self.shown, self._hover, self._asked, self._marks = None, None, None, None, None, {}
+        self._rows, self._offset = None, None
         self.ui.similarityLabel.setText("")
 
     def _ready(self, then: Callable[[], None]) -> None:
@@ -157,8 +202,11 @@ class Clicking:
         self._start(lambda progress: Run(session.compute(descriptor, progress=progress)), described)
 
     def _begin_placing(self) -> None:
+        self._two_rows()
         if self.point is None:
-            self.point = QueryPoint(self.parameters.fixed.GetScene(), self.ask)
+            self.point = QueryPoint(self.parameters.fixed.GetScene(), self.ask, touched=self._touched)
+        self.point.clear()
+        self.point.show_in([])
         views.place(self.point.node)
 
     def _hovering(self, on: bool) -> None:
@@ -168,9 +216,14 @@ class Clicking:
             self._hover.on = False
 
     def _begin_hovering(self) -> None:
+        self._two_rows()
         if self._hover is None:
-            self._hover = Hover(self.parameters.fixed.GetScene(), self.ask)
+            self._hover = Hover(self.parameters.fixed.GetScene(), self._hovered)
         self._hover.on = True
+
+    def _hovered(self, point: np.ndarray) -> None:
+        self._touched()
+        self.ask(point)
 
 
 def _shipped() -> set[str]:

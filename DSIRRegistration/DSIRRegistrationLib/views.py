@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import slicer
 import slicer.util
 
-SEARCHED = "vtkMRMLSliceNodeYellow"
-"""The view that shows the scan that is searched."""
+HEAT_OPACITY = 0.6
+"""Of the heat map over the scan that is searched."""
 
 
 def show(
@@ -19,24 +18,14 @@ def show(
     slicer.util.setSliceViewerLayers(background=background, foreground=foreground, foregroundOpacity=opacity)
 
 
-def show_match(
-    here: slicer.vtkMRMLVolumeNode,
-    there: slicer.vtkMRMLVolumeNode,
-    heat: slicer.vtkMRMLVolumeNode,
-    match: np.ndarray,
-) -> None:
-    """The scan that is asked in the red view; the one that is searched, under its heat map, at the match in yellow."""
-    scene = here.GetScene()
-    for view, background, foreground in (("Red", here, None), ("Yellow", there, heat)):
-        shown = scene.GetNodeByID(f"vtkMRMLSliceCompositeNode{view}")
-        if shown is not None:
-            shown.SetBackgroundVolumeID(background.GetID())
-            shown.SetForegroundVolumeID(foreground.GetID() if foreground else None)
-            shown.SetForegroundOpacity(0.6)
-    red, yellow = (scene.GetNodeByID(f"vtkMRMLSliceNode{view}") for view in ("Red", "Yellow"))
-    if red is not None and yellow is not None:
-        yellow.SetOrientation(red.GetOrientation())
-        yellow.JumpSliceByOffsetting(*map(float, match))
+def fit(names: list[str]) -> None:
+    """Let these slice views show their whole background."""
+    application = getattr(slicer, "app", None)
+    manager = application.layoutManager() if application is not None else None  # None without a main window
+    for name in names if manager is not None else ():
+        widget = manager.sliceWidget(name)
+        if widget is not None:
+            widget.fitSliceToBackground()
 
 
 def place(node: slicer.vtkMRMLMarkupsNode) -> None:

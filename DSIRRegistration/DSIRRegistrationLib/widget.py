@@ -17,6 +17,7 @@ from slicer.util import VTKObservationMixin
 
 from . import dependencies, parameters, preflight
 from .choices import words_boxes
+from .hotkeys import Hotkeys
 from .logic import RegistrationLogic
 from .nodes.transforms import make_linear
 from .nodes.volumes import is_below
@@ -53,10 +54,12 @@ class Panel(VTKObservationMixin):
         self._timer = qt.QTimer()
         self._timer.setInterval(TICK)
         self._timer.timeout.connect(self._tick)
-        self.review = Review(ui, logic, self.start)
+        self.review = Review(ui, logic, self.start, lambda: self.clicking.own_views())
         self.clicking = Clicking(ui, logic, self.start, self.refine)
         self.settings = SettingsSection(ui, logic, self.start)
         self._boxes = words_boxes(ui)
+        self.hotkeys = Hotkeys(ui, self._message)
+        self.hotkeys.label()
         ui.applyButton.clicked.connect(lambda *_args: self.apply())
         ui.cancelButton.clicked.connect(lambda *_args: self.cancel())
         ui.installButton.clicked.connect(lambda *_args: self.install())
@@ -68,15 +71,18 @@ class Panel(VTKObservationMixin):
         self.addObserver(scene, scene.StartCloseEvent, self._scene_closing)
         self.addObserver(scene, scene.EndCloseEvent, self._scene_changed)
         self.addObserver(scene, scene.EndImportEvent, self._scene_changed)
+        self.addObserver(scene, scene.StartSaveEvent, lambda *_args: self.clicking.own_views())  # theirs is saved
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
     def enter(self) -> None:
         """The user comes to the module: follow the scene's parameter node."""
         self._follow(Parameters(self._node()))
+        self.hotkeys.enter()
 
     def exit(self) -> None:
         """The user leaves the module; a run goes on."""
+        self.hotkeys.exit()
         self.review.stop()
         self._follow(None)
 

@@ -13,10 +13,15 @@ if find_spec("slicer") is None:
     kept = ("test_environment.py", "test_packaging.py")
     collect_ignore = [str(file) for file in HERE.glob("test_*.py") if file.name not in kept]
 else:
-    from mrml_scene import engine, pair, scene  # noqa: F401
+    from mrml_scene import application, engine, pair, scene  # noqa: F401
 
     if find_spec("PySide6") is not None:
         from shown_panel import chosen, panel, widget  # noqa: F401
+
+        if find_spec("trame_slicer") is not None:
+            from slice_views import slice_views  # noqa: F401
+        else:
+            collect_ignore = [str(HERE / "test_two_rows.py")]
 
 from DSIRRegistrationLib.keep_none_alive import keep_none_alive  # noqa: E402
 

@@ -31,8 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def scene() -> Iterator[slicer.vtkMRMLScene]:
-    """An empty scene with the logics that a Slicer has: subject hierarchy, segmentations."""
+def application() -> Iterator[slicer.vtkMRMLApplicationLogic]:
+    """An application's logic with an empty scene and what a Slicer has: subject hierarchy, segmentations, layouts."""
     scene = slicer.vtkMRMLScene()
     slicer.mrmlScene = scene
     application = slicer.vtkMRMLApplicationLogic()
@@ -41,9 +41,20 @@ def scene() -> Iterator[slicer.vtkMRMLScene]:
     for logic in logics:
         logic.SetMRMLApplicationLogic(application)
         logic.SetMRMLScene(scene)
+    layout = slicer.vtkMRMLLayoutLogic()
+    layout.SetMRMLApplicationLogic(application)
+    layout.SetMRMLScene(scene)
+    layout.GetLayoutNode().SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
     scene.AddNode(slicer.vtkMRMLCrosshairNode())
-    yield scene
+    yield application
+    layout.SetMRMLScene(None)  # it follows no scene into its end
     scene.Clear(True)
+
+
+@pytest.fixture
+def scene(application) -> slicer.vtkMRMLScene:
+    """Its scene."""
+    return application.GetMRMLScene()
 
 
 def affine(spacing: Sequence[float], angles: Sequence[float] = (0, 0, 0), *, origin=(0, 0, 0), flip: bool = False):

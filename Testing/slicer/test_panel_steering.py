@@ -115,3 +115,29 @@ def test_pairs_come_back_with_a_saved_scene(widget, asked, scene, tmp_path) -> N
     widget.enter()
     assert np.allclose(asked.parameters.movingPairs.GetNthControlPointPosition(0), where, atol=1e-3)
     assert asked.parameters.fixedPairs.GetNthControlPointDescription(0).startswith("confidence")
+
+
+def test_the_keys_press_the_buttons_while_the_module_is_shown(widget, asked, scene) -> None:
+    import qt
+    from DSIRRegistrationLib import hotkeys
+    from standin.application import Shown
+
+    Shown.window = widget.parent
+    widget.enter()
+    try:
+        keys = {shortcut.key().toString(): shortcut for shortcut in asked.hotkeys._shortcuts}
+        assert set(keys) == {*hotkeys.BUTTONS, "?"}
+        keys["Shift+A"].activated.emit()
+        assert "Pairs: 1" in asked.ui.pairsLabel.text
+        keys["Shift+Z"].activated.emit()
+        assert "No pairs yet" in asked.ui.pairsLabel.text
+        keys["Shift+R"].activated.emit()
+        assert asked.run is None  # there is nothing to refine: a button that is off stays off
+        keys["?"].activated.emit()
+        assert "accept the pair" in words(asked.ui.messageLabel)
+        assert asked.ui.acceptButton.toolTip.endswith("Key: Shift+A")
+        assert isinstance(keys["1"], qt.QShortcut)
+        widget.exit()
+        assert asked.hotkeys._shortcuts == []
+    finally:
+        Shown.window = None

@@ -34,6 +34,12 @@ class Application(QtCore.QObject):
     def restoreOverrideCursor(self) -> None:
         QtWidgets.QApplication.restoreOverrideCursor()
 
+    def layoutManager(self) -> Any:
+        """None without a main window; a test may put a real one there."""
+        return self.layout_manager
+
+    layout_manager: ClassVar[Any] = None
+
     def testingEnabled(self) -> bool:
         return True
 
@@ -45,6 +51,8 @@ class Shown:
     """What the slice views were last asked to show."""
 
     layers: ClassVar[dict[str, Any]] = {}
+    window: ClassVar[Any] = None
+    """The main window, where a test has one."""
 
     @classmethod
     def take(cls, **layers: Any) -> None:
@@ -66,6 +74,7 @@ def install(module_file: Path, real: str | None) -> None:
     slicer.util.modulePath = lambda name: str(module_file)
     slicer.util.setSliceViewerLayers = Shown.take
     slicer.util.pip_install = _no_network
+    slicer.util.mainWindow = lambda: Shown.window
     if real:
         folder = str(Path(real) / "slicer")
         if folder not in slicer.__path__:

@@ -7,10 +7,21 @@ from xml.etree import ElementTree
 
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 from PySide6.QtCore import QFile, QSettings, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QBrush, QColor, QFont, QIcon, QPixmap
+from PySide6.QtGui import QBrush, QColor, QFont, QIcon, QKeySequence, QPixmap
 from PySide6.QtWidgets import QApplication, QTableWidgetItem
 
-__all__ = ["QApplication", "QBrush", "QColor", "QFile", "QFont", "QIcon", "QPixmap", "QSettings", "QTableWidgetItem"]
+__all__ = [
+    "QApplication",
+    "QBrush",
+    "QColor",
+    "QFile",
+    "QFont",
+    "QIcon",
+    "QKeySequence",
+    "QPixmap",
+    "QSettings",
+    "QTableWidgetItem",
+]
 __all__ += ["QTimer", "QUrl", "Qt", "Signal"]
 
 ALIVE: list[QtWidgets.QWidget] = []
@@ -89,6 +100,12 @@ QMenu, QAction, QDesktopServices, QSizePolicy = (
     QtGui.QDesktopServices,
     QtWidgets.QSizePolicy,
 )
+
+
+class QShortcut(QtGui.QShortcut):
+    """A key that does something while a window is active."""
+
+    connect = _connect
 
 
 class QUiLoader(QtUiTools.QUiLoader):
