@@ -23,6 +23,7 @@ PACKAGES = {
     "threadpoolctl": "threadpoolctl>=3.1",
     "pydantic": "pydantic>=2.7",
     "pydicom": "pydicom>=3",
+    "jinja2": "jinja2>=3.1",
     "nrrd": "pynrrd>=1.1",
     "shapely": "shapely>=2.0",
 }
