@@ -6,8 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dsir.reports.registration.facts import facts_of
+
 REPORT = "DSIR.Report"
 """Attribute of a result's transform node: the run's report as JSON, saved with the scene."""
+
+UNEVEN, MISSED, COVERED = 0.5, 0.5, 0.98
+"""SD log J, mm by which the inverse misses, and share of the body that both scans show, from which one has a look."""
 
 LANDMARKS = 3.0
 """mm; AAPM TG-132 (Brock et al., Med. Phys. 2017) asks for 2 to 3 mm of landmarks."""
@@ -30,22 +35,9 @@ class Row:
 
 
 def rows(report: Mapping[str, Any]) -> list[Row]:
-    """The table of a registration's report."""
-    found = []
-    found += movement_rows(report)
-    similarity = _similarity(report)
-    if similarity:
-        start, end = similarity
-        verdict = "plain" if end > start else "look"  # by itself it proves nothing
-        found.append(
-            Row(
-                "Similarity",
-                f"{start:.2f} → {end:.2f}",
-                "Mean cosine of the two scans' descriptors in the fixed body, before and after. It says that structure "
-                "agrees, not that every organ is where it belongs.",
-                verdict,
-            )
-        )
+    """The table of a registration's report: the engine's own facts, as on its page, and what is to be looked at."""
+    levels = _levels(report)
+    found = [Row(f.name, f.value, f.meaning, levels.get(f.key, "plain")) for f in facts_of(report) if f.key != "time"]
     pairs = report.get("landmarks")
     if pairs:
         before, after = pairs["before"]["mean_mm"], pairs["after"]["mean_mm"]
@@ -58,49 +50,6 @@ def rows(report: Mapping[str, Any]) -> list[Row]:
                 "plain" if after <= max(before, LANDMARKS) else "look",
             )
         )
-    if report.get("folds") is not None:
-        folds = int(report["folds"])
-        smallest = report.get("smallest_determinant", report.get("smallest_jacobian"))
-        least = f"; volume down to {100 * smallest:.0f} %" if smallest is not None else ""
-        found.append(
-            Row(
-                "Folds",
-                f"none{least}" if not folds else f"{folds} voxels{least}",
-                "Voxels in which tissue is turned inside out (Jacobian determinant ≤ 0 by any of nine stencils), and "
-                "the smallest share of its volume that any voxel keeps.",
-                "good" if not folds else "bad",
-            )
-        )
-    if report.get("sd_log_j") is not None:
-        found.append(
-            Row(
-                "Unevenness",
-                f"{report['sd_log_j']:.2f}",
-                "How unevenly volume changes from place to place; 0: nowhere, about 0.2: a breathing lung, 0.3 to 0.4: "
-                "two persons. (SD log J: standard deviation of the logarithm of the Jacobian determinant; Learn2Reg.)",
-                "good" if report["sd_log_j"] < 0.5 else "look",
-            )
-        )
-    if report.get("inverse_error"):
-        missed = report["inverse_error"]["p95"]
-        found.append(
-            Row(
-                "There and back",
-                f"within {missed:.2f} mm",
-                "Through the transform and its inverse; 95 % of points return this close (inverse error).",
-                "good" if missed < 0.5 else "look",
-            )
-        )
-    if report.get("coverage") is not None:
-        covered = report["coverage"]
-        found.append(
-            Row(
-                "Coverage",
-                f"{100 * covered:.0f} %",
-                "Share of the fixed body that the moving scan shows. Elsewhere the field is only a guess.",
-                "good" if covered > 0.98 else "look",
-            )
-        )
     found += certainty_rows(report.get("certainty") or {})
     seconds = report.get("seconds", {})
     if seconds:
@@ -108,33 +57,20 @@ def rows(report: Mapping[str, Any]) -> list[Row]:
     return found
 
 
-def movement_rows(report: Mapping[str, Any]) -> list[Row]:
-    """What was moved: the scan as a whole, and organs against each other."""
-    found, linear, deformation = [], report.get("linear") or {}, report.get("deformation") or {}
-    if "shift_mm" in linear:
-        moved = (
-            f"shift {linear['shift_mm']:.1f} mm, turn {linear['turn_deg']:.1f}°, size {linear['scale_percent']:+.1f} %"
-        )
-        found.append(
-            Row(
-                "Moved as a whole",
-                "not at all" if linear["model"] == "none" else moved,
-                f"The linear part of the result (model: {linear['model']}): what the middle of the body is shifted by, "
-                "the turn, and the change of length.",
-                "plain",
-            )
-        )
-    if "kept" in deformation:
-        volume = f"the body's volume {100 * (deformation['volume'] - 1):+.1f} %"
-        found.append(
-            Row(
-                "Deformed",
-                f"yes; {volume}" if deformation["kept"] else "no",
-                "Whether organs were moved against each other. Where the scans decide, a deformation is kept only if "
-                "mutual information, which nothing was fitted to, rises by it.",
-                "plain",
-            )
-        )
+def _levels(report: Mapping[str, Any]) -> dict[str, str]:
+    """Key of a fact to how it is shown; what proves nothing by itself stays plain."""
+    found = {}
+    similarity = _similarity(report)
+    if similarity and similarity[1] <= similarity[0]:
+        found["similarity"] = "look"
+    if report.get("folds") is not None:
+        found["folds"] = "bad" if report["folds"] else "good"
+    if report.get("sd_log_j") is not None:
+        found["unevenness"] = "good" if report["sd_log_j"] < UNEVEN else "look"
+    if report.get("inverse_error"):
+        found["inverse"] = "good" if report["inverse_error"]["p95"] < MISSED else "look"
+    if report.get("coverage") is not None:
+        found["coverage"] = "good" if report["coverage"] > COVERED else "look"
     return found
 
 

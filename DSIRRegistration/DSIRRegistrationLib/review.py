@@ -23,14 +23,6 @@ from .verdict import verdict_of
 from .verdict_label import headline
 
 COLOURS = {"good": "#2e7d32", "look": "#b26a00", "bad": "#c62828"}
-WINDOWS = (
-    _("fitting each scan"),
-    _("warped as fixed"),
-    _("CT: soft tissue"),
-    _("CT: lung"),
-    _("CT: bone"),
-    _("CT: brain"),
-)
 VIEW_BUTTONS = ("fixedViewButton", "warpedViewButton", "bothViewButton", "checkerButton", "flickerButton")
 FLICKER = 500
 """Milliseconds between the two pictures."""
@@ -66,8 +58,9 @@ class Review:
         ui.certaintyViewButton.clicked.connect(lambda *_args: self.show_certainty())
         ui.flickerButton.toggled.connect(self.set_flicker)
         ui.blendSlider.valueChanged.connect(self._blend)
-        for choice, words in zip(CHOICES, WINDOWS, strict=True):
-            ui.windowSelector.addItem(words, choice)
+        words = {FITTING: _("fitting each scan"), AS_FIXED: _("warped as fixed")}
+        for choice in CHOICES:
+            ui.windowSelector.addItem(words.get(choice, _("CT: {name}").format(name=choice)), choice)
         ui.windowSelector.currentIndexChanged.connect(lambda *_args: self.set_windows())
         ui.cursorCheck.toggled.connect(self.set_cursor)
         ui.evaluateButton.clicked.connect(lambda *_args: self.evaluate())

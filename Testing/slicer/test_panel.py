@@ -134,7 +134,7 @@ def test_apply_ends_with_a_result_in_the_views_and_in_the_table(widget, chosen) 
     assert Shown.layers["background"] is p.fixed and Shown.layers["foreground"] is p.warped
     table = chosen.ui.qualityTable
     cells = {table.item(row, 0).text(): table.item(row, 1).text() for row in range(table.rowCount)}
-    assert cells["Similarity"] == "0.20 → 0.70" and cells["Folds"].startswith("none")
+    assert cells["Similarity"] == "0.20 → 0.70" and cells["Folded voxels"] == "0"
     assert "Something to look at." in words(chosen.ui.warningsLabel)
     assert p.moving.GetParentTransformNode() is None
 

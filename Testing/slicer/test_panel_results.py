@@ -70,6 +70,7 @@ def test_the_views_show_what_the_buttons_say(widget, chosen) -> None:
 
 def test_grey_values_fit_the_modality_unless_somebody_chose_them(widget, chosen, pair) -> None:
     from DSIRRegistrationLib.nodes.volumes import array_of
+    from DSIRRegistrationLib.nodes.windows import CHOICES
 
     array_of(pair[0])[:4] = -1000  # a CT
     pair[1].GetDisplayNode().AutoWindowLevelOff()
@@ -81,8 +82,8 @@ def test_grey_values_fit_the_modality_unless_somebody_chose_them(widget, chosen,
     assert (warped.GetWindow(), warped.GetLevel()) == (321.0, 123.0)
     chosen.ui.windowSelector.setCurrentIndex(1)
     assert (warped.GetWindow(), warped.GetLevel()) == (400.0, 40.0)
-    chosen.ui.windowSelector.setCurrentIndex(4)
-    assert (fixed.GetWindow(), fixed.GetLevel()) == (2000.0, 300.0)
+    chosen.ui.windowSelector.setCurrentIndex(CHOICES.index("bone"))
+    assert (fixed.GetWindow(), fixed.GetLevel()) == (1500.0, 300.0)
 
 
 def test_the_map_of_certainty_judges_what_is_carried(widget, chosen, pair, scene) -> None:

@@ -31,13 +31,13 @@ def test_landmarks_are_judged_by_tg_132_and_by_the_start(before, after, verdict)
 
 
 def test_folds_are_bad_and_their_absence_is_good() -> None:
-    assert next(r for r in rows({"folds": 3}) if r.what == "Folds").verdict == "bad"
-    assert next(r for r in rows({"folds": 0}) if r.what == "Folds").verdict == "good"
+    assert next(r for r in rows({"folds": 3}) if r.what == "Folded voxels").verdict == "bad"
+    assert next(r for r in rows({"folds": 0}) if r.what == "Folded voxels").verdict == "good"
 
 
 def test_a_report_of_an_older_engine_is_shown_as_far_as_it_goes() -> None:
     assert rows({}) == []
-    assert rows({"similarity": {"before": 0.2, "after": 0.5}})[0].value == "0.20 → 0.50"
+    assert rows({"similarity": {"start": 0.2, "end": 0.5}})[0].value == "0.20 → 0.50"
 
 
 def test_the_summary_names_settings_and_weights() -> None:

@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
-import numpy as np
 import slicer
+from dsir.geometry.windows import CT_WINDOWS, fitting_window, is_ct
 
 from .volumes import array_of
-
-CT_WINDOWS = {"soft tissue": (400.0, 40.0), "lung": (1500.0, -600.0), "bone": (2000.0, 300.0), "brain": (80.0, 40.0)}
-"""Width and level in HU, as radiologists use them."""
 
 FITTING, AS_FIXED = "fitting", "as fixed"
 CHOICES = (FITTING, AS_FIXED, *CT_WINDOWS)
 """How both scans of a pair may be shown."""
 
-AIR, DENSE = -900, 3200
-"""HU: a CT has air below the first (or was cut at -1000 or so), and nothing but metal above the second."""
 
-
-def is_ct(node: slicer.vtkMRMLScalarVolumeNode) -> bool:
+def shows_ct(node: slicer.vtkMRMLScalarVolumeNode) -> bool:
     """Whether the values are Hounsfield units: DICOM says so, or they look like it."""
     said = _modality(node)
-    if said:
-        return said == "CT"
-    values = array_of(node)[::5, ::5, ::5]
-    return bool(values.size) and values.min() <= AIR and np.percentile(values, 99.9) < DENSE and values.max() > 0
-
-
-def fitting(node: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, float]:
-    """Width and level: soft tissue for a CT; else from the 1st to the 99.5th percentile of what is not background."""
-    if is_ct(node):
-        return CT_WINDOWS["soft tissue"]
-    values = array_of(node)[::3, ::3, ::3]
-    body = values[values > values.min()] if values.size else values
-    low, high = np.percentile(body, (1, 99.5)) if body.size else (0.0, 1.0)
-    return float(max(high - low, 1e-6)), float(high + low) / 2
+    return said == "CT" if said else is_ct(array_of(node))
 
 
 def show_with(choice: str, fixed: slicer.vtkMRMLScalarVolumeNode, *others: slicer.vtkMRMLScalarVolumeNode) -> None:
     """Set the windows of a pair: one of :data:`CHOICES`. CT windows change CTs alone."""
     for node in (fixed, *others):
-        if choice in CT_WINDOWS and is_ct(node):
+        if choice in CT_WINDOWS and shows_ct(node):
             _set(node, CT_WINDOWS[choice])
         elif choice == FITTING:
-            _set(node, fitting(node))
+            _set(node, fitting_window(array_of(node)))
         elif choice == AS_FIXED and node is not fixed and fixed.GetDisplayNode() is not None:
             display = fixed.GetDisplayNode()
-            _set(node, (display.GetWindow(), display.GetLevel()))
+            _set(node, (display.GetWindowLevelMin(), display.GetWindowLevelMax()))
 
 
 def chosen_by_hand(node: slicer.vtkMRMLScalarVolumeNode) -> bool:
@@ -55,10 +36,11 @@ def chosen_by_hand(node: slicer.vtkMRMLScalarVolumeNode) -> bool:
     return display is not None and not display.GetAutoWindowLevel()
 
 
-def _set(node: slicer.vtkMRMLScalarVolumeNode, window: tuple[float, float]) -> None:
+def _set(node: slicer.vtkMRMLScalarVolumeNode, greys: tuple[float, float]) -> None:
+    """Lowest and highest grey."""
     node.CreateDefaultDisplayNodes()
     node.GetDisplayNode().AutoWindowLevelOff()
-    node.GetDisplayNode().SetWindowLevel(*window)
+    node.GetDisplayNode().SetWindowLevelMinMax(*greys)
 
 
 def _modality(node: slicer.vtkMRMLScalarVolumeNode) -> str:

@@ -21,7 +21,7 @@ from ..geometry.lattice import Lattice
 from ..preview.views import Views
 from ..progress import Progress, silent, within
 from ..registration.register import RegistrationResult
-from ..reports.registration import write_page
+from ..reports.registration.page import write_page
 from ..transforms.composite import Transform, linear_matrix
 from ..transforms.field import DisplacementField
 from ..transforms.inversion import invert_field
