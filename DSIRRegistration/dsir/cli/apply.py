@@ -97,6 +97,8 @@ def _carrier(
     arguments: argparse.Namespace, progress: Progress
 ) -> tuple[Callable[[str, Path, Path], list[str]], tuple[str, ...]]:
     """Reads transform and grid once; what carries one thing of a kind from file to file, and what is to be said."""
+    from ..dicom.identity import identity_of
+    from ..files.dicom_registration import Frames
     from ..files.images import geometry_remarks, read_image, write_image, write_labels
     from ..files.meshes import read_mesh
     from ..files.points import read_points
@@ -106,16 +108,25 @@ def _carrier(
     from ..warp.labels import warp_labels
     from ..warp.points import fixed_to_moving, moving_to_fixed
     from ..workflow.given_transform import read_given_transform
-    from ..workflow.identity_gate import check_one_person, identities
+    from ..workflow.identity_gate import check_one_person, headers
     from ..workflow.result import label_warnings
 
     roles = ("reference", "image", "labels")
     said_of = {role: getattr(arguments, role) for role in roles}
-    persons = check_one_person(identities(said_of), different_patients=arguments.different_patients)
+    read_first = headers(said_of)
+    people = {role: identity_of(header) for role, header in read_first.items()}
+    persons = check_one_person(people, different_patients=arguments.different_patients)
     reference = read_image(arguments.reference) if arguments.reference else None
     image = read_image(arguments.image) if arguments.image else None
     fixed, moving = (image, reference) if arguments.invert else (reference, image)
-    given = read_given_transform(arguments.transform, convention=arguments.field_convention, fixed=fixed, moving=moving)
+    roles = ("image", "reference") if arguments.invert else ("reference", "image")
+    given = read_given_transform(
+        arguments.transform,
+        convention=arguments.field_convention,
+        fixed=fixed,
+        moving=moving,
+        frames=Frames.of(read_first, *roles),
+    )
     transform, grid = given.transform, reference.lattice if reference else None
     pull = transform
     if arguments.invert and any(getattr(arguments, kind) for kind in GRIDDED):

@@ -105,6 +105,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     check(arguments)
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
+    from ..files.dicom_registration import Frames
     from ..files.images import geometry_remarks, read_image
     from ..reports.structures.verdicts import write_verdicts
     from ..structures.propagate import propagate
@@ -117,6 +118,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         convention=arguments.field_convention,
         fixed=drawn.fixed.image,
         moving=drawn.moving.image,
+        frames=Frames(*(scan.series.frame_of_reference if scan.series else "" for scan in (drawn.fixed, drawn.moving))),
     )
     transform = given.transform
     confidence = read_image(arguments.confidence) if arguments.confidence else None

@@ -16,6 +16,7 @@ from .options import (
     add_memory,
     add_overwrite,
     add_settings,
+    check_output_file,
     settings_from,
 )
 
@@ -51,6 +52,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     output = parser.add_argument_group("output")
     output.add_argument("--out", "-o", required=True, type=Path, metavar="FOLDER", help="the folder to make")
     output.add_argument(
+        "--dicom-reg",
+        type=Path,
+        metavar="FILE.dcm",
+        help="also a DICOM registration object (both scans DICOM): spatial for a linear result, else deformable",
+    )
+    output.add_argument(
         "--brief", action="store_true", help="write transform.h5, warped images and report.json only, which is quicker"
     )
     add_overwrite(output)
@@ -64,6 +71,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..files.output_folder import check_output_folder
 
     check_output_folder(arguments.out, overwrite=arguments.overwrite)
+    if arguments.dicom_reg:
+        check_output_file(arguments.dicom_reg, (), overwrite=arguments.overwrite)
     progress("reading", 0.0, "loading the engine")
     from ..workflow.pair import Pair, register_pair
 
@@ -83,6 +92,11 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         },
         different_patients=arguments.different_patients,
     )
+    export = None
+    if arguments.dicom_reg:
+        from ..workflow.dicom_export import RegistrationExport
+
+        export = RegistrationExport.of(arguments.fixed, arguments.moving, arguments.different_patients)
     report = register_pair(
         pair,
         settings,
@@ -93,6 +107,9 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         command_line=arguments.command_line,
         progress=progress,
     )
+    if export is not None:
+        progress("writing", 1.0, "the DICOM registration object")
+        export.write(arguments.dicom_reg, arguments.out / "transform.h5")
     return Outcome(arguments.out.resolve(), _summary(arguments.out, report), {"report": report})
 
 

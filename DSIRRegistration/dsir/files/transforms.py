@@ -1,4 +1,4 @@
-"""Transforms in files: ITK's .h5, .tfm, .txt, .mat (LPS, by SimpleITK) and displacement fields as images."""
+"""Transforms in files: ITK's .h5, .tfm, .txt, .mat (LPS, by SimpleITK), fields as images, DICOM's objects."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
 from . import itk
 from .atomic import complete_file, reserve
+from .dicom_registration import Frames, is_registration, looks_like_dicom, read_registration
 from .displacements import CONVENTIONS, Convention, ask_unless_said, nifti_readings
 from .headers import check_hdf5, check_matlab
 from .images import suffix
@@ -51,7 +52,8 @@ def write_matrix(path: str | Path, matrix: np.ndarray) -> None:
 
 
 def read_transform(path: str | Path, *, convention: Convention | None = None) -> Transform:
-    """A fixed-to-moving transform from any file this product, ITK, ANTs, elastix, NiftyReg or Slicer writes.
+    """A fixed-to-moving transform from any file this product, ITK, ANTs, elastix, NiftyReg or Slicer writes, or a DICOM
+    registration object.
 
     Composites of any depth become one chain; Euler, versor, similarity and translation transforms become matrices;
     B-splines are sampled to a displacement field (at most 2 mm apart). Outside a field's lattice the edge displacement
@@ -81,16 +83,23 @@ def read_field(path: str | Path, *, convention: Convention | None = None) -> Dis
     return parts[0]
 
 
-def transform_readings(path: str | Path, *, convention: Convention | None = None) -> dict[Convention, Transform]:
+def transform_readings(
+    path: str | Path, *, convention: Convention | None = None, frames: Frames | None = None
+) -> dict[Convention, Transform]:
     """What a file may mean: one transform, or two where a field does not say whether its vectors are LPS or RAS.
 
-    Args, raises: as :func:`read_transform`, which asks in the second case.
+    Args:
+        frames: of the two scans, for a DICOM registration object that holds several.
+
+    Raises: as :func:`read_transform`, which asks in the second case.
     """
     path = Path(path)
     if not path.exists():
         raise DsirError(f"{path} does not exist.")
     if path.is_dir():
         raise TransformError(f"{path} is a folder; give the file of a transform.")
+    if looks_like_dicom(path) and is_registration(path):
+        return {"lps": read_registration(path, frames)}
     kind = suffix(path)
     if kind in (".nii", ".nii.gz", ".hdr", ".img"):
         return {name: Transform((field,)) for name, field in nifti_readings(path, convention).items()}

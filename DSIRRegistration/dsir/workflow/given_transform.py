@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from ..errors import DsirError
+from ..files.dicom_registration import Frames
 from ..files.displacements import UNSAID, Convention
 from ..files.transforms import transform_readings
 from ..geometry.image import Image
@@ -41,17 +42,19 @@ def read_given_transform(
     fixed: Image | None = None,
     moving: Image | None = None,
     fixed_mask: torch.Tensor | None = None,
+    frames: Frames | None = None,
 ) -> GivenTransform:
     """Read a transform as its file, the user, or else the similarity of the images says.
 
     Args:
         convention: of a field whose file does not say what its vectors are; stands above what it says.
         fixed, moving: the images it belongs to, where they are known.
+        frames: their frames of reference, which pick among the registrations of one DICOM object.
 
     Raises:
         DsirError: as :func:`dsir.files.transforms.read_transform`; neither file nor user nor images say what is meant.
     """
-    readings = transform_readings(path, convention=convention)
+    readings = transform_readings(path, convention=convention, frames=frames)
     if len(readings) == 1:
         return GivenTransform(next(iter(readings.values())))
     if fixed is None or moving is None:

@@ -9,6 +9,7 @@ from typing import Any
 from ..dicom.identity import identity_of
 from ..dicom.pseudonym import series_facts
 from ..errors import OutputError
+from ..files.dicom_registration import Frames
 from ..files.displacements import Convention
 from ..files.images import geometry_remarks, read_image, read_mask
 from ..files.landmarks import read_landmarks
@@ -98,7 +99,12 @@ def register_pair(
     if start is not None:
         progress("reading", 0.02, "judging the transform that was given")
         read = read_given_transform(
-            start, convention=field_convention, fixed=fixed, moving=moving, fixed_mask=fixed_mask
+            start,
+            convention=field_convention,
+            fixed=fixed,
+            moving=moving,
+            fixed_mask=fixed_mask,
+            frames=Frames.of(read_first),
         )
         given = read.transform
         said += read.remarks + start_warnings(given, fixed, moving, fixed_mask, moving_mask)

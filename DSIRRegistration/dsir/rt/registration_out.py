@@ -1,0 +1,246 @@
+"""A transform as a DICOM registration object: spatial where it is linear, deformable where it is not.
+
+The registered frame of reference is the fixed series'. A spatial registration's matrix leads from the moving series to
+it, so it is our transform's inverse; a deformable one leads from it to the moving series, as our transform does
+(PS3.3 C.20.2, C.20.3). Nothing is approved; patient and study are those of the fixed series, all UIDs are new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.sequence import Sequence as Items
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.valuerep import format_number_as_ds
+
+from .. import __version__
+from ..dicom.dataset import text
+from ..dicom.series import Series
+from ..errors import DsirError
+from ..files.atomic import complete_file
+from ..files.dicom_registration import DEFORMABLE, SPATIAL
+from ..files.itk import LPS
+from ..geometry.lattice import Lattice
+from ..transforms.composite import Transform, linear_matrix
+from ..transforms.field import DisplacementField
+from .structures_out import PATIENT, STUDY
+
+CONTENT_BASED = ("125024", "DCM", "Image Content-based Alignment")
+"""Context group 7100: by what the two were aligned."""
+
+IDENTICAL, ORTHOGONAL = 1e-5, 1e-5
+"""How far a matrix may be from a rigid one, and from one with scales along orthogonal axes, to be called so."""
+
+Matrix = np.ndarray
+
+
+def write_registration(
+    path: str | Path,
+    transform: Transform,
+    fixed: Series,
+    moving: Series,
+    *,
+    label: str = "DSIR",
+    description: str = "Registration by DSIR, not reviewed",
+    pseudonym: str | None = None,
+) -> str:
+    """Write a fixed-to-moving transform.
+
+    Args:
+        fixed, moving: the series it belongs to; both need a frame of reference and SOP UIDs.
+        label: for the planning system, at most 16 letters, digits, blanks and underscores.
+        pseudonym: stands for patient name and ID; birth date and sex are then blank.
+
+    Returns:
+        ``"spatial"`` or ``"deformable"``.
+
+    Raises:
+        DsirError: a series lacks what the object must refer to, or the file cannot be written.
+    """
+    for role, series in (("fixed", fixed), ("moving", moving)):
+        for name in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
+            if not text(series.header, name):
+                raise DsirError(
+                    f"A DICOM registration refers to the {role} series by its {name}, which the files lack."
+                )
+        if not all(s.sop_class and s.sop_instance for s in series.slices.values()):
+            raise DsirError(
+                f"A DICOM registration refers to the {role} images by their SOP UIDs, which some files lack."
+            )
+    matrix = linear_matrix(transform)
+    dataset = _head(fixed, SPATIAL if matrix is not None else DEFORMABLE, label, description, pseudonym)
+    if matrix is not None:
+        dataset.RegistrationSequence = Items(
+            [_spatial_item(fixed, np.eye(4)), _spatial_item(moving, np.linalg.inv(LPS @ matrix @ LPS))]
+        )
+    else:
+        dataset.DeformableRegistrationSequence = Items([_deformable_item(transform, fixed.lattice, moving)])
+    _common_references(dataset, fixed, moving)
+    with complete_file(path) as temporary:
+        dataset.save_as(temporary, enforce_file_format=True)
+    return "spatial" if matrix is not None else "deformable"
+
+
+def _head(fixed: Series, kind: str, label: str, description: str, pseudonym: str | None) -> FileDataset:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = kind, generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    now = datetime.now()
+    day, hour = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.SOPClassUID, dataset.SOPInstanceUID = kind, meta.MediaStorageSOPInstanceUID
+    dataset.InstanceCreationDate = dataset.SeriesDate = dataset.ContentDate = day
+    dataset.InstanceCreationTime = dataset.SeriesTime = dataset.ContentTime = hour
+    for name in (*PATIENT, *STUDY):
+        setattr(dataset, name, fixed.header.get(name, "") or "")
+    if pseudonym is not None:
+        dataset.PatientName = dataset.PatientID = pseudonym
+        dataset.PatientBirthDate = dataset.PatientSex = dataset.ReferringPhysicianName = dataset.AccessionNumber = ""
+        dataset.PatientIdentityRemoved, dataset.DeidentificationMethod = "YES", "Pseudonym given by the user"
+    dataset.Modality, dataset.Laterality = "REG", ""
+    dataset.SeriesInstanceUID, dataset.SeriesNumber = generate_uid(), 1
+    dataset.SeriesDescription = description[:64]
+    dataset.FrameOfReferenceUID = text(fixed.header, "FrameOfReferenceUID")
+    dataset.PositionReferenceIndicator = ""
+    dataset.Manufacturer, dataset.ManufacturerModelName = "DSIR Registration", "dsir"
+    dataset.DeviceSerialNumber, dataset.SoftwareVersions = "none", __version__
+    dataset.InstanceNumber = 1
+    dataset.ContentLabel = _code_string(label)
+    dataset.ContentDescription, dataset.ContentCreatorName = description[:64], ""
+    return dataset
+
+
+def _code_string(label: str) -> str:
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in " _") else "_" for c in label.upper()).strip()
+    return kept[:16] or "DSIR"
+
+
+def _spatial_item(series: Series, matrix: Matrix) -> Dataset:
+    """``matrix``: (4, 4) LPS, from the series to the registered frame."""
+    item, registration, one = Dataset(), Dataset(), _matrix_item(matrix)
+    item.FrameOfReferenceUID = text(series.header, "FrameOfReferenceUID")
+    item.ReferencedImageSequence = Items(_references(series))
+    registration.RegistrationTypeCodeSequence = Items([_code(CONTENT_BASED)])
+    registration.MatrixSequence = Items([one])
+    item.MatrixRegistrationSequence = Items([registration])
+    return item
+
+
+def _deformable_item(transform: Transform, fixed: Lattice, moving: Series) -> Dataset:
+    field, post = as_field_and_matrix(transform, fixed)
+    item, grid = Dataset(), Dataset()
+    item.SourceFrameOfReferenceUID = text(moving.header, "FrameOfReferenceUID")
+    item.ReferencedImageSequence = Items(_references(moving))
+    item.RegistrationTypeCodeSequence = Items([_code(CONTENT_BASED)])
+    item.PreDeformationMatrixRegistrationSequence = Items([_matrix_item(np.eye(4))])
+    item.PostDeformationMatrixRegistrationSequence = Items([_matrix_item(LPS @ post @ LPS)])
+    affine, spacing = LPS @ field.lattice.affine, field.lattice.spacing
+    grid.ImageOrientationPatient = [_ds(v) for v in (affine[:3, :2] / spacing[:2]).T.ravel()]
+    grid.ImagePositionPatient = [_ds(v) for v in affine[:3, 3]]
+    grid.GridDimensions = list(field.lattice.shape)
+    grid.GridResolution = spacing.tolist()
+    vectors = field.vectors.cpu().numpy() * np.array([-1, -1, 1], np.float32).reshape(3, 1, 1, 1)
+    grid.VectorGridData = np.ascontiguousarray(vectors.transpose(3, 2, 1, 0), dtype="<f4").tobytes()
+    item.DeformableRegistrationGridSequence = Items([grid])
+    return item
+
+
+def as_field_and_matrix(transform: Transform, fixed: Lattice) -> tuple[DisplacementField, Matrix]:
+    """A chain as one field and one (4, 4) RAS matrix after it, the field on a right-handed grid over the fixed scan.
+
+    Where the chain begins with its only field, the grid keeps that field's voxels, so that nothing is interpolated; it
+    grows by whole voxels until it covers the fixed scan, since a reader takes what lies beyond a grid as it likes.
+    """
+    parts = transform.parts
+    fields = [part for part in parts if isinstance(part, DisplacementField)]
+    if len(fields) == 1 and parts[0] is fields[0]:
+        lattice = _covering(_right_handed(fields[0].lattice), fixed)
+        matrix = linear_matrix(Transform(parts[1:]))
+        assert matrix is not None
+        return fields[0].on(lattice), matrix
+    finest = min(float(part.lattice.spacing.min()) for part in fields)
+    lattice = _right_handed(fixed.with_spacing(np.maximum(fixed.spacing, min(finest, 3.0))))
+    return transform.displacement(lattice), np.eye(4)
+
+
+def _right_handed(lattice: Lattice) -> Lattice:
+    if np.linalg.det(lattice.affine[:3, :3]) > 0:
+        return lattice
+    flip = np.diag([-1.0, 1.0, 1.0, 1.0])
+    flip[0, 3] = lattice.shape[0] - 1
+    return Lattice(lattice.shape, lattice.affine @ flip)
+
+
+def _covering(lattice: Lattice, fixed: Lattice) -> Lattice:
+    index = lattice.to_index(fixed.corners())
+    start = np.minimum(np.floor(index.min(0) + 1e-6).astype(int), 0)
+    stop = np.maximum(np.ceil(index.max(0) - 1e-6).astype(int) + 1, np.array(lattice.shape))
+    return lattice.window(start, tuple(int(n) for n in stop - start))
+
+
+def _matrix_item(matrix: Matrix) -> Dataset:
+    item = Dataset()
+    item.FrameOfReferenceTransformationMatrixType = matrix_type(matrix)
+    item.FrameOfReferenceTransformationMatrix = [_ds(value) for value in matrix.ravel()]
+    return item
+
+
+def matrix_type(matrix: Matrix) -> str:
+    """``RIGID``, ``RIGID_SCALE`` (scales along orthogonal axes) or ``AFFINE`` (PS3.3 C.20.2.1.2)."""
+    linear = matrix[:3, :3]
+    gram = linear.T @ linear
+    if np.abs(gram - np.eye(3)).max() < IDENTICAL and np.linalg.det(linear) > 0:
+        return "RIGID"
+    off = np.abs(gram - np.diag(np.diag(gram))).max()
+    return "RIGID_SCALE" if off < ORTHOGONAL and np.linalg.det(linear) > 0 else "AFFINE"
+
+
+def _ds(value: float) -> str:
+    """A decimal string of at most 16 letters, as exact as that allows."""
+    return format_number_as_ds(0.0 if abs(value) < 1e-12 else float(value))
+
+
+def _references(series: Series) -> Sequence[Dataset]:
+    found = []
+    for k in sorted(series.slices):
+        image = Dataset()
+        image.ReferencedSOPClassUID = series.slices[k].sop_class
+        image.ReferencedSOPInstanceUID = series.slices[k].sop_instance
+        if not any(image.ReferencedSOPInstanceUID == other.ReferencedSOPInstanceUID for other in found[-1:]):
+            found.append(image)  # an enhanced object's frames lie in one file
+    return found
+
+
+def _common_references(dataset: Dataset, fixed: Series, moving: Series) -> None:
+    """Series of the fixed study, and of other studies (PS3.3 C.12.2)."""
+    here, elsewhere = [_series_item(fixed)], []
+    study = text(moving.header, "StudyInstanceUID")
+    if study == text(fixed.header, "StudyInstanceUID"):
+        if text(moving.header, "SeriesInstanceUID") != text(fixed.header, "SeriesInstanceUID"):
+            here.append(_series_item(moving))
+    else:
+        other = Dataset()
+        other.StudyInstanceUID = study
+        other.ReferencedSeriesSequence = Items([_series_item(moving)])
+        elsewhere.append(other)
+    dataset.ReferencedSeriesSequence = Items(here)
+    if elsewhere:
+        dataset.StudiesContainingOtherReferencedInstancesSequence = Items(elsewhere)
+
+
+def _series_item(series: Series) -> Dataset:
+    item = Dataset()
+    item.SeriesInstanceUID = text(series.header, "SeriesInstanceUID")
+    item.ReferencedInstanceSequence = Items(_references(series))
+    return item
+
+
+def _code(code: tuple[str, str, str]) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code
+    return item
