@@ -29,6 +29,7 @@ from . import (
     features,
     figure,
     inspect,
+    plan,
     propagate,
     query,
     register,
@@ -49,6 +50,7 @@ COMMANDS: tuple[Command, ...] = (
     apply.COMMAND,
     propagate.COMMAND,
     export.COMMAND,
+    plan.COMMAND,
     inspect.COMMAND,
     features.COMMAND,
     describe.COMMAND,
@@ -61,7 +63,7 @@ COMMANDS: tuple[Command, ...] = (
     demo.COMMAND,
 )
 
-SCANS = ("register", "apply", "propagate", "features", "describe", "query", "confidence", "figure")
+SCANS = ("register", "apply", "propagate", "features", "describe", "query", "confidence", "figure", "plan")
 """Commands that read scans and take ``--series``."""
 
 DONE, OUR_FAULT, YOUR_TURN, STOPPED = 0, 1, 2, 130

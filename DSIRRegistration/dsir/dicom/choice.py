@@ -26,7 +26,7 @@ def chosen(contents: Contents, path: Path, *, wanted: Iterable[str] = (), picks:
     uids = set(wanted)
     if uids and any(v.uid in uids for v in scans):
         scans = [v for v in scans if v.uid in uids]
-    pick = _picked(contents.volumes, path, tuple(picks) or picked())
+    pick = picked_among(contents.volumes, path, tuple(picks) or picked())
     if pick is not None:
         return pick
     if len(scans) == 1:
@@ -40,7 +40,12 @@ def chosen(contents: Contents, path: Path, *, wanted: Iterable[str] = (), picks:
     )
 
 
-def _picked(volumes: Sequence[Volume], path: Path, picks: Sequence[str]) -> Volume | None:
+def picked_among(volumes: Sequence[Volume], path: Path, picks: Sequence[str]) -> Volume | None:
+    """The volume that a pick means; None where no pick is meant for this folder.
+
+    Raises:
+        DsirError: a pick means none of the volumes, or several.
+    """
     for pick in picks:
         folder, _, rest = pick.rpartition("=")
         if folder and folder not in (path.name, str(path)):

@@ -1,0 +1,161 @@
+"""A warped scan as a DICOM series on the fixed series' slices, in its study and frame of reference.
+
+It is derived, and says so (ImageType DERIVED\\SECONDARY, derivation description). A CT stays a CT and an MR an MR, so
+that planning systems show it; anything else becomes secondary capture images. Patient and study are the fixed series'.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import (
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    SecondaryCaptureImageStorage,
+    generate_uid,
+)
+from pydicom.valuerep import format_number_as_ds
+
+from .. import __version__
+from ..dicom.dataset import text
+from ..dicom.series import Series
+from ..errors import DsirError
+from ..geometry.image import Image
+from ..geometry.lattice import LPS
+from .structures_out import PATIENT, STUDY
+
+CLASSES = {"CT": CTImageStorage, "MR": MRImageStorage}
+
+CARRIED: dict[str, dict[str, object]] = {
+    "CT": {"KVP": "", "AcquisitionNumber": "", "ConvolutionKernel": ""},
+    "MR": {
+        "ScanningSequence": "RM",
+        "SequenceVariant": "NONE",
+        "ScanOptions": "",
+        "MRAcquisitionType": "",
+        "RepetitionTime": "",
+        "EchoTime": "",
+        "EchoTrainLength": "",
+        "MagneticFieldStrength": "",
+    },
+}
+"""What tells how the moving scan was made: taken over where it says so, else this. ``RM`` is research mode."""
+
+MOST = 32767
+"""Largest stored value of 16 bits with a sign."""
+
+
+def write_series(
+    folder: str | Path,
+    image: Image,
+    fixed: Series,
+    moving: Series,
+    *,
+    description: str | None = None,
+    pseudonym: str | None = None,
+) -> list[Path]:
+    """Write one file a slice of the fixed series.
+
+    Args:
+        folder: made if it is not there.
+        image: on the fixed series' lattice, in the moving scan's units.
+        description: of the series; the moving one's and "on the fixed scan" by default.
+
+    Returns:
+        the files, lowest slice first.
+
+    Raises:
+        DsirError: the image is on another grid, the series lacks its study, or a file cannot be written.
+    """
+    if not image.lattice.matches(fixed.lattice):
+        raise DsirError("The warped scan is not on the fixed series' grid, so it cannot become a series beside it.")
+    if not text(fixed.header, "StudyInstanceUID"):
+        raise DsirError("A DICOM series belongs to a study, and the fixed series has no StudyInstanceUID.")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    values = image.data.numpy()
+    slope, stored = _stored(values, text(moving.header, "Modality").upper())
+    head = _head(fixed, moving, description, pseudonym)
+    head.RescaleIntercept, head.RescaleSlope = "0", format_number_as_ds(slope)
+    head.SmallestImagePixelValue = head.LargestImagePixelValue = None
+    del head.SmallestImagePixelValue, head.LargestImagePixelValue
+    written = []
+    for k in range(fixed.lattice.shape[2]):
+        path = folder / f"slice_{k + 1:04d}.dcm"
+        _slice(head, fixed, stored[:, :, k], k).save_as(path, enforce_file_format=True)
+        written.append(path)
+    return written
+
+
+def _stored(values: np.ndarray, modality: str) -> tuple[float, np.ndarray]:
+    """Slope and int16: HU and whole numbers as they are, everything else scaled to 16 bits."""
+    largest = float(np.abs(values).max())
+    whole = modality == "CT" or bool((values[::3, ::3, ::3] == np.rint(values[::3, ::3, ::3])).all())
+    slope = 1.0 if (whole or largest > 1000) and largest <= MOST else max(largest, 1e-6) / MOST
+    return slope, np.clip(np.rint(values / slope), -MOST, MOST).astype("<i2")
+
+
+def _head(fixed: Series, moving: Series, description: str | None, pseudonym: str | None) -> Dataset:
+    modality = text(moving.header, "Modality").upper()
+    head, now = Dataset(), datetime.now()
+    head.SpecificCharacterSet = "ISO_IR 192"
+    head.SOPClassUID = CLASSES.get(modality, SecondaryCaptureImageStorage)
+    head.ImageType = ["DERIVED", "SECONDARY", "AXIAL" if modality == "CT" else "OTHER"]
+    for name in (*PATIENT, *STUDY):
+        setattr(head, name, fixed.header.get(name, "") or "")
+    if pseudonym is not None:
+        head.PatientName = head.PatientID = pseudonym
+        head.PatientBirthDate = head.PatientSex = head.ReferringPhysicianName = head.AccessionNumber = ""
+        head.PatientIdentityRemoved, head.DeidentificationMethod = "YES", "Pseudonym given by the user"
+    head.Modality, head.Laterality = modality or "OT", ""
+    if modality not in CLASSES:
+        head.ConversionType = "WSD"
+    head.SeriesInstanceUID, head.SeriesNumber = generate_uid(), _number(fixed)
+    said = text(moving.header, "SeriesDescription") or modality
+    head.SeriesDescription = (description or f"{said[:40]} on the fixed scan")[:64]
+    head.DerivationDescription = "Resampled through a registration by DSIR; not reviewed"
+    head.SeriesDate = head.ContentDate = head.InstanceCreationDate = now.strftime("%Y%m%d")
+    head.SeriesTime = head.ContentTime = head.InstanceCreationTime = now.strftime("%H%M%S")
+    head.Manufacturer, head.ManufacturerModelName, head.SoftwareVersions = "DSIR Registration", "dsir", __version__
+    head.FrameOfReferenceUID = fixed.frame_of_reference or generate_uid()
+    head.PositionReferenceIndicator = ""
+    head.PatientPosition = text(fixed.header, "PatientPosition")
+    for name, otherwise in CARRIED.get(modality, {}).items():
+        value = moving.header.get(name)
+        setattr(head, name, otherwise if value is None or value == "" else value)
+    lattice = fixed.lattice
+    affine = LPS @ lattice.affine
+    head.ImageOrientationPatient = [_ds(v) for v in (affine[:3, :2] / lattice.spacing[:2]).T.ravel()]
+    head.PixelSpacing = [_ds(lattice.spacing[1]), _ds(lattice.spacing[0])]
+    head.SliceThickness = _ds(lattice.spacing[2])
+    head.Rows, head.Columns = lattice.shape[1], lattice.shape[0]
+    head.SamplesPerPixel, head.PhotometricInterpretation = 1, "MONOCHROME2"
+    head.BitsAllocated = head.BitsStored = 16
+    head.HighBit, head.PixelRepresentation = 15, 1
+    return head
+
+
+def _slice(head: Dataset, fixed: Series, stored: np.ndarray, k: int) -> FileDataset:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = head.SOPClassUID, generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset = FileDataset(None, head, file_meta=meta, preamble=b"\0" * 128)
+    dataset.SOPInstanceUID, dataset.InstanceNumber = meta.MediaStorageSOPInstanceUID, k + 1
+    position = fixed.lattice.to_world(np.array([0.0, 0.0, k])) * np.array([-1, -1, 1])
+    dataset.ImagePositionPatient = [_ds(v) for v in position]
+    dataset.PixelData = np.ascontiguousarray(stored.T).tobytes()
+    return dataset
+
+
+def _number(fixed: Series) -> int:
+    """A series number that is probably free in the fixed study."""
+    said = text(fixed.header, "SeriesNumber")
+    return (int(said) if said.isdigit() else 0) + 9000
+
+
+def _ds(value: float) -> str:
+    return format_number_as_ds(0.0 if abs(value) < 1e-9 else float(value))

@@ -1,0 +1,167 @@
+"""From two studies to what a planning system imports, by one command."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from dsir.cli.main import main
+from dsir.dicom.series import read_series
+from dsir.files.transforms import read_transform
+from dsir.planning.studies import fixed_study, moving_study
+from dsir.planning.task import preset_for
+from dsir.rt.structures_in import read_rtstruct
+from studies_made import GRID, ORGANS, SHIFT, make_studies
+
+WORDS = ["--preset", "fast", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return make_studies(tmp_path_factory.mktemp("studies"))
+
+
+@pytest.fixture(scope="module")
+def case(studies: tuple[Path, Path]) -> Path:
+    out = studies[0].parent / "case"
+    words = ["plan", "--fixed-study", str(studies[0]), "--moving-study", str(studies[1]), "--out", str(out)]
+    assert main([*words, *WORDS]) == 0
+    return out
+
+
+def test_what_belongs_together_is_found_and_said(studies: tuple[Path, Path]) -> None:
+    still, moved = fixed_study(studies[0]), moving_study(studies[1])
+    assert len(still.scan.planes) == GRID.shape[2] and still.structures is None
+    assert moved.structures.name == "rs_last.dcm" and moved.dose.name == "rd.dcm"
+    said = " ".join(moved.reasons)
+    assert "Of 2 structure sets" in said and "the newest was taken (last)" in said and "2 doses" in said
+
+
+def test_a_dry_run_says_it_and_writes_nothing(studies: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["plan", "--fixed-study", str(studies[0]), "--moving-study", str(studies[1]), "--dry-run"]
+    before = sorted(studies[0].parent.rglob("*"))
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    for word in ("rs_last.dcm", "rd.dcm", "two frames of reference", "ct_ct", "two CTs of one person at two times"):
+        assert word in said
+    assert sorted(studies[0].parent.rglob("*")) == before
+
+
+def test_the_contours_lie_where_they_belong(case: Path, studies: tuple[Path, Path]) -> None:
+    found = read_rtstruct(case / "structures.dcm", read_series(studies[0]))
+    for structure in found.structures:
+        centre, radius = ORGANS[structure.name]
+        index = (structure.distance > 0).nonzero().numpy()
+        world = structure.lattice.to_world(index)
+        assert np.linalg.norm(world.mean(0) - (centre - SHIFT)) < 1.0
+        volume = len(index) * structure.lattice.spacing.prod()
+        assert volume == pytest.approx(4 / 3 * np.pi * radius**3, rel=0.08)
+
+
+def test_the_registration_object_and_the_warped_series_fit(case: Path, studies: tuple[Path, Path]) -> None:
+    points = np.random.default_rng(0).uniform(-30, 30, (100, 3))
+    moved = read_transform(case / "registration.dcm").transform_points(points)
+    assert np.abs(moved - points - SHIFT).max() < 1.5
+    fixed, warped = read_series(studies[0]), read_series(case / "warped")
+    assert warped.lattice.matches(fixed.lattice)
+    assert warped.frame_of_reference == fixed.frame_of_reference
+    header = pydicom.dcmread(next((case / "warped").iterdir()))
+    assert list(header.ImageType[:2]) == ["DERIVED", "SECONDARY"]
+    assert header.StudyInstanceUID == fixed.header.StudyInstanceUID
+    assert header.SeriesInstanceUID != fixed.header.SeriesInstanceUID
+    inside = fixed.volume().data > -800
+    difference = (warped.volume().data - fixed.volume().data)[inside].abs().mean()
+    assert difference < 0.15 * fixed.volume().data[inside].std()
+
+
+def test_the_dose_of_each_structure_before_and_after(case: Path) -> None:
+    report = json.loads((case / "plan.json").read_text())
+    start = -GRID.extent[0] / 2 + 2  # the middle of the first voxel of 4 mm
+    for row in report["dose"]:
+        centre, radius = ORGANS[row["name"]]
+        assert row["before"]["volume_cm3"] == pytest.approx(4 / 3 * np.pi * radius**3 / 1000, rel=0.05)
+        assert row["before"]["mean"] == pytest.approx(centre[0] - start, abs=2.0)
+        # The dose is carried with the anatomy, so the organ has the same dose on the new scan.
+        assert row["after"]["mean"] == pytest.approx(row["before"]["mean"], abs=1.0)
+        assert row["mean_lowest"] == pytest.approx(row["after"]["mean"] - 3, abs=0.3)
+
+
+def test_the_page_says_what_was_chosen_and_asks_for_nothing(case: Path) -> None:
+    page = (case / "report.html").read_text(encoding="utf-8")
+    for words in ("What was chosen", "rs_last.dcm", "not validated for accumulation", "structures.dcm", "D95", "<svg"):
+        assert words in page
+    assert "<script" not in page and "http" not in page
+    for text in (page, (case / "plan.json").read_text()):
+        assert "Secret" not in text and "4711" not in text
+
+
+def test_two_persons_and_folders_without_a_scan_are_refused(
+    studies: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = shutil.copytree(studies[1], tmp_path / "other")
+    for file in other.rglob("*.dcm"):
+        dataset = pydicom.dcmread(file)
+        dataset.PatientID = "SOMEBODY-ELSE"
+        dataset.save_as(file)
+    words = ["plan", "--fixed-study", str(studies[0]), "--moving-study", str(other), "--out", str(tmp_path / "out")]
+    assert main([*words, *WORDS]) != 0
+    assert "different persons" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    words = ["plan", "--fixed-study", str(tmp_path / "empty"), "--moving-study", str(other), "--dry-run"]
+    assert main(words) != 0 and "is empty" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_of_two_scans_of_one_kind_the_user_must_choose(
+    studies: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = tmp_path / "both"
+    shutil.copytree(studies[0], both / "a")
+    second = shutil.copytree(studies[0] / "ct", both / "b")
+    for number, file in enumerate(sorted(second.iterdir())):
+        dataset = pydicom.dcmread(file)
+        dataset.SeriesInstanceUID, dataset.SeriesDescription = "1.2.3", "second"
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
+        dataset.save_as(file)
+    words = ["plan", "--fixed-study", str(both), "--moving-study", str(studies[1]), "--dry-run"]
+    assert main(words) != 0 and "choose one with --series" in capsys.readouterr().err
+    assert main([*words, "--series", "both=second"]) == 0
+    assert "second" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("fixed", "moving", "preset"),
+    [
+        ({"Modality": "CT"}, {"Modality": "CT"}, "ct_ct"),
+        ({"Modality": "CT"}, {"Modality": "CT", "SeriesDescription": "kV CBCT"}, "ct_cbct"),
+        ({"Modality": "CT"}, {"Modality": "PT"}, "pet_ct"),
+        ({"Modality": "CT", "BodyPartExamined": "HEAD"}, {"Modality": "MR", "BodyPartExamined": "BRAIN"}, "head_ct_mr"),
+        ({"Modality": "CT", "BodyPartExamined": "HEADNECK"}, {"Modality": "MR"}, "body_ct_mr"),
+        ({"Modality": "MR", "BodyPartExamined": "HEAD"}, {"Modality": "MR", "BodyPartExamined": "HEAD"}, "head_mr_mr"),
+        ({"Modality": "MR"}, {"Modality": "MR"}, "default"),
+        ({"Modality": "US"}, {"Modality": "CT"}, "default"),
+    ],
+)
+def test_the_preset_follows_from_the_series(fixed: dict, moving: dict, preset: str) -> None:
+    headers = []
+    for facts in (fixed, moving):
+        header = pydicom.Dataset()
+        for name, value in facts.items():
+            setattr(header, name, value)
+        headers.append(header)
+    assert preset_for(*headers)[0] == preset
+    assert preset_for(*headers, two_persons=True)[0] == "two_persons"
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dicom3tools is missing")
+@pytest.mark.parametrize("name", ["registration.dcm", "structures.dcm", "structures.seg.dcm", "warped/slice_0001.dcm"])
+def test_dciodvfy_finds_no_error(name: str, case: Path) -> None:
+    said = subprocess.run(["dciodvfy", str(case / name)], capture_output=True, text=True, check=False)
+    errors = [line for line in (said.stderr + said.stdout).splitlines() if re.match(r"Error", line)]
+    assert errors == []
