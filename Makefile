@@ -39,10 +39,11 @@ $(VENV)/slicer: $(VENV)/installed
 	$(VENV)/bin/python -m pip install --quiet -e ".[slicer]" || echo "The Slicer side cannot be tested here." >&2
 	@touch $@
 
-test: install system $(VENV)/slicer  ## style and every test
+test: install system $(VENV)/slicer  ## style, floors, types and every test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	PYTHONPATH=DSIRRegistration $(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --nbmake Testing Docs/notebooks
 
 train: install  ## train the network anew; HOURS=2, DATA=folder with train/ and labelmaps/
@@ -54,7 +55,7 @@ peers: install  ## our figures beside those of other methods, in an environment 
 	$(VENV)/bin/python Testing/benchmarks/peers.py --out runs/peers
 
 clean:  ## remove what was made here, except the environment and trained networks
-	rm -rf demo-result build dist .pytest_cache .ruff_cache
+	rm -rf demo-result build dist .pytest_cache .ruff_cache .mypy_cache
 	find DSIRRegistration Testing -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean  ## and the environment

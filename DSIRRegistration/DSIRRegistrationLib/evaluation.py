@@ -84,7 +84,7 @@ def _shared_segments(
     if not pairs:
         raise DsirError(f"{fixed.GetName()} and {moving.GetName()} have no segment of the same name.")
     own = {pair[0]: pair for pair in pairs}
-    jobs = []
+    jobs: list[list[str]] = []
     for layer in layers(fixed, None, own):
         matching = [own[segment][1] for segment in layer.segments]
         for other in layers(moving, None, matching):

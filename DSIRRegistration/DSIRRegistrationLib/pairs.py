@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import slicer
@@ -17,8 +17,8 @@ from .roles import FIXED, MOVING, OTHER
 if TYPE_CHECKING:
     from .similarity import Shown
 
-    Volume = slicer.vtkMRMLScalarVolumeNode
-    Points = slicer.vtkMRMLMarkupsFiducialNode
+    Volume: TypeAlias = slicer.vtkMRMLScalarVolumeNode
+    Points: TypeAlias = slicer.vtkMRMLMarkupsFiducialNode
 
 COLOURS = {FIXED: (1.0, 0.81, 0.2), MOVING: (0.37, 0.96, 0.89)}
 

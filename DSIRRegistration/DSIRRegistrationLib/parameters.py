@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 import slicer
 from dsir.cli import options
@@ -76,6 +76,13 @@ class Parameters:
     movingLandmarks: slicer.vtkMRMLMarkupsFiducialNode
     fixedPairs: slicer.vtkMRMLMarkupsFiducialNode
     movingPairs: slicer.vtkMRMLMarkupsFiducialNode
+
+    if TYPE_CHECKING:  # what Slicer's wrapper adds
+        parameterNode: Any
+
+        def __init__(self, node: Any) -> None: ...
+        def connectGui(self, ui: Any) -> Any: ...
+        def disconnectGui(self, tag: Any) -> None: ...
 
 
 def structures(parameters: Parameters) -> tuple[slicer.vtkMRMLNode, ...]:

@@ -130,7 +130,7 @@ def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Gen
     progress("reading", 0.0, "handing the scans over")
     with tempfile.TemporaryDirectory(prefix="dsir-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        yield
+        yield False
         arguments = yield from _hand_over(task, folder, fixed)
         out = folder / "result"
         words = yield from worker.run(
@@ -159,9 +159,11 @@ def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Gen
             part = within(progress, 0.95, 0.98)
             trust = yield from certainty(folder, transform, carried, fixed, launch=launch, progress=part)
         progress("placing", 0.98, "bringing the result into the scene")
-        yield
-        kind = slicer.util.arrayFromVolume(task.moving).dtype  # a CT stays whole Hounsfield units, and half the size
-        warped = yield from read_slabs(out / "warped.nii.gz", kind if np.issubdtype(kind, np.integer) else np.float32)
+        yield False
+        kind: np.dtype = slicer.util.arrayFromVolume(task.moving).dtype
+        if not np.issubdtype(kind, np.integer):  # a CT stays whole Hounsfield units, and half the size
+            kind = np.dtype(np.float32)
+        warped = yield from read_slabs(out / "warped.nii.gz", kind)
         jacobian = (yield from read_slabs(out / "jacobian.nii.gz")) if task.with_jacobian else None
         field = read_transform(transform)
         yield True

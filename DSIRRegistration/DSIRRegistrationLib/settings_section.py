@@ -39,7 +39,7 @@ class SettingsSection:
         ui.settingsTable.horizontalHeader().setStretchLastSection(True)
         ui.settingsTable.cellChanged.connect(self._changed)
         ui.settingsFilter.textChanged.connect(lambda *_args: self._fill())
-        ui.settingsSection.contentsCollapsed.connect(lambda collapsed: collapsed or self._load())
+        ui.settingsSection.contentsCollapsed.connect(self._collapsed)
         ui.settingsResetButton.clicked.connect(lambda *_args: self.reset())
 
     def refresh(self, *, busy: bool = False, able: bool = True) -> None:
@@ -57,6 +57,10 @@ class SettingsSection:
         """Take every change back."""
         set_single_changes(self.parameters, {})
         self._fill()
+
+    def _collapsed(self, collapsed: bool) -> None:
+        if not collapsed:
+            self._load()
 
     def _load(self) -> None:
         """Ask the engine, unless its answer for this task is there."""

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import slicer
@@ -26,7 +26,7 @@ from .nodes.volumes import array_of, write_array
 from .roles import FIXED, MOVING, OTHER
 
 if TYPE_CHECKING:
-    Volume = slicer.vtkMRMLScalarVolumeNode
+    Volume: TypeAlias = slicer.vtkMRMLScalarVolumeNode
 
 
 @dataclass(frozen=True, eq=False)

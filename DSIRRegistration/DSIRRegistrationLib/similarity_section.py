@@ -160,7 +160,8 @@ class Clicking:
         rows = {role: self._rows.view_ids(role) if self._rows and self._rows.on else [] for role in (FIXED, MOVING)}
         if self.point is not None:
             self.point.show_in(rows[self.side])
-        for what, place in ((EXPECTED, self.shown and self.shown.expected), (FOUND, self.shown and self.shown.match)):
+        shown = self.shown
+        for what, place in ((EXPECTED, shown.expected if shown else None), (FOUND, shown.match if shown else None)):
             if what not in self._marks:
                 self._marks[what] = Mark(self.parameters.fixed.GetScene(), what)
             self._marks[what].show_in(rows[OTHER[self.side]])

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from dsir.errors import DsirError
 from dsir.features.descriptor import Descriptor, load_descriptor
 from dsir.features.mind import Mind
 
@@ -34,3 +35,8 @@ def test_shift_of_the_image_shifts_the_vectors():
     whole, part = mind.describe(TEXTURE), mind.describe(TEXTURE[5:])
     inner = slice(mind.margin, -mind.margin)
     assert torch.allclose(whole[:, 5:][:, inner], part[:, inner], atol=1e-5)
+
+
+def test_only_a_trained_network_is_asked_in_a_mirror():
+    with pytest.raises(DsirError, match="'mind' is none of them"):
+        load_descriptor("mind-mirrored")

@@ -192,7 +192,7 @@ def _sampled(transform: vtk.vtkAbstractTransform, around: Lattice) -> vtk.vtkAbs
     """An oriented grid that follows ``transform`` around the fixed lattice."""
     grid = around.window(
         -np.ceil(PADDING / around.spacing),
-        tuple(int(n + 2 * np.ceil(PADDING / s)) for n, s in zip(around.shape, around.spacing, strict=True)),
+        (int(n + 2 * np.ceil(PADDING / s)) for n, s in zip(around.shape, around.spacing, strict=True)),
     ).with_spacing(np.maximum(around.spacing, SAMPLING))
     image = vtk.vtkImageData()
     image.SetDimensions(*grid.shape)

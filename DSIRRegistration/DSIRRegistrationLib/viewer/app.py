@@ -9,6 +9,7 @@ import secrets
 import signal
 import sys
 import webbrowser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ class Viewer:
         }  # fmt: skip
         state.update({f"dsir_{name}": value for name, value in start.items()})
         self._pointers = [
-            Pointer(view, lambda point, side=name: self._asked(side, point), lambda: bool(state.dsir_hover))
+            Pointer(view, partial(self._asked, name), lambda: bool(state.dsir_hover))
             for name, side in self.session.sides.items()
             for view in side.views
         ]

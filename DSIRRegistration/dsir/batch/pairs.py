@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from ..errors import DsirError
 from ..workflow.pair import Pair
@@ -82,5 +83,5 @@ def _pair(cells: dict[str, str], others: dict[str, Pair], place: str, folder: Pa
         check_name(cells["name"], others)
     except DsirError as error:
         raise DsirError(f"{place}: {error}") from None
-    files = {role: Path(os.path.normpath(folder / cells[role])) for role in ROLES if cells[role]}
+    files: dict[str, Any] = {role: Path(os.path.normpath(folder / cells[role])) for role in ROLES if cells[role]}
     return Pair(**files)

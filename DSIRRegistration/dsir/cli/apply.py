@@ -119,27 +119,29 @@ def _carrier(
     reference = read_image(arguments.reference) if arguments.reference else None
     image = read_image(arguments.image) if arguments.image else None
     fixed, moving = (image, reference) if arguments.invert else (reference, image)
-    roles = ("image", "reference") if arguments.invert else ("reference", "image")
+    of_fixed, of_moving = ("image", "reference") if arguments.invert else ("reference", "image")
     given = read_given_transform(
         arguments.transform,
         convention=arguments.field_convention,
         fixed=fixed,
         moving=moving,
-        frames=Frames.of(read_first, *roles),
+        frames=Frames.of(read_first, of_fixed, of_moving),
     )
     transform, grid = given.transform, reference.lattice if reference else None
     pull = transform
-    if arguments.invert and any(getattr(arguments, kind) for kind in GRIDDED):
+    if grid and arguments.invert and any(getattr(arguments, kind) for kind in GRIDDED):
         progress("inverting", 0.2, "solving for the inverse")
         pull = transform.inverse(grid)
 
     def carry(kind: str, source: Path, target: Path) -> list[str]:
         progress("carrying", 0.4 + 0.15 * KINDS.index(kind), kind)
         if kind == "image":
+            assert image is not None and grid is not None  # _run() asked for both
             moved = warp_image(image, pull, grid, interpolation=arguments.interpolation)
             write_image(target, moved)
             return []
         if kind == "labels":
+            assert grid is not None
             carried = warp_labels(*read_labels(source), pull, grid)
             write_labels(target, carried.labels, grid)
             return label_warnings(carried)

@@ -40,7 +40,9 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..workflow.result import write_result
 
     case = demo_case(seed=settings.seed)
-    start = end_point_error(DisplacementField.identity(case.truth.lattice), case.truth, case.body)
+    truth = case.truth
+    assert truth is not None  # simulated
+    start = end_point_error(DisplacementField.identity(truth.lattice), truth, case.body)
     rows = [("", "mean mm", "worst 30 % mm", "largest mm", "folds", "seconds"), ("before", *_lengths(start), "", "")]
     errors: dict[str, ErrorScore] = {"before": start}
     others = [name for name in ("dsir", "mind") if name != settings.descriptor]
@@ -48,14 +50,14 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     with OutputFolder(arguments.out, overwrite=arguments.overwrite) as folder:
         write_image(folder.path / "fixed.nii.gz", case.fixed)
         write_image(folder.path / "moving.nii.gz", case.moving)
-        write_displacement_nifti(folder.path / "truth.nii.gz", case.truth)
+        write_displacement_nifti(folder.path / "truth.nii.gz", truth)
         for number, name in enumerate(descriptors):
             part = within(progress, 0.1 + 0.9 * number / len(descriptors), 0.1 + 0.9 * (number + 1) / len(descriptors))
             result = register(
                 case.fixed, case.moving, replace(settings, descriptor=name), progress=within(part, 0.0, 0.85)
             )
             report = write_result(folder.path / name, case.fixed, case.moving, result, progress=within(part, 0.85, 1.0))
-            errors[name] = end_point_error(result.displacement(case.truth.lattice), case.truth, case.body)
+            errors[name] = end_point_error(result.displacement(truth.lattice), truth, case.body)
             rows.append((name, *_lengths(errors[name]), str(report["folds"]), f"{report['seconds']['total']:.0f}"))
     picture = arguments.out.resolve() / descriptors[-1] / "preview.png"
     lines = ("Distance to the true place, over the brain:", *align(rows), "", f"The picture is {picture}")

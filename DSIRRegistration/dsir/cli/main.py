@@ -12,7 +12,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..dicom.picks import picking
@@ -83,7 +83,7 @@ NEGATIVE = re.compile(r"-(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$")
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are one sentence, and to whom -1e-5 is a number."""
 
-    def __init__(self, *args: object, **options: object) -> None:
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._negative_number_matcher = NEGATIVE  # argparse's own takes -1e-5 and -1. for options
 

@@ -121,7 +121,7 @@ def add_different_patients(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def add_overwrite(parser: argparse.ArgumentParser) -> None:
+def add_overwrite(parser: argparse._ActionsContainer) -> None:
     """Permission to replace."""
     parser.add_argument("--overwrite", action="store_true", help="replace a result that is already there")
 
@@ -236,6 +236,8 @@ def mebibytes(text: str) -> int:
     """A size of memory such as 8GB, 8GiB or 6000MiB, in MiB."""
     found = re.fullmatch(r"\s*([0-9.]+)\s*(GB|GIB|MB|MIB)\s*", text.upper())
     try:
+        if found is None:
+            raise ValueError
         size = float(found[1]) * {"GB": 1e9, "GIB": 2**30, "MB": 1e6, "MIB": 2**20}[found[2]] / 2**20
     except (TypeError, ValueError):
         size = 0.0

@@ -126,12 +126,12 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         from ..structures.confidence_map import measure_confidence
 
         confidence = measure_confidence(
-            drawn.fixed.image, drawn.moving.image, transform, progress=within(progress, 0.05, 0.4)
+            drawn.fixed.voxels, drawn.moving.voxels, transform, progress=within(progress, 0.05, 0.4)
         )
     result = propagate(
         drawn.source,
         transform,
-        drawn.fixed.image.lattice,
+        drawn.fixed.lattice,
         rigid=arguments.rigid,
         reference=drawn.reference,
         confidence=confidence,
@@ -153,7 +153,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         write_verdicts(
             arguments.report,
             result,
-            drawn.fixed.image,
+            drawn.fixed.voxels,
             drawn.moving.image,
             remarks=remarks,
             inputs=inputs(arguments),

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ..structures.surfaces_and_points import Drawing
 
 KINDS = (".dcm", ".seg.nrrd", ".nii", ".nii.gz")
-ROLES = ("transform", "rtstruct", "segmentation", "labels", "moving_series", "moving", "fixed_series", "fixed")
-ROLES += ("confidence", "dose")
+SCANS = ("moving_series", "moving", "fixed_series", "fixed")
+ROLES = ("transform", "rtstruct", "segmentation", "labels", *SCANS, "confidence", "dose")
 
 
 def check(arguments: argparse.Namespace) -> None:
@@ -100,6 +100,7 @@ def read(arguments: argparse.Namespace) -> Drawn:
     files: tuple[Drawing, ...] = ()
     scan = moving.image.lattice if moving.image else None
     if arguments.rtstruct:
+        assert moving.series is not None  # check() asked for it
         source = read_rtstruct(arguments.rtstruct, moving.series)
     elif arguments.surfaces:
         source, files = read_drawings(arguments.surfaces, scan)
@@ -127,7 +128,7 @@ def write(arguments: argparse.Namespace, result: Propagation, drawn: Drawn) -> l
         remarks = write_structures(
             arguments.out,
             result,
-            drawn.fixed.image.lattice,
+            drawn.fixed.lattice,
             series=drawn.fixed.series,
             label=LABEL if drawn.persons else "DSIR",
             holes=arguments.holes,
@@ -138,7 +139,7 @@ def write(arguments: argparse.Namespace, result: Propagation, drawn: Drawn) -> l
     if arguments.dose:
         from ..rt.dose import NOT_VALIDATED, read_dose, view_dose, write_dose_view
 
-        view = view_dose(read_dose(arguments.dose), result.transform, drawn.fixed.image.lattice)
+        view = view_dose(read_dose(arguments.dose), result.transform, drawn.fixed.lattice)
         write_dose_view(arguments.dose_out, view)
         remarks.append(f"The dose is a {NOT_VALIDATED}.")
     return remarks

@@ -84,7 +84,7 @@ def discover(path: str | Path) -> Contents:
     """Look into a folder and everything below it, or at one file."""
     path = Path(path)
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    series: dict[tuple[object, ...], list[Plane]] = defaultdict(list)
+    series: dict[str, list[Plane]] = defaultdict(list)
     others: list[tuple[Dataset, Path]] = []
     for file in files:
         header = read_header(file)

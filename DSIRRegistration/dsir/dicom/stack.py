@@ -53,9 +53,8 @@ def stacked(planes: Sequence[Plane], name: str, *, most_missing: int = MOST_MISS
         DsirError: no positions, orientations or pixel sizes; a single plane; two at one place; uneven or too many
             missing; the reason in one sentence.
     """
-    _complete(planes, name)
-    directions, pixel = planes[0].directions, planes[0].pixel
-    normal = np.cross(*directions)
+    directions, pixel = _complete(planes, name)
+    normal = np.cross(directions[0], directions[1])
     positions = np.array([p.position for p in planes])
     along = positions @ normal
     order = np.argsort(along, kind="stable")
@@ -90,7 +89,8 @@ def stacked(planes: Sequence[Plane], name: str, *, most_missing: int = MOST_MISS
         each = np.array([sideways @ directions[0] / pixel[1], sideways @ directions[1] / pixel[0]])
         shifts = np.round(np.arange(count)[:, None] * each, 4)  # a hair beside a voxel would lose the border
         low = np.floor(shifts.min(0) + 1e-6).astype(int)
-        size = tuple(int(n) for n in np.array(size) + np.ceil(shifts.max(0) - 1e-6).astype(int) - low)
+        wider, taller = np.ceil(shifts.max(0) - 1e-6).astype(int) - low
+        size = columns + int(wider), rows + int(taller)
         travel = (travel @ normal) * normal
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1], affine[:3, 2] = directions[0] * pixel[1], directions[1] * pixel[0], travel
@@ -124,7 +124,8 @@ def _spacing(steps: np.ndarray) -> float:
     return float(plain.mean()) if len(plain) else middle
 
 
-def _complete(planes: Sequence[Plane], name: str) -> None:
+def _complete(planes: Sequence[Plane], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Refuse planes that do not say where they lie; the directions and pixel size of the first."""
     for what, has in (
         ("position (Image Position Patient)", [p.position is not None for p in planes]),
         ("orientation (Image Orientation Patient)", [p.directions is not None for p in planes]),
@@ -136,3 +137,5 @@ def _complete(planes: Sequence[Plane], name: str) -> None:
             raise DsirError(f"{name} cannot be used: {which} no {what}, so nobody knows where they lie.")
     if len(planes) < 2:
         raise DsirError(f"{name} holds a single slice; a series of slices is needed.")
+    assert planes[0].directions is not None and planes[0].pixel is not None
+    return planes[0].directions, planes[0].pixel

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import torch
 
 from ..errors import DsirError
+from ..files.nifti_forms import load
 from ..geometry.image import Image
-from ..geometry.lattice import Lattice
+from ..geometry.lattice import Lattice, as_shape
 from ..geometry.sampling import affine_grid, resample, sample
 from ..similarity.random_contrast import random_contrast
 from .cases import Case, LabelMap, known_case
@@ -163,6 +163,7 @@ def lung_ct(folder: Path, seed: int) -> Case:
     with open(folder / "lung_ct" / "landmarks.csv", encoding="utf-8", newline="") as file:
         rows = [[float(row[key]) for key in ("fx", "fy", "fz", "mx", "my", "mz")] for row in csv.DictReader(file)]
     points = np.array(rows)
+    assert case.fixed_labels is not None  # the lungs
     return replace(case, body=case.fixed_labels.data > 0, fixed_landmarks=points[:, :3], moving_landmarks=points[:, 3:])
 
 
@@ -203,8 +204,8 @@ REAL: dict[str, Builder] = {made.__name__: made for made in (abdomen_ct_mr, lung
 def _read(path: Path) -> tuple[np.ndarray, Lattice]:
     if not path.is_file():
         raise DsirError(f"The benchmark file {path} is not there.")
-    file = nibabel.load(path)
-    return np.asarray(file.dataobj), Lattice(file.shape[:3], file.affine)
+    file = load(path)
+    return np.asarray(file.dataobj), Lattice(as_shape(file.shape[:3]), file.affine)
 
 
 def _image(path: Path) -> Image:

@@ -34,7 +34,14 @@ LESION = {"arterial": 60.0, "portal": -45.0}
 
 
 def in_phase(
-    ct: Image, labels: torch.Tensor, names: dict[int, str], phase: str, *, lesions: int = 4, noise: float = 10.0, seed=0
+    ct: Image,
+    labels: torch.Tensor,
+    names: dict[int, str],
+    phase: str,
+    *,
+    lesions: int = 4,
+    noise: float = 10.0,
+    seed: int = 0,
 ) -> Image:
     """The CT as it would look in a phase.
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import DsirError
 from ..files import nifti
 from ..files.atomic import complete_file
+from ..files.nifti_forms import load
 from .learn2reg import Task
 
 KINDS = (".nii.gz", ".npz")
@@ -32,7 +33,7 @@ def read_submission(path: Path, shape: tuple[int, ...]) -> np.ndarray:
             with np.load(path) as file:
                 values = file["arr_0"]
         else:
-            values = np.asanyarray(nib.load(path).dataobj)
+            values = np.asanyarray(load(path).dataobj)
     except (OSError, EOFError, ValueError, KeyError, nib.filebasedimages.ImageFileError):
         raise DsirError(f"{path} is damaged, or no displacement field.") from None
     if values.shape != (*shape, 3):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..errors import DsirError
 from ..features.descriptor import load_descriptor
 from ..progress import Progress, silent, within
 from ..registration import register as pipeline
-from ..registration.linear import NUMBERS
+from ..registration.linear import NUMBERS, Model
 from ..registration.presets import preset as settings_called
 from ..registration.settings import RegistrationSettings
 from ..similarity.describe import describe_image
@@ -109,7 +109,7 @@ def chosen_settings(
     if model is not None:
         if model not in MODELS:
             raise DsirError(f"There is no linear model called {model!r}; known are: {', '.join(MODELS)}.")
-        chosen = replace(chosen, linear=replace(chosen.linear, model=model))
+        chosen = replace(chosen, linear=replace(chosen.linear, model=cast(Model, model)))
         if model != "auto":
             chosen = replace(chosen, deformable=False)
     return chosen if deformable is None else replace(chosen, deformable=deformable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -29,11 +30,20 @@ class Descriptor(Protocol):
         identity: what a run log needs to name it for ever (settings, hash of the weights).
     """
 
-    name: str
-    channels: int
-    spacing: float | None
-    margin: int
-    identity: dict[str, object]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def spacing(self) -> float | None: ...
+
+    @property
+    def margin(self) -> int: ...
+
+    @property
+    def identity(self) -> Mapping[str, object]: ...
 
     def normalise(self, volume: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Raw intensities (I, J, K) of the *whole* volume to the scale that :meth:`describe` expects."""
@@ -58,7 +68,10 @@ def load_descriptor(name: str, device: str | torch.device = "cpu") -> Descriptor
     if name == "mind":
         return Mind()
     if name.endswith("-mirrored"):
-        return Mirrored(load_descriptor(name.removesuffix("-mirrored"), device))
+        inner = load_descriptor(name.removesuffix("-mirrored"), device)
+        if not isinstance(inner, Dsir):
+            raise DsirError(f"Only the trained networks are asked in a mirror too, and {inner.name!r} is none of them.")
+        return Mirrored(inner)
     if name == "cnn":
         return Dsir.untrained(MasrNetSettings())
     if name in (models := manifest()):

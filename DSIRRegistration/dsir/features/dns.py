@@ -62,7 +62,8 @@ def pairs(radius: int) -> list[tuple[Offset, Offset]]:
 
 
 def _axis(axis: int, length: int) -> Offset:
-    return tuple(length if i == axis else 0 for i in range(3))
+    i, j, k = (length if n == axis else 0 for n in range(3))
+    return i, j, k
 
 
 def dns_plain(volume: torch.Tensor, settings: DnsSettings) -> torch.Tensor:

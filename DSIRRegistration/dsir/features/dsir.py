@@ -57,7 +57,10 @@ class Dsir:
         try:
             network = MasrNet(weights.settings)
             network.load_state_dict(weights.tensors)
-            spacing, identity = float(weights.provenance["spacing"]), {"sha256": weights.sha256, **weights.provenance}
+            spacing, identity = (
+                float(str(weights.provenance["spacing"])),
+                {"sha256": weights.sha256, **weights.provenance},
+            )
             if not 0 < spacing < float("inf"):
                 raise ValueError(f"its spacing is {spacing}")
         except (

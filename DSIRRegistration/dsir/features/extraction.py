@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..geometry.image import Image
-from ..geometry.lattice import Lattice
+from ..geometry.lattice import Lattice, as_shape
 from ..progress import Progress, silent
 from .descriptor import Descriptor
 
@@ -46,7 +46,7 @@ def as_ras(lattice: Lattice) -> Lattice:
         affine[:3, row] = sense * lattice.affine[:3, axis]
         corner[axis] = 0 if sense > 0 else shape[axis] - 1
     affine[:3, 3] = lattice.to_world(corner)
-    return Lattice(tuple(int(shape[axis]) for axis in best), affine)
+    return Lattice(as_shape(shape[axis] for axis in best), affine)
 
 
 def extract(
@@ -96,7 +96,7 @@ def described_pieces(
     A volume of more than ``whole`` voxels is cut in two along its longest axis until every piece is small enough.
     Pieces carry the descriptor's margin and start at whole strides, so they equal the undivided volume within rounding.
     """
-    boxes = _boxes(tuple(normalised.shape), whole, descriptor.margin)
+    boxes = _boxes(as_shape(normalised.shape), whole, descriptor.margin)
     for n, box in enumerate(boxes):
         progress("features", n / len(boxes), "describing the image" + (", piece by piece" if n else ""))
         around = tuple(
@@ -120,7 +120,7 @@ def _boxes(shape: tuple[int, int, int], whole: int, margin: int) -> list[Box]:
             break
         cuts[axis] += 1
     starts = [range(0, n, size) for n, size in zip(shape, sizes, strict=True)]
-    return [
-        tuple(slice(low, min(low + size, n)) for low, size, n in zip(corner, sizes, shape, strict=True))
-        for corner in product(*starts)
-    ]
+    i, j, k = (
+        [slice(low, min(low + size, n)) for low in lows] for lows, size, n in zip(starts, sizes, shape, strict=True)
+    )
+    return list(product(i, j, k))

@@ -127,6 +127,13 @@ class VoxelNorm(nn.LayerNorm):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
+def zero(*parameters: torch.Tensor | None) -> None:
+    """Fill with zeros what there is of these (a layer may have no bias)."""
+    for parameter in parameters:
+        if parameter is not None:
+            nn.init.zeros_(parameter)
+
+
 class Conv(nn.Sequential):
     """3x3x3 convolution, the voxel's norm if asked for, LeakyReLU."""
 
@@ -134,7 +141,7 @@ class Conv(nn.Sequential):
         slope = settings.slope
         conv = nn.Conv3d(inside, outside, 3, padding=1)
         nn.init.kaiming_normal_(conv.weight, a=slope, nonlinearity="leaky_relu")
-        nn.init.zeros_(conv.bias)
+        zero(conv.bias)
         norm = [VoxelNorm(outside)] if settings.norm else []
         super().__init__(conv, *norm, nn.LeakyReLU(slope, inplace=True))
 
@@ -146,8 +153,7 @@ class Residual(nn.Module):
         super().__init__()
         self.first = Conv(channels, channels, settings)
         self.second = nn.Conv3d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+        zero(self.second.weight, self.second.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.second(self.first(x))
@@ -158,6 +164,8 @@ class BlurPool(nn.Module):
 
     Written as a dense convolution with a diagonal kernel: matrix units run it ten times faster than a grouped one.
     """
+
+    kernel: torch.Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -185,6 +193,7 @@ class MasrNet(nn.Module):
         coarse = settings.thinned and settings.input == "dns"
         inside = self.inputs + (settings.coarse_dns.relations if coarse else 0)
         self.thin = BlurPool(self.inputs) if settings.thinned else None
+        self.stem_channels = inside
         self.stem = self._level(inside, widths[0], settings.depth[0])
         self.down, self.encode = nn.ModuleList(), nn.ModuleList()
         for level in range(1, len(widths)):
@@ -197,13 +206,14 @@ class MasrNet(nn.Module):
             for level in reversed(range(len(widths) - 1))
         )
         self.features = nn.Conv3d(widths[0], settings.features, 3, padding=1)
+        self.head: nn.Module
         if settings.head == "dns":
             self.head = Squeeze(settings.features, settings.feature_dns, settings.embedding, settings.channels, slope)
         else:
             self.head = nn.Sequential(
                 nn.LeakyReLU(slope), nn.Conv3d(settings.features, settings.channels, 3, padding=1)
             )
-        self.to(memory_format=torch.channels_last_3d)
+        self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # torch types four dimensions only
 
     def _level(self, inside: int, outside: int, depth: int) -> nn.Sequential:
         blocks = [Residual(outside, self.settings) for _ in range(depth)]
@@ -218,7 +228,7 @@ class MasrNet(nn.Module):
         settings, base = self.settings, self.settings.base
         reach = max([self._relations.margin if self._relations else 0, *settings.local_contrast])
         padded = F.pad(volume, [reach] * 6, mode="replicate")
-        channels = self.stem[0][0].in_channels
+        channels = self.stem_channels
         size = [n // base for n in volume.shape[2:]]
         out = torch.empty(
             volume.shape[0], channels, *size, dtype=dtype, device=volume.device, memory_format=torch.channels_last_3d
@@ -227,7 +237,7 @@ class MasrNet(nn.Module):
             stop = min(start + SLAB, volume.shape[2])
             first = max(start - 1, 0) if settings.thinned else start  # what the blur reads before the slab
             slab = self._inputs(padded[:, :, first : stop + 2 * reach], reach).to(dtype)
-            if settings.thinned:
+            if self.thin is not None:
                 slab = self.thin(slab, before=int(first == start))
             out[:, : slab.shape[1], start // base : stop // base] = slab
         if channels > self.inputs:
@@ -266,7 +276,7 @@ class MasrNet(nn.Module):
         for decode in self.decode:
             x = decode(torch.cat([double(x), skips.pop().to(x.dtype)], 1))
         x = self.head(self.features(x))
-        inner = inner or tuple(slice(0, n) for n in size)
+        inner = inner or (slice(0, size[0]), slice(0, size[1]), slice(0, size[2]))
         if torch.is_grad_enabled():
             return self._vectors(x)[(..., *inner)]
         base, planes = self.settings.base, SLAB // self.settings.base

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .dns import DnsSettings, dns_valid
-from .masrnet import VoxelNorm
+from .masrnet import VoxelNorm, zero
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,10 @@ class PlaceHead(nn.Module):
         self.first = nn.Conv3d(hidden, hidden, 3, padding=1)
         self.first_norm = VoxelNorm(hidden)
         self.second = nn.Conv3d(hidden, settings.channels, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+        zero(self.second.weight, self.second.bias)
         self.log_precision = nn.Parameter(torch.zeros(()))
         self.log_sharpness = nn.Parameter(torch.zeros(()))
-        self.to(memory_format=torch.channels_last_3d)
+        self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # torch types four dimensions only
 
     def forward(self, volume: torch.Tensor, context: torch.Tensor | None) -> torch.Tensor:
         """(N, 1, I, J, K) normalised intensities and (N, context, I, J, K) to (N, channels, I, J, K) unit vectors."""

@@ -12,7 +12,7 @@ from torch import nn
 from ..errors import DsirError
 from .dns import DnsSettings
 from .place import PlaceSettings
-from .weights import read_tensors, write_tensors
+from .weights import read_tensors, tuples_of, write_tensors
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +49,7 @@ def read_place(path: Path, sha256: str | None = None) -> PlaceWeights:
         path, kind="a place head", wanted=("place", "provenance"), sha256=sha256
     )
     try:
-        relations = {k: tuple(v) if isinstance(v, list) else v for k, v in shape.pop("relations").items()}
-        settings = PlaceSettings(relations=DnsSettings(**relations), **shape)
+        settings = PlaceSettings(relations=DnsSettings(**tuples_of(shape.pop("relations"))), **shape)
     except (KeyError, TypeError, AttributeError) as error:
         raise DsirError(f"{path.name} holds no weights of a place head: {error}") from error
     return PlaceWeights(tensors, settings, provenance, digest)

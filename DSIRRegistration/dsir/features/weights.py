@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -92,8 +94,13 @@ def settings_from(plain: dict) -> MasrNetSettings:
     """Settings as they were before JSON made lists of tuples."""
     fields = dict(plain)
     for key in fields.keys() & {"input_dns", "coarse_dns", "feature_dns"}:
-        fields[key] = DnsSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields[key].items()})
-    return MasrNetSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        fields[key] = DnsSettings(**tuples_of(fields[key]))
+    return MasrNetSettings(**tuples_of(fields))
+
+
+def tuples_of(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as they were before JSON made lists of tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
 
 
 def manifest(folder: Path = MODELS) -> dict[str, dict]:

@@ -18,7 +18,7 @@ from pydicom.dataset import Dataset
 
 from ..dicom.dataset import first, items, numbers, read_header, read_whole, refusing_damage, text
 from ..errors import DsirError, TransformError
-from ..geometry.lattice import Lattice
+from ..geometry.lattice import Lattice, as_shape
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
@@ -203,5 +203,5 @@ def _grid(grid: Dataset, path: Path) -> DisplacementField:
     vectors = np.where(np.isnan(vectors).any(0), np.float32(0), vectors)
     if not np.isfinite(vectors).all():
         raise TransformError(f"{path} has a deformation grid with infinite vectors.")
-    lattice = Lattice(counts, LPS @ affine)
+    lattice = Lattice(as_shape(counts), LPS @ affine)
     return DisplacementField(torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)), lattice)

@@ -7,6 +7,7 @@ reads it. NiftyReg and SPM write 1007 too, but name it, and hold positions in RA
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ from ..transforms.field import DisplacementField
 from . import nifti
 from .atomic import complete_file
 from .itk_transforms import as_field
+from .nifti_forms import load
 
 Convention = Literal["lps", "ras"]
 CONVENTIONS: tuple[Convention, ...] = ("lps", "ras")
@@ -65,18 +67,19 @@ def nifti_readings(path: Path, convention: Convention | None = None) -> dict[Con
         values = values[:, :, :, 0]
     if values.ndim != 4 or values.shape[-1] != 3:
         raise TransformError(f"{path} is not a displacement field: its shape is {' x '.join(map(str, values.shape))}.")
-    header, values = nib.load(path).header, np.moveaxis(values, -1, 0)
-    intent = int(header["intent_code"]) if "intent_code" in header else 0
+    header, values = load(path).header, np.moveaxis(values, -1, 0)
+    if not isinstance(header, nib.Nifti1Header):  # Analyze and FreeSurfer say nothing of vectors
+        header = nib.Nifti1Header()
+    intent = int(header["intent_code"])
     if intent in FSL:
         raise TransformError(
             f"{path} is a warp of FSL, which counts in the scaled voxels of both its images; turn it into one in RAS "
             "first, as with: wb_command -convert-warpfield -from-fnirt WARP MOVING -to-world OUT.nii.gz."
         )
     if _holds_positions(path, header, values, affines[0]):
-        values, said = values - _positions(values.shape[1:], affines[0]), "ras"
-    else:
-        said = _said(header, intent)
-    wanted = [convention or said] if convention or said else CONVENTIONS
+        values, convention = values - _positions(values.shape[1:], affines[0]), "ras"
+    convention = convention or _said(header, intent)
+    wanted: tuple[Convention, ...] = (convention,) if convention else CONVENTIONS
     return {name: as_field(values, affines[0], path, lps=name == "lps") for name in wanted}
 
 
@@ -130,7 +133,7 @@ def _name(header: nib.Nifti1Header) -> str:
     return bytes(header["intent_name"].tobytes()).split(b"\0")[0].decode("latin-1").strip()
 
 
-def ask_unless_said(path: Path, readings: dict[Convention, object]) -> None:
+def ask_unless_said(path: Path, readings: Mapping[Convention, object]) -> None:
     """Raise where a file can be read in two ways.
 
     Raises:

@@ -9,7 +9,7 @@ import torch
 
 from ..errors import DsirError
 from ..geometry.image import Image
-from ..geometry.lattice import Lattice
+from ..geometry.lattice import Lattice, Shape
 from ..geometry.sampling import affine_grid, sample
 from . import nifti
 from .atomic import complete_file
@@ -118,7 +118,7 @@ def write_features(path: str | Path, features: torch.Tensor, lattice: Lattice, *
     kind = suffix(path)
     if kind not in (*NIFTI, ".nrrd", ".mha"):
         raise DsirError(f"{path}: features are written as .nii, .nii.gz, .nrrd or .mha.")
-    values = features.detach().cpu().movedim(0, -1).numpy().astype(dtype, copy=False)
+    values: np.ndarray = features.detach().cpu().movedim(0, -1).numpy().astype(dtype, copy=False)
     values = values[..., 0] if values.shape[-1] == 1 else values
     with complete_file(path) as temporary:
         if kind in NIFTI:
@@ -203,7 +203,7 @@ def _is_dicom(path: Path) -> bool:
     return read_header(path) is not None
 
 
-def _lattice(shape: tuple[int, ...], affines: list[np.ndarray]) -> Lattice:
+def _lattice(shape: Shape, affines: list[np.ndarray]) -> Lattice:
     """The lattice of the first affine that makes one: a sheared sform gives way to the rigid qform, as in ITK."""
     for affine in affines[:-1]:
         try:

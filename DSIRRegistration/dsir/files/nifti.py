@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import DsirError
 from .headers import check_promise
-from .nifti_forms import affines
+from .nifti_forms import affines, load
 
 
 def read(path: Path, dtype: type | None = None) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -24,7 +24,7 @@ def read(path: Path, dtype: type | None = None) -> tuple[np.ndarray, list[np.nda
         DsirError: not NIfTI, damaged, colour or complex.
     """
     try:
-        file = nib.load(path)
+        file = load(path)
         found = affines(file, path)
         kind = file.get_data_dtype()
         if kind.fields:

@@ -30,10 +30,22 @@ def affines(file: nib.spatialimages.SpatialImage, path: Path) -> list[np.ndarray
     return found if by_itk is None else [by_itk, *found]
 
 
+def load(path: Path) -> nib.spatialimages.SpatialImage:
+    """A file that nibabel knows to be a volume; its voxels are not read yet.
+
+    Raises:
+        nib.filebasedimages.ImageFileError: it is none.
+    """
+    file = nib.load(path)
+    if not isinstance(file, nib.spatialimages.SpatialImage):
+        raise nib.filebasedimages.ImageFileError(f"{path} holds no volume")
+    return file
+
+
 def form_remarks(path: Path) -> tuple[str, ...]:
     """What a reader must know of where a NIfTI file lies; no sentence where its forms agree."""
     try:
-        file = nib.load(path)
+        file = load(path)
     except Exception:  # whoever reads its voxels says what is wrong with it
         return ()
     if not _is_ambiguous(file):
@@ -73,9 +85,12 @@ def _is_ambiguous(file: nib.spatialimages.SpatialImage) -> bool:
 
 
 def _forms_apart(file: nib.spatialimages.SpatialImage) -> float:
+    header = file.header
+    if not isinstance(header, nib.Nifti1Header):
+        return 0.0
     with np.errstate(all="ignore"):
         try:
-            return _distance(file.header.get_sform(), file.header.get_qform(), file.shape)
+            return _distance(header.get_sform(), header.get_qform(), file.shape)
         except (nib.spatialimages.HeaderDataError, np.linalg.LinAlgError, ValueError):
             return np.inf
 

@@ -52,7 +52,7 @@ class OutputFolder:
         self.overwrite = overwrite
         self.path = self.target  # the hidden folder while the block runs
         self._made: list[Path] = []
-        self._work: WorkFolder | None = None
+        self._work: WorkFolder
 
     def __enter__(self) -> OutputFolder:
         check_output_folder(self.name, overwrite=self.overwrite)
@@ -78,7 +78,7 @@ class OutputFolder:
             self._keep(failed)
             raise
         finally:
-            if (error is not None and isinstance(error, OutputError)) or _is_ours(error):
+            if error is not None and (isinstance(error, OutputError) or _is_ours(error)):
                 self._keep(error)
             release(self._work)
             self._unmake()
@@ -128,7 +128,7 @@ class OutputFolder:
         for spare in (place / LOCK, place / MANIFEST):
             spare.unlink(missing_ok=True)
         shutil.rmtree(place / "former", ignore_errors=True)
-        error.kept = place
+        error.kept = place  # type: ignore[attr-defined]
 
     def _unmake(self) -> None:
         for folder in self._made:  # those that we made ourselves, and none that holds anything
@@ -161,7 +161,7 @@ def rescue_folder(error: OutputError) -> Iterator[Path]:
     if partial is not None:
         shutil.rmtree(partial, ignore_errors=True)
     moved = OutputError(str(error))
-    moved.kept = folder
+    moved.kept = folder  # type: ignore[attr-defined]
     raise moved from None
 
 

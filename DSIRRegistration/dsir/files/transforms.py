@@ -146,7 +146,8 @@ def _itk_fields(path: Path, convention: Convention | None) -> dict[Convention, D
         raise TransformError(f"{path} is not a transform that can be read (.h5, .tfm, .mat, .nii.gz, .nrrd).") from None
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 3:
         raise TransformError(f"{path} is not a displacement field: it has not three values a voxel of a 3-D grid.")
-    wanted = [convention] if convention else ["lps"] if _counts_in_lps(path) else CONVENTIONS
+    said: Convention | None = convention or ("lps" if _counts_in_lps(path) else None)
+    wanted: tuple[Convention, ...] = (said,) if said else CONVENTIONS
     return {name: field_of_image(image, path, lps=name == "lps") for name in wanted}
 
 

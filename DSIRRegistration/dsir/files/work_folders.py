@@ -9,8 +9,10 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import IO
 
+fcntl: ModuleType | None
 if os.name == "nt":
     fcntl = None  # an open file cannot be removed there, which is lock enough
 else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,16 @@ LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """(4, 4) RAS to LPS, as DICOM and ITK have it, and back."""
 
 
+Shape = tuple[int, int, int]
+"""Numbers of voxels along I, J, K."""
+
+
+def as_shape(counts: Iterable[int]) -> Shape:
+    """Three counts of any kind (array, torch.Size, tuple) as a shape of plain integers."""
+    i, j, k = counts
+    return int(i), int(j), int(k)
+
+
 @dataclass(frozen=True, eq=False)
 class Lattice:
     """A regular grid of voxel centres in RAS space.
@@ -31,7 +42,7 @@ class Lattice:
         DsirError: the shape is not 3-D, or the affine is singular, sheared or not finite.
     """
 
-    shape: tuple[int, int, int]
+    shape: Shape
     affine: np.ndarray
 
     def __post_init__(self) -> None:
@@ -97,7 +108,7 @@ class Lattice:
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Whether RAS points (..., 3) lie within the voxels (edges included); bool (...)."""
         index = self.to_index(points)
-        return ((index >= -0.5 - 1e-6) & (index <= np.array(self.shape) - 0.5 + 1e-6)).all(-1)
+        return np.all((index >= -0.5 - 1e-6) & (index <= np.array(self.shape) - 0.5 + 1e-6), axis=-1)
 
     def corners(self) -> np.ndarray:
         """(8, 3) RAS mm of the corner voxels' outer corners."""
@@ -109,11 +120,11 @@ class Lattice:
         low, high = self.corners().min(0), self.corners().max(0)
         return ", ".join(f"{axis} {a:.0f}..{b:.0f}" for axis, a, b in zip("RAS", low, high, strict=True)) + " mm"
 
-    def window(self, start: np.ndarray, shape: tuple[int, int, int]) -> Lattice:
+    def window(self, start: np.ndarray, shape: Iterable[int]) -> Lattice:
         """The lattice of the box that begins at voxel ``start`` (may be negative) and has ``shape`` voxels."""
         affine = self.affine.copy()
         affine[:3, 3] = self.to_world(np.asarray(start, dtype=np.float64))
-        return Lattice(tuple(shape), affine)
+        return Lattice(as_shape(shape), affine)
 
     def with_spacing(self, spacing: float | np.ndarray) -> Lattice:
         """Same directions and the same covered box, other voxel size (mm); the count of voxels is rounded up.
@@ -125,7 +136,7 @@ class Lattice:
         affine = np.eye(4)
         affine[:3, :3] = self.directions * spacing
         affine[:3, 3] = self.centre - affine[:3, :3] @ ((shape - 1) / 2)
-        return Lattice(tuple(shape), affine)
+        return Lattice(as_shape(shape), affine)
 
     def matches(self, other: Lattice, tolerance_mm: float = 1e-2) -> bool:
         """Whether both describe the same voxels: same shape, corners within ``tolerance_mm``."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from .channels_last import can_gather, gathered
-from .lattice import Lattice
+from .lattice import Lattice, as_shape
 
 SLAB = 2_000_000
 """Voxels blurred or resampled at a time."""
@@ -40,7 +42,7 @@ def sample(
 
 def _as_three(shape: torch.Size) -> tuple[int, int, int]:
     if len(shape) == 3:
-        return tuple(shape)
+        return as_shape(shape)
     count = 1
     for n in shape:
         count *= n
@@ -152,7 +154,7 @@ def thinned(
     ]
     if max(blocks) == 1:
         return volume, lattice, rest
-    shape = tuple(-(-size // block) for size, block in zip(lattice.shape, blocks, strict=True))
+    shape = as_shape(-(-size // block) for size, block in zip(lattice.shape, blocks, strict=True))
     out = torch.empty(volume.shape[0], *shape, device=volume.device)
     planes = max(1, SLAB // (blocks[0] * lattice.shape[1] * lattice.shape[2]))
     for start in range(0, shape[0], planes):
@@ -166,12 +168,12 @@ def thinned(
     return out, Lattice(shape, affine), rest
 
 
-def gaussian_blur(volume: torch.Tensor, sigmas: float | list[float]) -> torch.Tensor:
+def gaussian_blur(volume: torch.Tensor, sigmas: float | Sequence[float]) -> torch.Tensor:
     """Separable Gaussian of ``sigmas`` voxels along I, J, K on (C, I, J, K); edges repeat their last voxel.
 
     Lines along an axis know nothing of one another, so a large volume is blurred slab by slab.
     """
-    sigmas = [float(sigmas)] * 3 if np.isscalar(sigmas) else list(sigmas)
+    sigmas = list(sigmas) if isinstance(sigmas, Sequence) else [float(sigmas)] * 3
     lines = [axis for axis in range(3) if sigmas[axis] >= 0.2 and volume.shape[axis + 1] > 1]
     slabs = volume.numel() > 2 * SLAB and not volume.requires_grad
     if lines and slabs:

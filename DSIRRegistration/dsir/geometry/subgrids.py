@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .lattice import Lattice
+from .lattice import Lattice, as_shape
 
 FINE, LARGEST = 0.5, 12_000_000
 """mm, voxels: pixels are divided until they are about this fine, so that slim structures keep their outline, unless the
@@ -21,7 +21,7 @@ def divided(lattice: Lattice, times: np.ndarray) -> Lattice:
     affine = lattice.affine.copy()
     affine[:3, :3] /= times
     affine[:3, 3] = lattice.to_world(-(times - 1) / 2 / times)
-    return Lattice(tuple(int(n) for n in np.array(lattice.shape) * times), affine)
+    return Lattice(as_shape(np.array(lattice.shape) * times), affine)
 
 
 def divisions(spacing: np.ndarray, shape: tuple[int, ...] | np.ndarray) -> np.ndarray:

@@ -169,5 +169,5 @@ def _boxes(labels: np.ndarray, values: list[int]) -> list[tuple[slice, ...] | No
 
 def _union(a: tuple[slice, ...] | None, b: tuple[slice, ...] | None) -> tuple[slice, ...]:
     if a is None or b is None:
-        return a or b
+        return a or b or ()
     return tuple(slice(min(x.start, y.start), max(x.stop, y.stop)) for x, y in zip(a, b, strict=True))

@@ -73,7 +73,7 @@ def dose_table(
 def _row(drawn: Structure, dose: Image, carried: Structure | None, view: Image, at: np.ndarray) -> DoseRow:
     before = _of(drawn, dose)
     after = None if carried is None else _of(carried, view)
-    if after is None:
+    if carried is None or after is None:
         return DoseRow(drawn.name, drawn.colour, before, None)
     pushed = [found for way in DIRECTIONS if (found := _of(carried, view, ERROR * way)) is not None]
     means, curves = [found.mean for found in pushed], np.stack([found.curve(at) for found in pushed])

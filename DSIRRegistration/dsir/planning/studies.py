@@ -150,8 +150,7 @@ def _dose(doses: Sequence[tuple[Dataset, Path]], scan: Volume) -> tuple[Path | N
     frame = text(scan.header, "FrameOfReferenceUID")
     mine = [(header, file) for header, file in doses if frame and text(header, "FrameOfReferenceUID") == frame]
     if not mine:
-        said = f"None of the {len(doses)} doses lies in the scan's frame of reference." if doses else ""
-        return None, [said] if said else []
+        return None, [f"None of the {len(doses)} doses lies in the scan's frame of reference."] if doses else []
     whole = [found for found in mine if text(found[0], "DoseSummationType").upper() in ("PLAN", "MULTI_PLAN")] or mine
     newest = sorted(whole, key=lambda found: (text(found[0], "InstanceCreationDate"), text(found[0], "ContentDate")))
     said = [f"Of {len(mine)} doses the newest of a whole plan was taken."] if len(mine) > 1 else []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -114,7 +115,7 @@ def compose(
     return figure
 
 
-def _undress(axes, plane: Plane) -> None:
+def _undress(axes: Axes, plane: Plane) -> None:
     rows, columns = plane.points.shape[:2]
     axes.set(xticks=[], yticks=[], xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="auto")
     axes.set_facecolor("black")
@@ -122,9 +123,9 @@ def _undress(axes, plane: Plane) -> None:
         spine.set_visible(False)
 
 
-def _letters(axes, letters: str) -> None:
-    places = ((0.015, 0.5, "left", "center"), (0.985, 0.5, "right", "center"))
-    places += ((0.5, 0.985, "center", "top"), (0.5, 0.015, "center", "bottom"))
+def _letters(axes: Axes, letters: str) -> None:
+    sides = ((0.015, 0.5, "left", "center"), (0.985, 0.5, "right", "center"))
+    places = (*sides, (0.5, 0.985, "center", "top"), (0.5, 0.015, "center", "bottom"))
     for letter, (x, y, ha, va) in zip(letters, places, strict=True):
         written = axes.text(x, y, letter, transform=axes.transAxes, color=TEXT, size=7, ha=ha, va=va)
         written.set_path_effects([withStroke(linewidth=1.6, foreground="#00000099")])
@@ -140,5 +141,5 @@ def _scale_bar(figure: Figure, x: float, y: float, scale: float, height: float) 
     figure.text(x / INCH_WIDTH, (bottom - 0.16) / height, f"{length} mm", color=QUIET, size=7.5, ha="left")
 
 
-def _line(x: list[float], y: list[float], figure: Figure):
+def _line(x: list[float], y: list[float], figure: Figure) -> Line2D:
     return Line2D(x, y, color=TEXT, linewidth=1.6, solid_capstyle="butt", transform=figure.transFigure)

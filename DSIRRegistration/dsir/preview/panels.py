@@ -31,7 +31,8 @@ GRID = 10.0
 class Column(Protocol):
     """One way of looking, for all planes."""
 
-    heading: str
+    @property
+    def heading(self) -> str: ...
 
     def paint(self, axes: Axes, row: int) -> None:
         """Fill the panel of plane ``row``."""

@@ -116,7 +116,7 @@ def align(
         for model in _up_to(settings.model):
             tell(0.8, f"refining the {model} part")
             matrix, _, _ = _improved(target, posed, matrix, model)
-        found = (Candidate(settings.model, matrix),)
+        found: tuple[Candidate, ...] = (Candidate(settings.model, matrix),)
     else:
         tell(0.7, "choosing between shift, turn, scale and shear")
         judge = Judge.of(still, posed.view, Blocks.of(target.mask, lattice), lattice)

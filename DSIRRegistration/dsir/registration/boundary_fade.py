@@ -27,7 +27,7 @@ def faded_at_boundary(field: DisplacementField, *, spacing: float, least: float 
     width = max(least, np.pi / 2 * border / STEEPEST)
     rim = int(np.ceil(width / spacing))
     inner = lattice.with_spacing(spacing)
-    outer = inner.window(np.full(3, -rim), tuple(n + 2 * rim for n in inner.shape))
+    outer = inner.window(np.full(3, -rim), (n + 2 * rim for n in inner.shape))
     u = field.on(outer).to_index()
     for axis, size in enumerate(outer.shape):
         position = torch.arange(size, dtype=torch.float32)

@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_args, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -54,8 +54,8 @@ def checked(cls: type[Settings]) -> type[Settings]:
         except ValidationError as error:
             raise DsirError(_sentence(error, made)) from None
 
-    made.__init__ = init
-    return made
+    made.__init__ = init  # type: ignore[method-assign]
+    return cast(type[Settings], made)
 
 
 def same_length(settings: Any, *names: str) -> None:
@@ -115,7 +115,7 @@ def _known(cls: Any, path: tuple[str | int, ...]) -> list[str]:
     """Names of the settings at a place, which is told by field names and places in tuples."""
     for part in path:
         if isinstance(part, str) and is_dataclass(cls):
-            cls = _kind_of(cls, part)
+            cls = _kind_of(cast(type, cls), part)
     return [field.name for field in fields(cls)] if is_dataclass(cls) else []
 
 

@@ -13,6 +13,7 @@ from typing import Annotated
 import torch
 import torch.nn.functional as F
 
+from ..geometry.lattice import as_shape
 from ..geometry.sampling import index_grid, sample
 from ..transforms.field import DisplacementField
 from .checked import Count, Positive, Several, checked, same_length
@@ -59,7 +60,7 @@ def discrete_search(
         grid = fixed.lattice.with_spacing(spacing)
         wide = widened(grid, radius * spacing)
         here, there = fixed.onto(wide), moving.onto(wide, found)
-        offsets, shape = window(radius), tuple(grid.shape)
+        offsets, shape = window(radius), grid.shape
         forward = coupled_convex(cost_volume(here, there, radius), offsets, shape)
         backward = coupled_convex(cost_volume(there, here, radius), offsets, shape)
         u = consistent(forward, backward)
@@ -171,7 +172,7 @@ def _in_plane(plane: torch.Tensor) -> torch.Tensor:
 
 def consistent(forward: torch.Tensor, backward: torch.Tensor, iterations: int = 15) -> torch.Tensor:
     """The forward displacement after both were drawn to be each other's inverse (Siebert et al.), in voxels."""
-    base = index_grid(forward.shape[1:], device=forward.device)
+    base = index_grid(as_shape(forward.shape[1:]), device=forward.device)
     for _ in range(iterations):
         onward = forward - sample(backward, base + forward, padding="border")
         backward = 0.5 * (backward - sample(forward, base + backward, padding="border"))

@@ -30,10 +30,17 @@ PULL = 20.0
 class Pairs(Protocol):
     """N pairs: (N, 3) RAS mm in fixed and in moving, (N,) tolerance in mm, (N,) confidence 0..1."""
 
-    fixed: np.ndarray
-    moving: np.ndarray
-    tolerance: np.ndarray
-    confidence: np.ndarray
+    @property
+    def fixed(self) -> np.ndarray: ...
+
+    @property
+    def moving(self) -> np.ndarray: ...
+
+    @property
+    def tolerance(self) -> np.ndarray: ...
+
+    @property
+    def confidence(self) -> np.ndarray: ...
 
     def __len__(self) -> int: ...
 

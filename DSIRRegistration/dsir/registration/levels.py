@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..progress import Progress
 from ..transforms.field import DisplacementField
-from .descent import descend
+from .descent import Level, descend
 from .landmark_forces import LandmarkForces
 from .paper import descend_as_paper
 from .residual_weighing import PairNoise, noise_worth_weighing, residual_weights
@@ -37,7 +37,7 @@ def descend_levels(
         spacing = level.scale * float(target.lattice.spacing[0])
         fine, other = target.on(spacing), source.on(spacing)
 
-        def tell(n: int, cost: float, done: int = done, level=level, spacing: float = spacing) -> None:
+        def tell(n: int, cost: float, done: int = done, level: Level = level, spacing: float = spacing) -> None:
             message = f"{spacing:.3g} mm, step {n + 1} of {level.iterations}, similarity {1 - cost / 2:.3f}"
             progress("descent", 0.55 + 0.4 * (done + n) / total, message)
 

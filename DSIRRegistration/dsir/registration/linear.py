@@ -109,10 +109,10 @@ def refine(
     target = fixed.on(spacing)
     corners = np.concatenate([target.lattice.corners(), np.ones((8, 1))], 1).T
     places = Places(target.lattice.shape)
-    first = last = None
-    for _ in range(rounds):
+    first = last = 0.0
+    for n in range(rounds):
         pulled, step = moving.described(matrix).on(spacing), np.eye(4)
-        first = mean_cosine(target, pulled, step) if first is None else first
+        first = first if n else mean_cosine(target, pulled, step)
         if model == "none":
             return matrix, first, first
         for _ in range(iterations):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -73,9 +73,11 @@ def enlarged_transform(transform: Transform, factor: float) -> Transform:
     return Transform(tuple(part_of(part) for part in transform.parts))
 
 
-def enlarged_pairs(pairs: Pairs, factor: float) -> Any:
+def enlarged_pairs(pairs: Pairs, factor: float) -> Pairs:
     """Pairs of points in enlarged scans."""
-    return replace(pairs, fixed=factor * pairs.fixed, moving=factor * pairs.moving, tolerance=factor * pairs.tolerance)
+    return replace(
+        cast(Any, pairs), fixed=factor * pairs.fixed, moving=factor * pairs.moving, tolerance=factor * pairs.tolerance
+    )
 
 
 def brought_back(report: dict[str, Any], factor: float) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from itertools import product
 import torch
 import torch.nn.functional as F
 
+from ..geometry.lattice import as_shape
 from ..geometry.sampling import gaussian_blur, index_grid, sample
 
 FLOOR = 0.05
@@ -29,7 +30,7 @@ def smallest_determinant(u: torch.Tensor, *, floor: float = FLOOR) -> torch.Tens
         small that Gershgorin's theorem keeps it above ``floor``.
     """
     edges = [_edges(u, axis) for axis in range(3)]  # per axis (4, 3, I-1, J-1, K-1)
-    steep = sum(edge.abs().amax(0) for edge in edges).amax(0)  # largest row sum of |du/dx|
+    steep = torch.stack([edge.abs().amax(0) for edge in edges]).sum(0).amax(0)  # largest row sum of |du/dx|
     suspects = steep > 1 - floor ** (1 / 3)
     out = torch.ones_like(steep)
     if not bool(suspects.any()):
@@ -99,4 +100,4 @@ def safe_step(d: torch.Tensor, *, trust: float = 1.0, steepest: float = 0.5) -> 
 
 def composed(u: torch.Tensor, d: torch.Tensor) -> torch.Tensor:
     """(1 + u) o (1 + d) - 1 = d + u(x + d); (3, I, J, K) in voxels."""
-    return d + sample(u, index_grid(d.shape[1:], device=d.device) + d, padding="border")
+    return d + sample(u, index_grid(as_shape(d.shape[1:]), device=d.device) + d, padding="border")

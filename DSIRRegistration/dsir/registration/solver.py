@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
+from ..geometry.lattice import as_shape
 from .checked import Count, NotNegative, Positive, checked
 from .normal import NormalEquations
 
@@ -46,7 +47,7 @@ def step(equations: NormalEquations, u: torch.Tensor, weight: torch.Tensor, stif
     known = pooled(weight[None], control)
     unit = (h[:3].sum() / 3 / known.sum().clamp(min=1e-6)).clamp(min=1e-12)
     d = _solved(h / unit, b / unit, current, stiffness.anchor * (1 - known) + 1e-6, stiffness)
-    return expanded(d, control, u.shape[1:])
+    return expanded(d, control, as_shape(u.shape[1:]))
 
 
 COARSER = 4
@@ -73,8 +74,9 @@ def _solved(
     if max(b.shape[1:]) >= SMALLEST:
         # Displacements keep their unit and differences span more voxels: the energies' weights shrink accordingly.
         softer = replace(stiffness, bending=stiffness.bending / COARSER**4, membrane=stiffness.membrane / COARSER**2)
-        coarse = _solved(*(pooled(v, COARSER) for v in (h, b, current, anchor)), softer)
-        start = expanded(coarse, COARSER, b.shape[1:])
+        h2, b2, current2, anchor2 = (pooled(v, COARSER) for v in (h, b, current, anchor))
+        coarse = _solved(h2, b2, current2, anchor2, softer)
+        start = expanded(coarse, COARSER, as_shape(b.shape[1:]))
     # The diagonal of the squared Laplacian is 42 inside; half of it preconditions better than all of it (measured).
     inverse = inverted(h, 21 * stiffness.bending + 3 * stiffness.membrane + anchor[0])
     d = start

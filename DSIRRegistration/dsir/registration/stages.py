@@ -205,8 +205,9 @@ def starting_field(
     features: FeaturePair, start: Start, settings: RegistrationSettings, progress: Progress
 ) -> FieldStart:
     """What is known already, or what the discrete search finds; landmarks lead either."""
-    forces, known, warnings = LandmarkForces.from_pairs(start.landmarks, features.pose), start.known, ()
-    if forces is not None and known is not None:
+    forces, known = LandmarkForces.from_pairs(start.landmarks, features.pose), start.known
+    warnings: tuple[str, ...] = ()
+    if forces is not None and start.landmarks is not None and known is not None:
         kept = inlier_mask(known, start.landmarks)
         forces = forces.only(kept)
         if not kept.all():

@@ -6,11 +6,13 @@ that something moved, and otherwise left to the scans (:mod:`.evidence`).
 
 from __future__ import annotations
 
+from typing import Any
+
 from .linear import LinearSettings
 from .settings import RegistrationSettings
 
 
-def _one_person(name: str, **changes: object) -> RegistrationSettings:
+def _one_person(name: str, **changes: Any) -> RegistrationSettings:
     return RegistrationSettings(**{"preset": name, "same_person": True, **changes})
 
 

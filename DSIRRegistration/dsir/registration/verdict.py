@@ -132,8 +132,7 @@ def _against_start(
 def _moved(mask: torch.Tensor, lattice: Lattice, begin: Transform, end: Transform) -> float:
     """mm between where the two put the body's voxels, in the mean (of a few thousand)."""
     at = mask.nonzero()
-    at = at[:: max(1, len(at) // 3000)].numpy()
-    points = lattice.to_world(at)
+    points = lattice.to_world(at[:: max(1, len(at) // 3000)].numpy())
     return float(np.linalg.norm(end.transform_points(points) - begin.transform_points(points), axis=1).mean())
 
 

@@ -16,7 +16,7 @@ from ..features.descriptor import Descriptor
 from ..features.extraction import as_ras, described_pieces
 from ..geometry.channels_last import side_by_side
 from ..geometry.image import Image
-from ..geometry.lattice import Lattice
+from ..geometry.lattice import Lattice, as_shape
 from ..geometry.sampling import affine_grid, gaussian_blur, sample, thinned
 from ..transforms.composite import Transform, linear_matrix
 from ..transforms.field import DisplacementField, moved_index
@@ -76,7 +76,7 @@ def block_means(values: torch.Tensor, lattice: Lattice, target: Lattice) -> tupl
     block = max(1, int(target.spacing[0] / lattice.spacing[0] + 0.01))
     if block == 1:
         return values, lattice
-    shape = tuple(-(-n // block) for n in lattice.shape)
+    shape = as_shape(-(-n // block) for n in lattice.shape)
     if values.stride(0) == 1:
         pooled = side_by_side(shape, values.shape[0], dtype=values.dtype)
     else:
@@ -123,7 +123,7 @@ def occupied_box(
         low, high = (int(held[0]), int(held[-1])) if len(held) else (0, shape[axis] - 1)
         start[axis] = max(int(np.floor(low - margin[axis])), 0)
         count[axis] = min(int(np.ceil(high + margin[axis])) + 1, shape[axis]) - start[axis]
-    return start, tuple(count)
+    return start, as_shape(count)
 
 
 def widened(lattice: Lattice, mm: float, bounds: np.ndarray | None = None) -> Lattice:
@@ -134,7 +134,7 @@ def widened(lattice: Lattice, mm: float, bounds: np.ndarray | None = None) -> La
         index = lattice.to_index(bounds)
         start = np.clip(np.floor(index.min(0)).astype(int), start, 0)
         stop = np.clip(np.ceil(index.max(0)).astype(int) + 1, lattice.shape, stop)
-    return lattice.window(start, tuple(int(n) for n in stop - start))
+    return lattice.window(start, stop - start)
 
 
 def covering(lattice: Lattice, points: np.ndarray) -> Lattice:
@@ -142,7 +142,7 @@ def covering(lattice: Lattice, points: np.ndarray) -> Lattice:
     index = lattice.to_index(points)
     start = np.floor(index.min(0)).astype(int)
     shape = np.ceil(index.max(0)).astype(int) + 1 - start
-    return lattice.window(start, tuple(int(n) for n in shape))
+    return lattice.window(start, shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,14 +217,16 @@ def describe(
     """Describe an image on a lattice; ``transform`` (lattice space to image space) pulls a moving image in.
 
     Args:
-        mask: of the image; a :class:`PreparedImage` has its own.
+        mask: of the image, by default all of it; a :class:`PreparedImage` has its own.
         piece: voxels described in one go.
 
     Raises:
         torch.OutOfMemoryError: the device cannot hold the descriptors.
     """
-    view = image if isinstance(image, PreparedImage) else PreparedImage.of(image, mask, float(lattice.spacing[0]))
-    values, inside, reach = view.on(lattice, transform or Transform())
+    if not isinstance(image, PreparedImage):
+        whole = torch.ones(image.lattice.shape, dtype=torch.bool) if mask is None else mask
+        image = PreparedImage.of(image, whole, float(lattice.spacing[0]))
+    values, inside, reach = image.on(lattice, transform or Transform())
     normalised = descriptor.normalise(values, inside > 0.5)
     del values
     rim = grown(inside)

@@ -36,14 +36,11 @@ def read_dose(path: str | Path) -> Image:
     across = numbers(dataset, "ImageOrientationPatient", 6)
     position = numbers(dataset, "ImagePositionPatient", 3)
     pixel = numbers(dataset, "PixelSpacing", 2)
-    for name, value in (
-        ("Dose Grid Scaling", scaling),
-        ("Image Orientation Patient", across),
-        ("Image Position Patient", position),
-        ("Pixel Spacing", pixel),
-    ):
-        if value is None:
-            raise DsirError(f"{path} cannot be used: it has no {name}.")
+    if scaling is None or across is None or position is None or pixel is None:
+        needed = {"Dose Grid Scaling": scaling, "Image Orientation Patient": across}
+        needed |= {"Image Position Patient": position, "Pixel Spacing": pixel}
+        lacking = next(name for name, value in needed.items() if value is None)
+        raise DsirError(f"{path} cannot be used: it has no {lacking}.")
     try:
         values = np.asarray(dataset.pixel_array).astype(np.float32) * float(scaling)
     except Exception:  # pydicom raises whatever its parsing stumbles over

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
 from .. import __version__
@@ -87,9 +87,9 @@ def write_registration(
 
 def _head(fixed: Series, kind: str, label: str, description: str, pseudonym: str | None) -> FileDataset:
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = kind, generate_uid()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(kind), generate_uid()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     now = datetime.now()
     day, hour = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     dataset.SpecificCharacterSet = "ISO_IR 192"
@@ -206,7 +206,7 @@ def _ds(value: float) -> str:
 
 
 def _references(series: Series) -> Sequence[Dataset]:
-    found = []
+    found: list[Dataset] = []
     for k in sorted(series.slices):
         image = Dataset()
         image.ReferencedSOPClassUID = series.slices[k].sop_class

@@ -69,8 +69,8 @@ def _read(path: Path) -> Segmentation:
     kind = text(dataset, "SegmentationType").upper()
     if kind not in ("BINARY", "FRACTIONAL", "LABELMAP"):
         raise DsirError(f"{path} is a segmentation of the type {kind or 'unknown'}, which is not read.")
-    described = {whole(item, "SegmentNumber"): item for item in items(dataset, "SegmentSequence")}
-    described.pop(None, None)
+    numbered = [(whole(item, "SegmentNumber"), item) for item in items(dataset, "SegmentSequence")]
+    described = {number: item for number, item in numbered if number is not None}
     if not described:
         raise DsirError(f"{path} describes no segments.")
     frames = _frames(dataset, path)
@@ -115,7 +115,7 @@ def _owners(dataset: Dataset, count: int, kind: str, path: Path, described: dict
         return [None] * count
     shared = first(dataset, "SharedFunctionalGroupsSequence")
     groups = items(dataset, "PerFrameFunctionalGroupsSequence")
-    found = []
+    found: list[int | None] = []
     for frame in range(count):
         places = [groups[frame]] if frame < len(groups) else []
         places += [shared] if shared is not None else []
@@ -132,27 +132,28 @@ def _owners(dataset: Dataset, count: int, kind: str, path: Path, described: dict
 
 def _grid(frames: list[Plane], path: Path) -> Stack:
     """One grid for the frames of all segments; each place once. Frames that were left out leave no hole in it."""
-    if any(f.position is None or f.directions is None for f in frames):
+    directions = frames[0].directions
+    if directions is None or any(f.position is None or f.directions is None for f in frames):
         return stacked(frames, f"The segmentation {path}")  # raises, and says what is missing
-    normal = np.cross(*frames[0].directions)
+    normal = np.cross(directions[0], directions[1])
     unique: dict[float, Plane] = {}
     for frame in frames:
-        unique.setdefault(round(float(frame.position @ normal), 2), frame)
+        unique.setdefault(round(float(np.asarray(frame.position) @ normal), 2), frame)
     planes = list(unique.values())
     if len(planes) == 1:
-        planes.append(_beside(planes[0]))
+        planes.append(_beside(planes[0], normal))
     return stacked(planes, f"The segmentation {path}", most_missing=10**6)
 
 
-def _beside(plane: Plane) -> Plane:
+def _beside(plane: Plane, normal: np.ndarray) -> Plane:
     """An empty plane next to a single one, so that it has a thickness: Slice Thickness, or a voxel."""
     shared = first(plane.header, "SharedFunctionalGroupsSequence", "PixelMeasuresSequence")
     thick = 0.0
     for item in (shared, plane.header):
         if item is not None and not thick:
             thick = number(item, "SliceThickness") or 0.0
-    thick = thick or float(plane.pixel.max())
-    return replace(plane, position=plane.position + np.cross(*plane.directions) * thick, frame=-1)
+    thick = thick or float(np.max(plane.pixel if plane.pixel is not None else 1.0))
+    return replace(plane, position=np.asarray(plane.position) + normal * thick, frame=-1)
 
 
 def _places(grid: Stack, frames: list[Plane], at: dict[int, int]) -> list[int]:

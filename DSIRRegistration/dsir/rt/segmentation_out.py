@@ -48,7 +48,8 @@ def write_segmentation_object(
     if not kept:
         raise DsirError("None of the structures lies on the slices that are there, so nothing was written.")
     pixels = np.stack([masks[n][:, :, order].numpy().transpose(2, 1, 0) for n in kept], -1).astype(np.uint8)
-    source = [read_header(series.slices[k].path) for k in order]
+    headers = [read_header(series.slices[k].path) for k in order]
+    source = [header for header in headers if header is not None]
     described = [
         hd.seg.SegmentDescription(
             segment_number=number,

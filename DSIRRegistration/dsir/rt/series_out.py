@@ -143,7 +143,7 @@ def _slice(head: Dataset, fixed: Series, stored: np.ndarray, k: int) -> FileData
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = head.SOPClassUID, generate_uid()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset = FileDataset(None, head, file_meta=meta, preamble=b"\0" * 128)
+    dataset = FileDataset("", head, file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPInstanceUID, dataset.InstanceNumber = meta.MediaStorageSOPInstanceUID, k + 1
     position = fixed.lattice.to_world(np.array([0.0, 0.0, k])) * np.array([-1, -1, 1])
     dataset.ImagePositionPatient = [_ds(v) for v in position]

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import ImplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ImplicitVRLittleEndian, generate_uid
 
 from .. import __version__
 from ..dicom.dataset import text
@@ -24,7 +24,7 @@ from ..files.atomic import complete_file
 from ..shapes.contours import keyholes, outlines
 from ..shapes.structure import PointMark, Role, Structure
 
-RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
+RTSTRUCT = UID("1.2.840.10008.5.1.4.1.1.481.3")
 DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
 """SOP class of the study, as RTReferencedStudySequence asks for it (retired, and still required there)."""
 
@@ -65,13 +65,14 @@ def write_rtstruct(
     if not all(s.sop_class and s.sop_instance for s in series.slices.values()):
         raise DsirError("An RTSTRUCT refers to the slices by their SOP UIDs, which some files of the series lack.")
     now = datetime.now()
-    frame = series.frame_of_reference or str(generate_uid())
+    frame = UID(series.frame_of_reference or generate_uid())
     dataset = _head(series, label, now, pseudonym)
     dataset.FrameOfReferenceUID = frame
     numbers = _numbers([*structures, *marks])
     rois, drawn, observed = [], [], []
     counts: dict[str, int] = {}
-    for number, item in zip(numbers, (*structures, *marks), strict=True):
+    everything: list[Structure | PointMark] = [*structures, *marks]
+    for number, item in zip(numbers, everything, strict=True):
         contours = _planar(item, series, holes) if isinstance(item, Structure) else _points(item)
         counts[item.name] = len(contours)
         rois.append(_roi(number, item.name, frame))
@@ -91,7 +92,7 @@ def _head(series: Series, label: str, now: datetime, pseudonym: str | None) -> F
     meta.MediaStorageSOPClassUID = RTSTRUCT
     meta.MediaStorageSOPInstanceUID = generate_uid()
     meta.TransferSyntaxUID = ImplicitVRLittleEndian  # an explicit one holds no contour of more than 64 kB
-    dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID, dataset.SOPInstanceUID = RTSTRUCT, meta.MediaStorageSOPInstanceUID
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")

@@ -38,11 +38,11 @@ def outlines(distance: torch.Tensor) -> dict[int, list[np.ndarray]]:
     rim = torch.ones(values.shape[:2], dtype=torch.bool)
     rim[1:-1, 1:-1] = False
     values[rim] = -values[rim].abs().clamp(min=1e-3)  # what is cut by the box ends at its voxels' edges
-    values = values.double().numpy()
+    heights = values.double().numpy()
     found: dict[int, list[np.ndarray]] = {}
-    for k in np.flatnonzero((values > 0).any((0, 1))):
-        generator = contourpy.contour_generator(z=values[..., k].T, name="serial")
-        lines = [_tidy(line[:-1] - 1.0) for line in generator.lines(0.0)]
+    for k in np.flatnonzero((heights > 0).any((0, 1))):
+        generator = contourpy.contour_generator(z=heights[..., k].T, name="serial")
+        lines = [_tidy(np.asarray(line)[:-1] - 1.0) for line in generator.lines(0.0)]
         kept = [line for line in lines if len(line) >= 3 and abs(area(line)) > SPECK]
         if kept:
             found[int(k)] = kept

@@ -7,7 +7,7 @@ last outline the shape ends half a slice further on, as planning systems count i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ import torch
 
 from ..geometry.lattice import Lattice
 from ..geometry.subgrids import divided, divisions
-from .polygons import Region, region, signed_distance
+from .polygons import region, signed_distance
 
 SNAP = 0.05
 """Slices: an outline this near to a slice lies on it."""
@@ -77,7 +77,16 @@ def stack(outlines: Mapping[float, Sequence[np.ndarray]], scan: Lattice, *, xor:
                 out[..., n] = np.maximum(out[..., n], plane)
                 filled += not drawn and run[0] < k < run[-1]
     lattice = fine.window(np.array([*start, first]), out.shape)
-    return Stack(torch.from_numpy(np.clip(out, -reach, reach)), lattice, filled, **_told(regions.values()))
+    kept = sum(r.shape.area for r in regions.values())
+    outer = sum(r.shape.area / (1 - r.hollow) for r in regions.values() if r.hollow < 1)
+    return Stack(
+        torch.from_numpy(np.clip(out, -reach, reach)),
+        lattice,
+        filled,
+        doubled=sum(r.doubled for r in regions.values()),
+        overlapping=sum(r.overlapping > 0 for r in regions.values()),
+        hollow=1 - kept / outer if outer else 0.0,
+    )
 
 
 def _snapped(outlines: Mapping[float, Sequence[np.ndarray]]) -> dict[float, list[np.ndarray]]:
@@ -87,16 +96,6 @@ def _snapped(outlines: Mapping[float, Sequence[np.ndarray]]) -> dict[float, list
         key = float(np.rint(k)) if abs(k - np.rint(k)) < SNAP else float(k)
         found.setdefault(key, []).extend(polygons)
     return found
-
-
-def _told(regions: Collection[Region]) -> dict[str, float]:
-    kept = sum(r.shape.area for r in regions)
-    outer = sum(r.shape.area / (1 - r.hollow) for r in regions if r.hollow < 1)
-    return {
-        "doubled": sum(r.doubled for r in regions),
-        "overlapping": sum(r.overlapping > 0 for r in regions),
-        "hollow": 1 - kept / outer if outer else 0.0,
-    }
 
 
 def _reach(scan: Lattice) -> float:
@@ -123,7 +122,8 @@ def _box(outlines: Sequence[np.ndarray], spacing: np.ndarray, reach: float) -> t
     margin = np.ceil(reach / spacing[:2]) + 1
     start = np.floor(points.min(0) - margin).astype(int)
     stop = np.ceil(points.max(0) + margin).astype(int) + 1
-    return start, tuple(int(n) for n in stop - start)
+    width, height = stop - start
+    return start, (int(width), int(height))
 
 
 def _runs(ks: np.ndarray, step: float, planes: Mapping[float, np.ndarray]) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ fitted numbers lie beside the weights they belong to, and a descriptor without t
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DsirError
+from ..features.weights import tuples_of
 from .query import Answer
 
 RIGHT = 4.0
@@ -52,7 +53,7 @@ class Calibration:
 
 def evidence(answer: Answer) -> np.ndarray:
     """(4,): similarity, margin, log of the share, log10 of the voxels searched."""
-    searched = max(np.count_nonzero(answer.similarity), 1)
+    searched = max(int(np.count_nonzero(answer.similarity)), 1)
     return np.array([answer.best.similarity, answer.margin, np.log(max(answer.share, 1e-9)), np.log10(searched)])
 
 
@@ -100,7 +101,7 @@ def left_out(found: Sequence[np.ndarray], right: Sequence[np.ndarray]) -> np.nda
     return np.concatenate(chances)
 
 
-def chance_within(answer: Answer, identity: dict[str, Any]) -> float | None:
+def chance_within(answer: Answer, identity: Mapping[str, Any]) -> float | None:
     """The probability that the best match lies within 4 mm of the truth; None for a descriptor never calibrated.
 
     Args:
@@ -131,10 +132,7 @@ def read(path: Path) -> dict[str, Calibration]:
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            name: Calibration(**{k: tuple(v) if isinstance(v, list) else v for k, v in one.items()})
-            for name, one in values.items()
-        }
+        return {name: Calibration(**tuples_of(one)) for name, one in values.items()}
     except (ValueError, TypeError, AttributeError, OSError):
         raise DsirError(f"{path} holds no calibration of confidences.") from None
 

@@ -19,7 +19,7 @@ from ..features.descriptor import Descriptor
 from ..features.extraction import describe
 from ..geometry.body_mask import body_mask
 from ..geometry.image import Image
-from ..geometry.lattice import Lattice
+from ..geometry.lattice import Lattice, as_shape
 from ..geometry.sampling import resample, sample
 from ..progress import Progress, silent, within
 from ..transforms.composite import Transform
@@ -174,7 +174,7 @@ def evidence_of(
     affine[:3, 3] = lattice.to_world(np.full(3, (factor - 1) / 2))
     affine[:3, :3] *= factor
     progress("reliability", 0.8, "looking forth and back")
-    return Evidence(_look_around(here, there, fine * factor), body, Lattice(tuple(body.shape), affine))
+    return Evidence(_look_around(here, there, fine * factor), body, Lattice(as_shape(body.shape), affine))
 
 
 def _described(descriptor: Descriptor, values: torch.Tensor, inside: torch.Tensor, progress: Progress) -> torch.Tensor:

@@ -13,7 +13,7 @@ from ..features.descriptor import Descriptor
 from ..features.extraction import describe
 from ..geometry.body_mask import body_mask
 from ..geometry.image import Image
-from ..geometry.lattice import Lattice
+from ..geometry.lattice import Lattice, as_shape
 from ..geometry.sampling import resample
 from ..progress import Progress, silent, within
 from .store import FeatureStore, pack
@@ -56,8 +56,8 @@ def describe_image(
     lattice = described_lattice(image.lattice, mask, spacing, np.eye(3) if directions is None else directions)
     progress("features", 0.1, f"{descriptor.name}: {' x '.join(map(str, lattice.shape))} voxels of {spacing:g} mm")
     values = image.on(lattice).data
-    inside = resample(mask.float(), image.lattice, lattice, padding="zeros").numpy() > 0.5
-    inside = torch.from_numpy(ndimage.binary_dilation(inside, iterations=RIM))
+    body = resample(mask.float(), image.lattice, lattice, padding="zeros").numpy() > 0.5
+    inside = torch.from_numpy(ndimage.binary_dilation(body, iterations=RIM))
     seen = resample(torch.ones_like(image.data), image.lattice, lattice, padding="zeros", antialias=False) > 0.25
     normalised = descriptor.normalise(values, inside)
     features = describe(descriptor, normalised, progress=within(progress, 0.1, 1.0))
@@ -73,14 +73,14 @@ def described_lattice(source: Lattice, mask: torch.Tensor, spacing: float, direc
     occupied = [torch.nonzero(mask.any(dim=a).any(dim=b)).flatten() for a, b in ((2, 1), (2, 0), (1, 0))]
     low = np.array([int(o[0]) for o in occupied])
     high = np.array([int(o[-1]) for o in occupied])
-    corners = source.window(low, tuple(int(n) for n in high - low + 1)).corners() @ directions
+    corners = source.window(low, high - low + 1).corners() @ directions
     anchor = source.origin @ directions
     start = np.floor((corners.min(0) - anchor) / spacing).astype(int) - RIM
     stop = np.ceil((corners.max(0) - anchor) / spacing).astype(int) + RIM + 1
     affine = np.eye(4)
     affine[:3, :3] = directions * spacing
     affine[:3, 3] = directions @ (anchor + start * spacing)
-    return Lattice(tuple(int(n) for n in stop - start), affine)
+    return Lattice(as_shape(stop - start), affine)
 
 
 def fingerprint(image: Image) -> str:

@@ -128,7 +128,7 @@ def _with_surroundings(
     if box.centre is not None:
         heat[: box.planes.start] = heat[box.planes.stop :] = 0
         for i in range(box.planes.start, box.planes.stop):
-            _round_off(heat[i], i, box)
+            _round_off(heat[i], i, box.centre, box.reach)
     hills = highest(heat, lattice, 2 + runners_up, apart=APART)
     tops = [top for hill in hills if (top := found.top(hill, searched, within))]
     if not tops:
@@ -195,7 +195,7 @@ def _search(vector: np.ndarray, searched: FeatureStore, heat: np.ndarray, box: _
                 np.copyto(values, plane[:, start:stop])
                 np.dot(vector, values, out=row[start:stop])
             if box.centre is not None:
-                _round_off(row.reshape(heat.shape[1:]), i, box)
+                _round_off(row.reshape(heat.shape[1:]), i, box.centre, box.reach)
             masses[i] = np.exp(np.multiply(row, 1 / TEMPERATURE, out=weights), out=weights).sum()
 
     if threads == 1 or len(planes) < 2:
@@ -205,10 +205,10 @@ def _search(vector: np.ndarray, searched: FeatureStore, heat: np.ndarray, box: _
     return masses
 
 
-def _round_off(plane: np.ndarray, i: int, box: _Box) -> None:
-    j = np.arange(plane.shape[0])[:, None] - box.centre[1]
-    k = np.arange(plane.shape[1])[None] - box.centre[2]
-    plane[j * j + k * k + (i - box.centre[0]) ** 2 > box.reach**2] = 0
+def _round_off(plane: np.ndarray, i: int, centre: np.ndarray, reach: float) -> None:
+    j = np.arange(plane.shape[0])[:, None] - centre[1]
+    k = np.arange(plane.shape[1])[None] - centre[2]
+    plane[j * j + k * k + (i - centre[0]) ** 2 > reach**2] = 0
 
 
 def _mass_near(heat: np.ndarray, lattice: Lattice, point: np.ndarray) -> float:

@@ -8,6 +8,7 @@ bfloat16 and a fifth of float16, in half the memory.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 
 from ..errors import DsirError
 from ..files.atomic import complete_file
-from ..geometry.lattice import Lattice
+from ..geometry.lattice import Lattice, as_shape
 
 SCALE = 127
 FORMAT = "dsir-features-1"
@@ -37,7 +38,7 @@ class FeatureStore:
 
     data: np.ndarray
     lattice: Lattice
-    descriptor: dict[str, Any]
+    descriptor: Mapping[str, Any]
     image: str
 
     @property
@@ -82,7 +83,7 @@ class FeatureStore:
     def thinned(self) -> FeatureStore:
         """The means of 2 x 2 x 2 vectors, at half the resolution; shorter than 1 where these differ."""
         size = self.lattice.shape
-        half = tuple(-(-n // 2) for n in size)
+        half = as_shape(-(-n // 2) for n in size)
         data = np.zeros((half[0], self.channels, half[1] * half[2]), np.int8)
         total = np.empty((self.channels, 2 * half[1], 2 * half[2]), np.int16)
         for i in range(half[0]):
@@ -158,7 +159,7 @@ def read_store(path: str | Path) -> FeatureStore:
     return FeatureStore(data, lattice, facts["descriptor"], facts["image"])
 
 
-def same_descriptor(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def same_descriptor(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two identities mean the same descriptor, also when one of them has been through a file."""
     plain = [json.dumps(values, sort_keys=True, default=str) for values in (one, other)]
     return plain[0] == plain[1]

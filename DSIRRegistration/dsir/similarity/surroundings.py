@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from ..geometry.lattice import Lattice
+from ..geometry.lattice import Lattice, as_shape
 from .peaks import Peak, refined
 from .store import SCALE, FeatureStore
 
@@ -73,7 +73,7 @@ class Surroundings:
             value[(np.linalg.norm(points - within[0], axis=1) > within[1]).reshape(own.shape)] = 0
         if value.max(initial=0) <= 0:
             return None
-        best = tuple(int(n) for n in np.unravel_index(value.argmax(), value.shape))
+        best = as_shape(np.unravel_index(value.argmax(), value.shape))
         return Peak(searched.lattice.to_world(refined(value, best) + low), float(value[best]))
 
 

@@ -41,7 +41,7 @@ def covering(structures: Sequence[Structure], like: Lattice) -> Lattice:
             corners.append(like.to_index(structure.lattice.to_world(ends)))
     index = np.concatenate(corners) if corners else np.zeros((1, 3))
     low, high = np.floor(index.min(0)).astype(int), np.ceil(index.max(0)).astype(int) + 1
-    return like.window(low, tuple(int(n) for n in high - low))
+    return like.window(low, high - low)
 
 
 def sample_on(structure: Structure, grid: Lattice) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -108,7 +109,7 @@ def measure(
 
 def along(
     points: np.ndarray, transform: Transform, fixed: Lattice, *, confidence: Image | None = None
-) -> tuple[dict[str, float | None], int]:
+) -> tuple[dict[str, Any], int]:
     """What the transform does at fixed points (N, 3), and in how many of their voxels it folds; empty for no points."""
     if not len(points):
         return {}, 0
@@ -169,7 +170,7 @@ def _jacobian(transform: Transform, fixed: Lattice, points: np.ndarray) -> tuple
     """det J at the fixed voxels that the points lie in, and how many of those voxels fold."""
     index = np.clip(np.rint(fixed.to_index(points)).astype(int), 0, np.array(fixed.shape) - 1)
     low, high = np.maximum(index.min(0) - 2, 0), np.minimum(index.max(0) + 3, fixed.shape)
-    window = fixed.window(low, tuple(int(n) for n in high - low))
+    window = fixed.window(low, high - low)
     field = transform.displacement(window)
     mask = torch.zeros(window.shape, dtype=torch.bool)
     mask[tuple((index - low).T)] = True

@@ -74,7 +74,7 @@ def dots(mark: PointMark, fixed: Lattice) -> Structure | None:
     index, margin = fixed.to_index(points), np.ceil(3 * radius / fixed.spacing)
     low = np.maximum(np.floor(index.min(0) - margin), 0).astype(int)
     high = np.minimum(np.ceil(index.max(0) + margin) + 1, fixed.shape).astype(int)
-    box = fixed.window(low, tuple(int(n) for n in high - low))
+    box = fixed.window(low, high - low)
     grid = divided(box, divisions(box.spacing, box.shape))
     places = grid.to_world(np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), -1).reshape(-1, 3))
     away = cKDTree(points).query(places, distance_upper_bound=3 * radius)[0]

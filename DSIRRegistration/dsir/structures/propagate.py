@@ -92,7 +92,8 @@ def propagate(
     references = _partners(source.structures, reference.structures if reference else ())
     known = _partners(source.marks, reference.marks if reference else ())
     if reference is not None:
-        without = [s.name for s in (*source.structures, *source.marks) if s.name not in {**references, **known}]
+        names = [*(s.name for s in source.structures), *(m.name for m in source.marks)]
+        without = [name for name in names if name not in references and name not in known]
         if without:
             remarks.append(f"The reference has no contours for {', '.join(without)}.")
     verdicts = []
@@ -101,10 +102,10 @@ def propagate(
         figures = measure(item, transform, fixed, confidence=confidence, reference=references.get(item.structure.name))
         verdicts.append(judge(item, figures, slice_mm=float(fixed.spacing[2])))
     marks = tuple(carry_mark(mark, transform, fixed) for mark in source.marks)
-    for item in marks:
-        partner = known.get(item.structure.name)
-        figures = measure_mark(item, transform, fixed, confidence=confidence, reference=partner)
-        verdicts.append(judge_mark(item, figures))
+    for mark in marks:
+        partner = known.get(mark.structure.name)
+        figures = measure_mark(mark, transform, fixed, confidence=confidence, reference=partner)
+        verdicts.append(judge_mark(mark, figures))
     return Propagation(carried, marks, tuple(verdicts), transform, references, tuple(remarks), kept)
 
 
@@ -114,7 +115,7 @@ def _chosen(source: StructureSet, names: Sequence[str]) -> list[Structure]:
     if missing:
         there = ", ".join(s.name for s in source.structures)
         raise DsirError(f"There is no structure named {', '.join(missing)} to keep rigid; there are {there}.")
-    return list({id(structure): structure for structure in found.values()}.values())
+    return list({id(structure): structure for structure in found.values() if structure is not None}.values())
 
 
 def _partners(drawn: Sequence[Named], reference: Sequence[Named]) -> dict[str, Named]:

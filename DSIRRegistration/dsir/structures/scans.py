@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..dicom.series import Series, read_series
+from ..errors import DsirError
 from ..files.images import read_image
 from ..geometry.image import Image
+from ..geometry.lattice import Lattice
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,26 @@ class Scan:
 
     series: Series | None = None
     image: Image | None = None
+
+    @property
+    def lattice(self) -> Lattice:
+        """Of its voxels.
+
+        Raises:
+            DsirError: no scan was given.
+        """
+        return self.voxels.lattice
+
+    @property
+    def voxels(self) -> Image:
+        """Its image.
+
+        Raises:
+            DsirError: no scan was given.
+        """
+        if self.image is None:
+            raise DsirError("This needs the scan itself, and none was given.")
+        return self.image
 
     @property
     def remarks(self) -> tuple[str, ...]:

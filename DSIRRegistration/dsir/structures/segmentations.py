@@ -60,7 +60,7 @@ def from_mask(
     at = inside - torch.from_numpy(low)
     box[at[:, 0], at[:, 1], at[:, 2]] = True
     distance = signed_distance(box, lattice.spacing, reach)
-    return Structure(name, distance, lattice.window(low, tuple(box.shape)), number, colour or colour_of(number), role)
+    return Structure(name, distance, lattice.window(low, box.shape), number, colour or colour_of(number), role)
 
 
 def on_grid(structure: Structure, grid: Lattice) -> torch.Tensor:

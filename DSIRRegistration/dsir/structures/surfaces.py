@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from ..geometry.lattice import Lattice
+from ..geometry.lattice import Lattice, as_shape
 from ..geometry.subgrids import LARGEST
 from ..metrics.distance import signed_distance
 from ..shapes.structure import Structure
@@ -55,7 +55,7 @@ def from_surface(
     )
     affine = np.diag([step, step, step, 1.0])
     affine[:3, 3] = low
-    lattice = Lattice(tuple(int(n) for n in np.ceil((high - low) / step) + 1), affine)
+    lattice = Lattice(as_shape(np.ceil((high - low) / step) + 1), affine)
     corners = lattice.to_index(points)[triangles]
     inside = torch.from_numpy(_inside(corners, lattice.shape))
     distance = signed_distance(inside, lattice.spacing, REACH)

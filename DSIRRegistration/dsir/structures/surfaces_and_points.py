@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import DsirError
 from ..files.meshes import Mesh, read_mesh
 from ..files.points import PointFile, read_points
-from ..geometry.lattice import Lattice
+from ..geometry.lattice import Lattice, as_shape
 from ..shapes.structure import PointMark, StructureSet, colour_of, unique_names
 from ..transforms.composite import Transform
 from ..warp.points import moving_to_fixed
@@ -49,10 +49,10 @@ def read_drawings(paths: Sequence[str | Path], scan: Lattice | None = None) -> t
     Raises:
         DsirError: a file cannot be read.
     """
-    paths = [Path(path) for path in paths]
-    names, remarks = unique_names([_stem(path) for path in paths])
+    files = [Path(path) for path in paths]
+    names, remarks = unique_names([_stem(path) for path in files])
     drawings, structures, marks = [], [], []
-    for number, (name, path) in enumerate(zip(names, paths, strict=True), start=1):
+    for number, (name, path) in enumerate(zip(names, files, strict=True), start=1):
         if path.suffix.lower() not in KINDS:
             raise DsirError(f"{path}: surfaces and curves are read from {', '.join(KINDS)}.")
         content = read_mesh(path) if path.suffix.lower() in SURFACES else read_points(path)
@@ -101,4 +101,4 @@ def _around(points: np.ndarray) -> Lattice:
     low, high = points.min(0) - 2 * REACH, points.max(0) + 2 * REACH
     affine = np.eye(4)
     affine[:3, 3] = low
-    return Lattice(tuple(int(n) for n in np.ceil(high - low) + 1), affine)
+    return Lattice(as_shape(np.ceil(high - low) + 1), affine)

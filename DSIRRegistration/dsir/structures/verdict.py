@@ -149,12 +149,12 @@ def _losses(carried: Carried, m: Measures, slice_mm: float) -> list[tuple[Light,
         )
     if carried.rescued:
         found.append((Light.AMBER, "It fits between two slices of the fixed scan and was put on the nearest one."))
-    elif m.thickness_mm < slice_mm:
+    elif m.thickness_mm is not None and m.thickness_mm < slice_mm:
         thin = f"It is thinner ({m.thickness_mm:.1f} mm) than the fixed slices are apart; look at each slice."
         found.append((Light.AMBER, thin))
-    if m.pieces_before != m.pieces_after:
+    if m.pieces_before is not None and m.pieces_after is not None and m.pieces_before != m.pieces_after:
         found.append((Light.AMBER, f"It was in {_parts(m.pieces_before)} and is now in {_parts(m.pieces_after)}."))
-    factor = max(m.volume_after_ml, 1e-9) / max(m.volume_before_ml, 1e-9)
+    factor = max(m.volume_after_ml or 0.0, 1e-9) / max(m.volume_before_ml or 0.0, 1e-9)
     if m.outside_share < 0.05 and (light := VOLUME.light(max(factor, 1 / factor))) > Light.GREEN:
         found.append((light, f"Its volume changed by {100 * (factor - 1):+.0f} %."))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -144,11 +145,11 @@ class PlaceExamples:
             _, source = self.single.source(generator)
             sources = (source, source)
         first, second = draw_views(sources[0].body, sources[0].spacing, views, generator)
-        looks = [look(s, v, synthesis, generator) for s, v in zip(sources, (first, second), strict=True)]
+        here, there = (look(s, v, synthesis, generator) for s, v in zip(sources, (first, second), strict=True))
         loss, body = settings.loss, sources[0].body
         displaced = draw_patches(first, second, body, loss.patches, loss.farthest, generator)
         fitting = draw_patches(first, second, body, loss.compared, 0.0, generator)
-        return PlaceExample(*looks, displaced, fitting, self._shifts(first, second, generator))
+        return PlaceExample(here, there, displaced, fitting, self._shifts(first, second, generator))
 
     def _shifts(self, first: View, second: View, generator: torch.Generator) -> torch.Tensor:
         """(3, K) voxels of the second view: the wrong places."""
@@ -161,7 +162,7 @@ class PlaceExamples:
 class Placing:
     """A step from a displaced start lands on the truth; a :class:`dsir.training.run.Task`."""
 
-    facts = ("rest", "error", "inside", "hits")
+    facts: tuple[str, ...] = ("rest", "error", "inside", "hits")
 
     def __init__(self, settings: PlaceTrainingSettings, examples: PlaceExamples, find: Weights) -> None:
         self.settings, self.examples, self.sha256 = settings, examples, find.sha256
@@ -173,22 +174,24 @@ class Placing:
         example, settings = self.examples.draw(number), self.settings.loss
         device = next(model.parameters()).device
         self.find.to(device)
-        described = []
-        for view in (example.first, example.second):
-            volume = view[None, None].to(device)
-            context = None
-            if self.settings.head.context:
-                with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-                    context = self.find(volume)
-            described.append(model(volume, context)[0])
-        head: PlaceHead = model.module if hasattr(model, "module") else model
-        step = gauss_newton(*described, example.displaced.to(device), head.log_precision)
+        here, there = (self._described(model, view.to(device)) for view in (example.first, example.second))
+        head = cast(PlaceHead, model.module if hasattr(model, "module") else model)
+        step = gauss_newton(here, there, example.displaced.to(device), head.log_precision)
         loss, hits = step.loss, 0.0
         if settings.basin:
-            crossed, hits = basin(*described, example.fitting.to(device), example.shifts.to(device), head.log_sharpness)
+            crossed, hits = basin(
+                here, there, example.fitting.to(device), example.shifts.to(device), head.log_sharpness
+            )
             loss = loss + settings.basin * crossed
         found = {"rest": step.rest, "error": step.error, "inside": step.inside, "hits": hits}
         return loss, {k: 0.0 if v != v else v for k, v in found.items()}
+
+    def _described(self, model: nn.Module, view: torch.Tensor) -> torch.Tensor:
+        volume, context = view[None, None], None
+        if self.settings.head.context:
+            with torch.no_grad(), torch.autocast(view.device.type, torch.bfloat16):
+                context = self.find(volume)
+        return model(volume, context)[0]
 
     def write(self, path: Path, network: nn.Module, provenance: dict[str, object]) -> None:
         spacing = self.settings.examples.views.spacing

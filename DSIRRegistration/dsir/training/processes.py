@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -12,7 +13,7 @@ from lightning_fabric.strategies import DDPStrategy
 from ..features.dsir import has_bfloat16
 
 
-def fabric(accelerator: str, precision: str) -> Fabric:
+def fabric(accelerator: str, precision: Any) -> Fabric:
     """Lightning Fabric on this process's device; gradients are averaged over all that ``torchrun`` started.
 
     ``torchrun`` tells each process of the others by its environment. On CPUs they speak through gloo, on CUDA through

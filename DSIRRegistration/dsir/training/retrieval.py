@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from ..features.descriptor import Descriptor
+from ..geometry.lattice import as_shape
 from ..geometry.sampling import index_grid, sample
 from .draws import normal, step_generator, uniform
 
@@ -111,7 +112,7 @@ def displace(
     grid = [max(3, int(n * spacing / 32) + 2) for n in volume.shape]
     control = normal((1, 3, *grid), generator) * settings.warp / spacing
     warp = F.interpolate(control, size=tuple(volume.shape), mode="trilinear", align_corners=True)[0]
-    at = index_grid(tuple(volume.shape)) - shift.view(3, 1, 1, 1) - warp
+    at = index_grid(as_shape(volume.shape)) - shift.view(3, 1, 1, 1) - warp
     low = volume.min()
     return sample(volume[None] - low, at)[0] + low, warp, shift
 
@@ -152,7 +153,7 @@ def _look(
         cube = keys[:, low[0] : high[0], low[1] : high[1], low[2] : high[2]]
         query = queries[:, point[0], point[1], point[2]]
         alike = torch.einsum("c,cijk->ijk", query, cube)
-        distance = spacing * _distance(tuple(cube.shape[1:]), torch.from_numpy(there - low).float())
+        distance = spacing * _distance(as_shape(cube.shape[1:]), torch.from_numpy(there - low).float())
         errors.append(distance.flatten()[alike.argmax()])
         close = alike.masked_fill(distance > settings.near, -2)
         near.append(distance.flatten()[close.argmax()])

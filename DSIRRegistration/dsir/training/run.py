@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -187,8 +187,9 @@ class Run:
     def _mean(self, gathered: dict[str, list[float]]) -> dict[str, float]:
         """Of each quantity over the steps and the processes."""
         own = torch.tensor([sum(values) / len(values) for values in gathered.values()], dtype=torch.float64)
-        whole = self.fabric.all_reduce(own.to(self.fabric.device)) if self.fabric.world_size > 1 else own
-        return dict(zip(gathered, whole.tolist(), strict=True))
+        if self.fabric.world_size > 1:
+            own = cast(torch.Tensor, self.fabric.all_reduce(own.to(self.fabric.device)))
+        return dict(zip(gathered, own.tolist(), strict=True))
 
     def _message(self, mean: dict[str, float]) -> str:
         left = self.spent / max(self.done, 1e-6) - self.spent
@@ -201,5 +202,9 @@ class Run:
             return
         at = Progressed(self.step, self.spent)
         save_checkpoint(self.out, self.model.module, self.average, self.optimiser.optimizer, at)
-        facts = {"steps": self.step, "seed": self.settings.seed, "hours": round(self.spent / 3600, 2)}
+        facts: dict[str, object] = {
+            "steps": self.step,
+            "seed": self.settings.seed,
+            "hours": round(self.spent / 3600, 2),
+        }
         task.write(self.out / "weights.safetensors", self.average, facts)

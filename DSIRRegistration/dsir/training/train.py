@@ -72,7 +72,7 @@ def train(
 class Representation:
     """The same point in two views is alike, every other is not; a :class:`dsir.training.run.Task`."""
 
-    facts = ("hits", "pull")
+    facts: tuple[str, ...] = ("hits", "pull")
 
     def __init__(self, settings: TrainingSettings, examples: Examples) -> None:
         self.settings, self.examples = settings, examples

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..errors import TransformError
 from ..geometry.lattice import Lattice
 from .field import DisplacementField
 from .inversion import invert_field
@@ -61,7 +62,7 @@ class Transform:
             return Transform((*Transform(self.parts[1:]).inverse(lattice).parts, self.parts[0].inverse()))
         last_field = max((n for n, part in enumerate(self.parts) if isinstance(part, DisplacementField)), default=-1)
         tail = self.parts[last_field + 1 :]
-        back = [part.inverse() for part in reversed(tail)]
+        back = [part.inverse() for part in reversed(tail) if isinstance(part, Linear)]
         if last_field < 0:
             return Transform(tuple(back))
         matrix = np.eye(4)
@@ -69,10 +70,19 @@ class Transform:
             matrix = part.matrix @ matrix
         head = Transform(self.parts[: last_field + 1])
         bounds = Linear(matrix).transform_points(lattice.corners())  # where the moving image lies before the tail
-        middle = head.parts[-1].lattice if len(head.parts) == 1 else None
-        domain = _covering(bounds, middle or head.parts[0].lattice)
-        field = head.parts[0] if len(head.parts) == 1 else head.displacement(head.parts[0].lattice)
-        return Transform((*back, invert_field(field, domain)))
+        field = head.as_one_field()
+        return Transform((*back, invert_field(field, _covering(bounds, field.lattice))))
+
+    def as_one_field(self) -> DisplacementField:
+        """A chain that begins with a field, as one field on that one's lattice.
+
+        Raises:
+            TransformError: it begins with something else.
+        """
+        first = self.parts[0] if self.parts else None
+        if not isinstance(first, DisplacementField):
+            raise TransformError("The transform does not begin with a displacement field.")
+        return first if len(self.parts) == 1 else self.displacement(first.lattice)
 
 
 def linear_matrix(transform: Transform) -> np.ndarray | None:
@@ -100,4 +110,4 @@ def _covering(points: np.ndarray, like: Lattice) -> Lattice:
     index = np.concatenate([like.to_index(points), like.to_index(like.corners())])
     start = np.floor(index.min(0)).astype(int)
     stop = np.ceil(index.max(0)).astype(int) + 1
-    return like.window(start, tuple(int(n) for n in stop - start))
+    return like.window(start, stop - start)

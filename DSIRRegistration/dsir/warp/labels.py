@@ -107,7 +107,8 @@ def _clear_background(
     found = [place for place in places if place is not None]
     if not found:
         return
-    whole = tuple(slice(min(p[a].start for p in found), max(p[a].stop for p in found)) for a in range(3))
+    i, j, k = (slice(min(p[a].start for p in found), max(p[a].stop for p in found)) for a in range(3))
+    whole = i, j, k
     union = _shape(compact > 0, lattice, transform, reference, whole)
     inside = (best[whole] > 0) | (union > 0.5 * float(lattice.spacing.min()))
     owner[whole] = torch.where(inside, owner[whole], 0)
@@ -200,7 +201,8 @@ def _places(
 
 def _grown(box: Box, shape: tuple[int, ...], margin: np.ndarray) -> Box:
     grow = np.ceil(margin).astype(int)
-    return tuple(slice(max(s.start - g, 0), min(s.stop + g, n)) for s, g, n in zip(box, grow, shape, strict=True))
+    i, j, k = (slice(max(s.start - g, 0), min(s.stop + g, n)) for s, g, n in zip(box, grow, shape, strict=True))
+    return i, j, k
 
 
 def _reach(lattice: Lattice) -> float:

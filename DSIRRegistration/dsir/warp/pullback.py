@@ -145,7 +145,7 @@ def _grid(
     low = np.clip(np.floor(places.min(0) - margin), 0, np.array(fixed.shape) - 1).astype(int)
     high = np.clip(np.ceil(places.max(0) + margin), 0, np.array(fixed.shape) - 1).astype(int)
     shape = high - low + 1
-    return divided(fixed.window(low, tuple(int(n) for n in shape)), divisions(fixed.spacing, shape))
+    return divided(fixed.window(low, shape), divisions(fixed.spacing, shape))
 
 
 def _between_slices(structure: Structure, transform: Transform, moving: Lattice, grid: Lattice) -> torch.Tensor:

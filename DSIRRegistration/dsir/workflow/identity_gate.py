@@ -82,8 +82,9 @@ def difference(persons: Mapping[str, Identity]) -> Difference | None:
 
 def one_person(who: Identity | None, whom: Identity | None) -> bool:
     """Whether DICOM says that both scans are of one person: an ID in both, and nothing that differs."""
-    known = who is not None and whom is not None and bool(who.patient_id) and who.patient_id == whom.patient_id
-    return known and not who.differences(whom)
+    if who is None or whom is None or not who.patient_id or who.patient_id != whom.patient_id:
+        return False
+    return not who.differences(whom)
 
 
 def identity_at(path: Path) -> Identity | None:

@@ -179,8 +179,7 @@ def accurate_inverse(transform: Transform, fixed: Lattice, moving: Lattice) -> t
         return inverse, missed
     last = max(n for n, part in enumerate(transform.parts) if isinstance(part, DisplacementField))
     head = Transform(transform.parts[: last + 1])
-    forward = head.parts[0] if last == 0 else head.displacement(head.parts[0].lattice)
-    sharp = invert_field(forward, field.lattice.with_spacing(field.lattice.spacing / finer))
+    sharp = invert_field(head.as_one_field(), field.lattice.with_spacing(field.lattice.spacing / finer))
     inverse = Transform((*inverse.parts[:-1], sharp))
     return inverse, round_trip_error(transform, inverse, fixed, moving)
 

@@ -87,7 +87,8 @@ def _block(content: bytes, start: int, count: int, kind: str, binary: bool) -> B
     if binary:
         values = np.frombuffer(content, KINDS[kind], 3 * count, offset=start)
         return Block(start, start + values.nbytes, values.reshape(-1, 3).astype(np.float64), kind)
-    numbers, stop = [], start
+    numbers: list[float] = []
+    stop = start
     for token in re.finditer(rb"\S+", content[start:]):
         if len(numbers) == 3 * count:
             break

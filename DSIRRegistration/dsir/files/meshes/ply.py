@@ -14,6 +14,9 @@ KINDS = {
     **{"float": "f4", "float32": "f4", "double": "f8", "float64": "f8"},
 }
 ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": ""}
+Table = dict[str, list | np.ndarray]
+"""An element's columns by name."""
+
 CORNERS = ("vertex_indices", "vertex_index")
 COORDINATES, NORMALS = ("x", "y", "z"), ("nx", "ny", "nz")
 
@@ -87,9 +90,9 @@ def _header(content: bytes) -> tuple[str, list[Element], int, str]:
     return order, elements, body, head
 
 
-def _binary_tables(content: bytes, elements: list[Element], at: int, order: str) -> list[dict[str, list | np.ndarray]]:
+def _binary_tables(content: bytes, elements: list[Element], at: int, order: str) -> list[Table]:
     """The columns of every element by name; a list's column is a list of arrays."""
-    tables = []
+    tables: list[Table] = []
     for element in elements:
         element.start = at
         if element.plain:
@@ -104,9 +107,9 @@ def _binary_tables(content: bytes, elements: list[Element], at: int, order: str)
     return tables
 
 
-def _uneven(content: bytes, element: Element, at: int, order: str) -> tuple[dict[str, list | np.ndarray], int]:
+def _uneven(content: bytes, element: Element, at: int, order: str) -> tuple[Table, int]:
     """Records with lists; at once where all lists are as long as in the first record, as in surfaces of triangles."""
-    lengths = []
+    lengths: list[int] = []
     for p in element.properties if element.count else ():
         if p.length:
             lengths.append(int(np.frombuffer(content, order + p.length, 1, at + _size(element, lengths))[0]))
@@ -115,8 +118,9 @@ def _uneven(content: bytes, element: Element, at: int, order: str) -> tuple[dict
         records = np.frombuffer(content, even, element.count, at)
         wanted = dict(zip((p.name for p in element.properties if p.length), lengths, strict=True))
         if all((records[f"{name} length"] == length).all() for name, length in wanted.items()):
-            return {p.name: records[p.name] for p in element.properties}, at + element.count * even.itemsize
-    table: dict[str, list] = {p.name: [] for p in element.properties}
+            columns: Table = {p.name: records[p.name] for p in element.properties}
+            return columns, at + element.count * even.itemsize
+    rows: dict[str, list] = {p.name: [] for p in element.properties}
     for _ in range(element.count):
         for p in element.properties:
             size = 1
@@ -127,8 +131,8 @@ def _uneven(content: bytes, element: Element, at: int, order: str) -> tuple[dict
                 raise MeshError("is damaged: a list has fewer than no entries.")
             values = np.frombuffer(content, order + p.kind, size, at) if size else np.zeros(0, p.kind)
             at += values.nbytes
-            table[p.name].append(values if p.length else values[0])
-    return table, at
+            rows[p.name].append(values if p.length else values[0])
+    return dict(rows), at
 
 
 def _size(element: Element, lengths: list[int]) -> int:
@@ -155,8 +159,8 @@ def _even_kind(element: Element, lengths: list[int], order: str) -> np.dtype:
     return np.dtype(fields)
 
 
-def _ascii_tables(content: bytes, elements: list[Element], at: int) -> list[dict[str, list | np.ndarray]]:
-    tables = []
+def _ascii_tables(content: bytes, elements: list[Element], at: int) -> list[Table]:
+    tables: list[Table] = []
     for element in elements:
         element.start = at
         table: dict[str, list] = {p.name: [] for p in element.properties}

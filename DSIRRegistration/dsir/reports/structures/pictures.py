@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ...geometry.image import Image
-from ...geometry.lattice import Lattice
+from ...geometry.lattice import Lattice, as_shape
 from ...geometry.sampling import sample
 from ...geometry.subgrids import extent
 from ...shapes.structure import PointMark, Structure
@@ -149,7 +149,7 @@ def _slice(
 
 
 def _outline(
-    axis: Axes, title: str, shape: np.ndarray, drawn: np.ndarray | None, colour: object, dashes: object
+    axis: Axes, title: str, shape: np.ndarray, drawn: np.ndarray | None, colour: str | tuple[float, ...], dashes: str
 ) -> None:
     """The carried contour as a line, the reference dashed."""
     axis.set_title(title, fontsize=9, color="#444444", pad=4)
@@ -163,21 +163,22 @@ def _outline(
 
 def _plane(structure: Structure, k: int) -> Lattice:
     """A square of one slice around the structure, as the slice is seen from the feet: right of the patient at left."""
-    first, last = extent(structure.distance > 0)
+    around = extent(structure.distance > 0)
+    assert around is not None  # pictures are made of what is there
+    first, last = around
     centre_index = (first + last) / 2
     centre_index[2] = k
     centre = structure.lattice.to_world(centre_index)
     across, down = _in_plane(structure.lattice)
     span = structure.lattice.directions * structure.lattice.spacing * (last - first)
-    size = [np.abs(way @ span[:, :2]).max() + 2 * MARGIN for way in (across, down)]
-    size = np.maximum(size, SMALLEST)
+    size = [max(np.abs(way @ span[:, :2]).max() + 2 * MARGIN, SMALLEST) for way in (across, down)]
     side = max(size[0], size[1] / 0.9), max(size[1], size[0] * 0.75)
-    shape = tuple(int(np.ceil(s / PIXEL)) for s in side)
+    shape = as_shape((np.ceil(side[0] / PIXEL), np.ceil(side[1] / PIXEL), 1))
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1] = across * PIXEL, down * PIXEL
     affine[:3, 2] = np.cross(across, down)
-    affine[:3, 3] = centre - affine[:3, :2] @ ((np.array(shape) - 1) / 2)
-    return Lattice((*shape, 1), affine)
+    affine[:3, 3] = centre - affine[:3, :2] @ ((np.array(shape[:2]) - 1) / 2)
+    return Lattice(shape, affine)
 
 
 def _in_plane(lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:

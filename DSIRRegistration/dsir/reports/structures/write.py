@@ -173,7 +173,7 @@ def _number(value: float | None, digits: int = 2) -> str:
 
 
 def _volumes(m: Measures) -> str:
-    if m.volume_before_ml is None:
+    if m.volume_before_ml is None or m.volume_after_ml is None:
         return "–"
     percent = round(100 * (m.volume_after_ml / m.volume_before_ml - 1)) if m.volume_before_ml else 0
     change = f" <em>{percent:+d} %</em>" if percent else ""
