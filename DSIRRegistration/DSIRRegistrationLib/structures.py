@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import slicer
 from dsir.errors import DsirError
+from dsir.messages import sentence
 from dsir.progress import Progress, within
 
 from . import worker
@@ -89,13 +90,13 @@ def carry(
             launch=launch,
             progress=within(progress, number / max(len(labels), 1), (number + 1) / max(len(labels), 1)),
         )
-        remarks = [str(remark).removeprefix("Warning: ") for remark in words.get("remarks", ())]
+        said = list(words.get("messages", ()))
         if "labels" in kinds:
             found = read_array(out / kinds["labels"].name)
-            remarks = _take_labels(labels[number], found, remarks, carried)
+            said = _take_labels(labels[number], found, said, carried)
         if "points" in kinds:
             _take_points(points, out / "points.csv", carried)
-        carried.remarks.extend(remarks)
+        carried.remarks.extend(message["text"] for message in said)
         yield
     return carried
 
@@ -152,21 +153,26 @@ def _gather(
     return labels, points
 
 
-def _take_labels(source: _Labels, found: np.ndarray, remarks: list[str], carried: Carried) -> list[str]:
-    """Sort the label file in; gives the remarks with names in the place of numbers."""
+def _take_labels(
+    source: _Labels, found: np.ndarray, said: list[dict[str, Any]], carried: Carried
+) -> list[dict[str, Any]]:
+    """Sort the label file in; gives the messages with names in the place of numbers."""
     key = source.node.GetID()
     if not source.segments:
         carried.maps[key] = found
-        return [f"{source.node.GetName()}: {remark}" for remark in remarks]
+        return [{**message, "text": f"{source.node.GetName()}: {message['text']}"} for message in said]
     masks = carried.masks.setdefault(key, {})
     for value, segment in enumerate(source.segments, start=1):
         masks[segment] = found == value
     called = names(source.node)
-
-    def said(match: re.Match[str]) -> str:
-        return ", ".join(called[source.segments[int(n) - 1]] for n in match[1].split(","))
-
-    return [re.sub(r"labels ((?:\d+, )*\d+)", said, remark) for remark in remarks]
+    told = []
+    for message in said:
+        values = dict(message["values"])
+        if "labels" in values:
+            values["labels"] = [called[source.segments[int(n) - 1]] for n in values["labels"]]
+            message = {**message, "text": sentence(f"{message['code']}_named", values)}
+        told.append(message)
+    return told
 
 
 def _take_points(points: list[Points], path: Path, carried: Carried) -> None:

@@ -139,6 +139,7 @@ def run(
     process = launch([*arguments, "--json-progress"], output=output, log=log)
     reader = _Lines(output)
     last: dict[str, Any] | None = None
+    error: dict[str, Any] = {}
     try:
         while True:
             code = process.poll()  # asked before the reading, so that the last lines are not missed
@@ -147,13 +148,15 @@ def run(
                     progress(str(line["stage"]), float(line["fraction"]), str(line["message"]))
                 elif "result" in line:
                     last = line
+                elif "error" in line:
+                    error = dict(line["error"])
             if code is not None:
                 break
             yield
     finally:
         process.end()
     if code or last is None:
-        raise _failure(code, log, reader.rubbish, inputs or {})
+        raise _failure(code, error, log, reader.rubbish, inputs or {})
     return last
 
 
@@ -183,11 +186,11 @@ class _Lines:
             yield value
 
 
-def _failure(code: int, log: Path, rubbish: int, inputs: dict[str, str]) -> DsirError:
+def _failure(code: int, error: dict[str, Any], log: Path, rubbish: int, inputs: dict[str, str]) -> DsirError:
     """What happened, in one sentence."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     tail = "\n".join(lines[-TAIL:])
-    said = next((line.removeprefix("dsir: ") for line in reversed(lines) if line.startswith("dsir: ")), "")
+    said = str(error.get("text", ""))
     for path, name in inputs.items():
         said = said.replace(path, name)
     if code == STOPPED:

@@ -1,5 +1,6 @@
 """The panel as its users meet it: choose, read why Apply is off, apply, watch, cancel, save, load, close."""
 
+import json
 import sys
 import time
 
@@ -165,7 +166,9 @@ def test_cancel_leaves_the_scene_as_it_was(widget, chosen, scene) -> None:
 def test_an_error_is_one_sentence_with_the_log_below_it(widget, chosen) -> None:
     class Breaks(FakeEngine):
         def register(self, arguments):
-            print("deep inside\ndsir: Something broke inside dsir; nothing was written.", file=sys.stderr)
+            print("deep inside", file=sys.stderr)
+            said = "Something broke inside dsir; nothing was written."
+            print(json.dumps({"error": {"code": "internal", "text": said}}))
             return 1
 
     chosen.logic.launch = Breaks()

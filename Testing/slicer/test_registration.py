@@ -202,9 +202,7 @@ def test_the_callback_can_cancel_a_blocking_run(pair, scene, engine, temporary) 
 def test_a_failed_engine_leaves_the_scene_and_the_disk_as_they_were(pair, scene, temporary) -> None:
     class Fails(FakeEngine):
         def register(self, arguments):
-            import sys
-
-            print("dsir: The two images share no space.", file=sys.stderr)
+            print(json.dumps({"error": {"code": "refused", "text": "The two images share no space."}}))
             return 2
 
     before = node_ids(scene)

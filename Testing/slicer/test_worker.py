@@ -28,6 +28,11 @@ def engine(monkeypatch, tmp_path):
     return put
 
 
+def failing(code: str, text: str, status: int) -> str:
+    """An engine that ends with an error, as data on standard output."""
+    return f"import json, sys; print(json.dumps({ {'error': {'code': code, 'text': text}}!r})); sys.exit({status})"
+
+
 def start(folder: Path, progress=lambda *step: None, **options) -> Run:
     return Run(worker.run(["register"], folder, progress=progress, **options))
 
@@ -50,11 +55,16 @@ def test_progress_arrives_and_the_last_words_are_returned(engine, tmp_path) -> N
     ("code", "kind", "sentence"),
     [
         (
-            "import sys; print('dsir: The two images share no space.', file=sys.stderr); sys.exit(2)",
+            failing("refused", "The two images share no space.", 2),
             DsirError,
             "share no",
         ),
-        ("import sys; print('dsir: Something broke.', file=sys.stderr); sys.exit(1)", worker.EngineError, "Something"),
+        (failing("internal", "Something broke.", 1), worker.EngineError, "Something"),
+        (
+            "import sys; print('dsir: Words on a screen.', file=sys.stderr); sys.exit(2)",
+            worker.EngineError,
+            "exit code 2",
+        ),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", worker.EngineError, "memory ran out"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", worker.EngineError, "unexpectedly .signal 11"),
         ("pass", worker.EngineError, "without a result"),
@@ -78,7 +88,7 @@ def test_the_tail_of_the_log_goes_with_an_error(engine, tmp_path) -> None:
 
 
 def test_the_users_names_stand_in_for_our_files(engine, tmp_path) -> None:
-    engine(f"import sys; print('dsir: {tmp_path}/fixed.nii is constant.', file=sys.stderr); sys.exit(2)")
+    engine(failing("refused", f"{tmp_path}/fixed.nii is constant.", 2))
     with pytest.raises(DsirError, match=r"^The fixed volume is constant\.$"):
         start(tmp_path, inputs={f"{tmp_path}/fixed.nii": "The fixed volume"}).wait()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import DsirError
+from ..messages import Message, as_data
 from ..progress import Progress
 from .command import Command, Outcome
 from .options import (
@@ -88,9 +89,11 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     else:
         with OutputFolder(arguments.out, overwrite=arguments.overwrite) as folder:
             lines = [line for kind, source in given.items() for line in carry(kind, source, folder.path / names[kind])]
-    lines = [*(f"Note: {sentence}" for sentence in said), *lines]
     progress("done", 1.0, "")
-    return Outcome(arguments.out.resolve(), (f"Result in {arguments.out}", *lines), {"remarks": list(lines)})
+    told = (*(f"Note: {sentence}" for sentence in said), *(f"Warning: {sentence}" for sentence in lines))
+    return Outcome(
+        arguments.out.resolve(), (f"Result in {arguments.out}", *told), {"messages": as_data((*said, *lines))}
+    )
 
 
 def _carrier(
@@ -157,7 +160,7 @@ def _carrier(
             mesh = read_mesh(source)
             points, normals, missed = warp_mesh(mesh, transform, to="moving" if arguments.invert else "fixed")
             mesh.write(target, points, normals)
-        return [] if missed < TOLERATED else [f"Warning: the {kind} are off by up to {missed:.2f} mm; the field folds."]
+        return [] if missed < TOLERATED else [Message("inverse_misses", kind=kind, mm=missed)]
 
     read = (reference, image)
     said = [sentence for one in read if one for sentence in one.remarks]

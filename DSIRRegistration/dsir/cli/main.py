@@ -12,7 +12,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from .. import __version__
 from ..dicom.picks import picking
@@ -38,7 +38,7 @@ from . import (
     view,
 )
 from .command import Command, spoken
-from .screen import screen
+from .screen import failed, screen
 from .signals import stoppable
 from .streams import keep_streams_open
 
@@ -159,25 +159,42 @@ def main(argv: Sequence[str] | None = None) -> int:
                 lost = f"The work is done, but what there is to say cannot be printed: {_os_sentence(error)}"
                 return _say(f"{lost} Result in {outcome.path}." if outcome.path else lost, YOUR_TURN)
             return DONE
-    except (Cancelled, KeyboardInterrupt):
-        return _say(stopped, STOPPED)
-    except DsirError as error:
-        return _say(f"{error} {where_kept(error)}", YOUR_TURN)
-    except MemoryError as error:
-        return _say(f"There is not enough memory for this run. {LESS_MEMORY} {where_kept(error)}", YOUR_TURN)
-    except OSError as error:
-        return _say(_os_sentence(error), YOUR_TURN)
-    except Exception as error:
-        if _is_out_of_memory(error):
-            return _say(f"The device has not enough memory for this run. {LESS_MEMORY} {where_kept(error)}", YOUR_TURN)
-        return _say(
-            f"Something broke inside dsir ({type(error).__name__}). {where_kept(error) or 'Nothing was written.'} "
-            f"The details are in {_write_traceback()}; please send them to the developers.",
-            OUR_FAULT,
-        )
+    except (Exception, KeyboardInterrupt) as error:
+        fault = _fault(error, stopped)
+        if "--json-progress" in (sys.argv[1:] if argv is None else argv):
+            failed(fault.code, fault.sentence)
+        return _say(fault.sentence, fault.status)
 
 
 LESS_MEMORY = "Use --preset fast, --device cpu, or resample the images to larger voxels."
+
+
+class Fault(NamedTuple):
+    """What stopped a run: a code for programs, a sentence for people, the exit code."""
+
+    code: str
+    sentence: str
+    status: int
+
+
+def _fault(error: BaseException, stopped: str) -> Fault:
+    kept = where_kept(error)
+    if isinstance(error, Cancelled | KeyboardInterrupt):
+        return Fault("stopped", stopped, STOPPED)
+    if isinstance(error, DsirError):
+        return Fault(error.code, f"{error} {kept}", YOUR_TURN)
+    if isinstance(error, MemoryError):
+        return Fault("out_of_memory", f"There is not enough memory for this run. {LESS_MEMORY} {kept}", YOUR_TURN)
+    if isinstance(error, OSError):
+        return Fault("system", _os_sentence(error), YOUR_TURN)
+    if _is_out_of_memory(error):
+        said = f"The device has not enough memory for this run. {LESS_MEMORY} {kept}"
+        return Fault("out_of_memory", said, YOUR_TURN)
+    said = (
+        f"Something broke inside dsir ({type(error).__name__}). {kept or 'Nothing was written.'} "
+        f"The details are in {_write_traceback()}; please send them to the developers."
+    )
+    return Fault("internal", said, OUR_FAULT)
 
 
 def _say(sentence: str, code: int) -> int:
@@ -193,7 +210,7 @@ def _os_sentence(error: OSError) -> str:
     return f"{reason}: {error.filename}." if error.filename else f"{reason}."
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def _is_out_of_memory(error: BaseException) -> bool:
     return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
 
 

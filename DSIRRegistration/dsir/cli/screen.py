@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from ..errors import Cancelled
@@ -45,6 +45,12 @@ class JsonLines(Screen):
     def outcome(self, outcome: Outcome) -> None:
         """``{"result": path, ...}``"""
         _print(json.dumps({"result": str(outcome.path) if outcome.path else None, **outcome.values}))
+
+
+def failed(code: str, sentence: str) -> None:
+    """The last line of ``--json-progress`` for a run without a result: ``{"error": {"code": ..., "text": ...}}``."""
+    with suppress(OSError):  # nobody reads any more
+        print(json.dumps({"error": {"code": code, "text": " ".join(sentence.split())}}), flush=True)
 
 
 class Lines(Screen):

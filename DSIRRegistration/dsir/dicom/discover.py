@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
+from ..messages import Message
 from .dataset import read_header, refusing_damage, text
 from .planes import NO_SCANS, TIMES, Plane, planes_of
 
@@ -117,13 +118,13 @@ def volumes_of(planes: Sequence[Plane]) -> list[Volume]:
     largest = max(len(group) for group in groups)
     remarks: list[str] = []
     if copies:
-        remarks.append(f"{copies} copies of slices were passed over.")
+        remarks.append(Message("copies_passed_over", count=copies))
     if largest > FEW and len(groups) > 1:
         aside = [group for group in groups if len(group) <= FEW]
         groups = [group for group in groups if len(group) > FEW]
         count = sum(map(len, aside))
         if count:
-            remarks.append(f"{count} planes of another orientation or size (a localiser) were left out.")
+            remarks.append(Message("localiser_left_out", count=count))
     found = []
     for group in groups:
         parts = _by_time(group)

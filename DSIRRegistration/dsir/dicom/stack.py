@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import DsirError
 from ..geometry.lattice import LPS, Lattice
+from ..messages import Message
 from .planes import Plane
 
 EVEN = 0.05
@@ -102,19 +103,13 @@ def stacked(planes: Sequence[Plane], name: str, *, most_missing: int = MOST_MISS
     missing = [k for k in range(count) if k not in set(at.tolist())]
     remarks = []
     if missing:
-        remarks.append(_lacks(name, missing, count))
+        lacking = Message("slices_missing", name=name, missing=len(missing), count=count, first=missing[0] + 1)
+        remarks.append(lacking)
     if tilted:
         degrees = np.degrees(np.arctan2(np.linalg.norm(sideways), spacing))
-        remarks.append(f"{name} was taken with the gantry tilted by {degrees:.1f} degrees; it was straightened.")
+        remarks.append(Message("gantry_straightened", name=name, degrees=float(degrees)))
     found = {int(k): planes[i] for k, i in zip(at, order, strict=True)}
     return Stack(lattice, found, shifts - low, tuple(remarks))
-
-
-def _lacks(name: str, missing: list[int], count: int) -> str:
-    return (
-        f"{name} lacks {len(missing)} of its {count} slices (the first is slice {missing[0] + 1}); they are "
-        "interpolated"
-    ) + "."
 
 
 def _spacing(steps: np.ndarray) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..errors import DsirError
+from ..errors import DsirError, NotAnImage
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice, Shape
 from ..geometry.sampling import affine_grid, sample
@@ -168,7 +168,7 @@ def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.
 
         values, affine = itk.read(path)
     else:
-        raise DsirError(f"{path} is not an image file; .nii, .nii.gz, .nrrd, .mha, .mhd or a DICOM folder is read.")
+        raise NotAnImage(f"{path} is not an image file; .nii, .nii.gz, .nrrd, .mha, .mhd or a DICOM folder is read.")
     while values.ndim > 3 and values.shape[-1] == 1:
         values = values[..., 0]
     if values.ndim > 3:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import DsirError
+from ..errors import DsirError, NotAnImage
 from ..geometry.lattice import LPS, Lattice
 from .headers import check_promise, data_files
 
@@ -44,7 +44,7 @@ def read_image(path: Path) -> sitk.Image:
         with quiet():
             return reader.Execute()
     except (RuntimeError, UnicodeDecodeError, OSError, MemoryError) as error:
-        raise DsirError(f"{path} {_fault(str(error))}") from None
+        raise _fault(path, str(error)) from None
 
 
 def write(path: Path, values: np.ndarray, lattice: Lattice) -> None:
@@ -151,8 +151,9 @@ def _check_size(reader: sitk.ImageFileReader, path: Path, held: int) -> None:
         check_promise(path, voxels * (1 if as_text else bits // 8), held, compressed=compressed)
 
 
-def _fault(message: str) -> str:
+def _fault(path: Path, message: str) -> DsirError:
+    """ITK says what is wrong in words only."""
     text = message.lower()
     if any(word in text for word in ("expected", "fread", "read completely", "cannot be read", "inflate", "truncat")):
-        return "is damaged: the file ends early or its compression is broken."
-    return "is not an image that can be read (.nii, .nii.gz, .nrrd, .mha, .mhd or DICOM)."
+        return DsirError(f"{path} is damaged: the file ends early or its compression is broken.")
+    return NotAnImage(f"{path} is not an image that can be read (.nii, .nii.gz, .nrrd, .mha, .mhd or DICOM).")

@@ -8,7 +8,7 @@ import nrrd
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import DsirError, TransformError
+from ..errors import DsirError, NotAnImage, TransformError
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
@@ -140,9 +140,7 @@ def _itk_fields(path: Path, convention: Convention | None) -> dict[Convention, D
     """A vector image of ITK: LPS, but where an NRRD file counts its space otherwise and so may mean its vectors."""
     try:
         image = itk.read_image(path)
-    except DsirError as error:
-        if "not an image" not in str(error):
-            raise
+    except NotAnImage:
         raise TransformError(f"{path} is not a transform that can be read (.h5, .tfm, .mat, .nii.gz, .nrrd).") from None
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 3:
         raise TransformError(f"{path} is not a displacement field: it has not three values a voxel of a 3-D grid.")

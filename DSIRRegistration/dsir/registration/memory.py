@@ -16,6 +16,7 @@ from ..errors import DsirError
 from ..features.descriptor import Descriptor
 from ..features.extraction import WHOLE
 from ..geometry.lattice import Lattice
+from ..messages import Message
 from .settings import RegistrationSettings
 from .working_grid import PIECE
 
@@ -85,11 +86,9 @@ def planned(
         voxels = max(int(0.9 * voxels), min(FEWEST, wanted))
     if voxels == wanted:
         return plan
-    sentence = (
-        f"To stay within {_gb(settings.memory)}, the images were compared on {voxels / 1e6:.1f} instead of "
-        f"{wanted / 1e6:.1f} million voxels."
-    )
-    return replace(plan, settings=replace(plan.settings, voxels=voxels), warnings=(sentence,))
+    limit = _gb(settings.memory)
+    said = Message("coarser_for_memory", limit=limit, million=voxels / 1e6, wanted_million=wanted / 1e6)
+    return replace(plan, settings=replace(plan.settings, voxels=voxels), warnings=(said,))
 
 
 def piece_of_features(image: Lattice, target: Lattice, descriptor: Descriptor, limit: int) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..messages import Message
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.jacobian import FoldReport, determinant, fold_report
@@ -72,30 +73,21 @@ def finish(
     warnings, evidence = list(begun.warnings), None
     if deformed and begun.forces is None and end < linear:
         # The search found nothing better than the linear alignment: that is then the honest answer.
-        warnings.append("The deformable stages did not raise the similarity; only the linear alignment is kept.")
+        warnings.append(Message("similarity_not_raised"))
         deformed = False
     elif deformed and begun.forces is None and start.known is None and settings.deformable is None:
         evidence = _evidence(prepared, features, residual)
         if not evidence.speaks_for:
-            warnings.append(
-                "Nothing but the similarity itself speaks for a deformation; only the linear alignment is kept "
-                "(--deformable keeps it all the same)."
-            )
+            warnings.append(Message("no_evidence"))
             deformed = False
     if not deformed:
         residual, end = DisplacementField.identity(residual.lattice), linear
     volume = _volume(features, residual, alignment)
     warnings += _grown(settings.same_person, alignment, features.centre, volume)
     if features.coverage < 0.98:
-        warnings.append(
-            f"{100 * (1 - features.coverage):.0f} % of the fixed body lies outside the moving image's field of view; "
-            "there the field fades to the linear alignment and must not be trusted."
-        )
+        warnings.append(Message("outside_field_of_view", percent=100 * (1 - features.coverage)))
     if end < LOW_SIMILARITY:
-        warnings.append(
-            f"The similarity after registration is only {end:.2f}: the registration has probably failed. "
-            "Check that both scans show the same region, or give an initial transform."
-        )
+        warnings.append(Message("low_similarity", similarity=end))
     similarity = {"start": before, "linear": linear, "end": end}
     deformation: dict[str, Any] = {"kept": deformed, "volume": volume}
     if evidence is not None and evidence.known:
@@ -131,15 +123,9 @@ def _grown(same_person: bool | None, alignment: Alignment, centre: np.ndarray, v
         return []
     scale = Linear(alignment.matrix).amounts(centre)["scale_percent"]
     if abs(scale) > GROWTH:
-        return [
-            f"The linear part scales by {scale:+.1f} %, but both scans show one person, who does not grow between two "
-            "scans. Check the voxel sizes of both, or use --model rigid."
-        ]
+        return [Message("scaled", percent=scale)]
     if abs(volume - 1) > 3 * GROWTH / 100:
-        return [
-            f"The deformation changes the body's volume by {100 * (volume - 1):+.0f} %, but both scans show one "
-            "person. Look whether that can be (lungs that filled, a bladder), or use --no-deformable."
-        ]
+        return [Message("volume_changed", percent=100 * (volume - 1))]
     return []
 
 

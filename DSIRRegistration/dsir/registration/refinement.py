@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ..geometry.lattice import Lattice
+from ..messages import Message
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
@@ -47,10 +48,7 @@ def inlier_mask(transform: Transform, pairs: Pairs) -> np.ndarray:
 
 def outliers_warning(count: int, of: int) -> str:
     """What the report says of pairs that are not believed."""
-    return (
-        f"{count} of {of} pairs lie more than {LOST:g} mm from where the result puts them and are likelier wrong than "
-        "right: they were left out. Take them back, or place the points by hand if you are sure."
-    )
+    return Message("pairs_left_out", count=count, of=of, mm=LOST)
 
 
 def distances(transform: Transform, pairs: Pairs) -> np.ndarray:

@@ -12,6 +12,7 @@ from ..files.dicom_registration import Frames
 from ..files.displacements import UNSAID, Convention
 from ..files.transforms import transform_readings
 from ..geometry.image import Image
+from ..messages import Message
 from ..registration.start_similarity import StartSimilarity
 from ..transforms.composite import Transform
 
@@ -68,8 +69,13 @@ def read_given_transform(
     return GivenTransform(
         readings[best],
         (
-            f"{Path(path).name} does not say whether its vectors are LPS or RAS; {NAMES[best]} was taken, by which "
-            f"the images fit better (similarity {found[best]:.2f}, not {found[other]:.2f}).",
+            Message(
+                "convention_guessed",
+                file=Path(path).name,
+                taken=NAMES[best],
+                similarity=found[best],
+                other=found[other],
+            ),
         ),
     )
 
@@ -82,7 +88,4 @@ def start_warnings(
     without, with_it = measured.through(Transform()), measured.through(given)
     if with_it > without - LOWERED:
         return ()
-    return (
-        f"The transform that was given lowers the similarity of the scans (from {without:.2f} to {with_it:.2f}): does "
-        "it lead from fixed to moving, and belong to these scans?",
-    )
+    return (Message("start_lowers_similarity", without=without, given=with_it),)

@@ -13,8 +13,9 @@ from ..dicom.dataset import read_header
 from ..dicom.discover import discover
 from ..dicom.identity import Identity, identity_of
 from ..errors import DsirError
+from ..messages import Message
 
-TWO_PERSONS = "The scans are said to be of two different persons (--different-patients)."
+TWO_PERSONS = Message("two_persons")
 """What every report then carries."""
 
 LABEL = "DSIR 2 PERSONS"

@@ -18,6 +18,7 @@ from ..files.report import run_report, write_report
 from ..files.transforms import write_matrix, write_transform
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
+from ..messages import Message, as_data
 from ..preview.views import Views
 from ..progress import Progress, silent, within
 from ..registration.register import RegistrationResult
@@ -97,7 +98,7 @@ def write_result(
         seconds = dict(facts.get("seconds", {}))
         seconds["writing"] = time.perf_counter() - began
         seconds["total"] = sum(value for name, value in seconds.items() if name != "total")
-        facts |= {"seconds": seconds, "warnings": warnings}
+        facts |= {"seconds": seconds, "warnings": warnings, "messages": as_data(warnings)}
         report = run_report("register", inputs=inputs or {}, settings=result.settings.to_json(), facts=facts)
         write_report(folder.path / "report.json", report)
         if views is not None:
@@ -217,16 +218,12 @@ def preview_facts(report: Mapping[str, Any]) -> tuple[str, ...]:
 
 def label_warnings(carried: WarpedLabels) -> list[str]:
     """What a reader must know of labels that did not come through whole, one sentence each."""
-    found = []
+    found: list[str] = []
     if carried.lost:
-        found.append(f"Outside the fixed image, so not in the result: labels {_list(carried.lost)}.")
+        found.append(Message("labels_outside", labels=list(carried.lost)))
     if carried.rescued:
-        found.append(f"Smaller than a voxel of the fixed image, kept as one voxel: labels {_list(carried.rescued)}.")
+        found.append(Message("labels_one_voxel", labels=list(carried.rescued)))
     return found
-
-
-def _list(values: tuple[int, ...]) -> str:
-    return ", ".join(str(value) for value in values)
 
 
 def _regularity(displacement: DisplacementField) -> dict[str, Any]:

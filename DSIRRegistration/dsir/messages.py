@@ -1,0 +1,82 @@
+"""What must be known of a result, as data: a code and its values. The words belong to the code and stand here.
+
+A :class:`Message` is its English sentence, so whoever only prints needs nothing more. A program reads ``code`` and
+``values``, in reports under ``messages`` and in the lines of ``--json-progress``, and never takes a sentence apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+WORDS = {
+    "labels_outside": "Outside the fixed image, so not in the result: labels {labels}.",
+    "labels_one_voxel": "Smaller than a voxel of the fixed image, kept as one voxel: labels {labels}.",
+    "labels_outside_named": "Outside the fixed image, so not in the result: {labels}.",
+    "labels_one_voxel_named": "Smaller than a voxel of the fixed image, kept as one voxel: {labels}.",
+    "inverse_misses": "The {kind} are off by up to {mm:.2f} mm; the field folds.",
+    "two_persons": "The scans are said to be of two different persons (--different-patients).",
+    "similarity_not_raised": "The deformable stages did not raise the similarity; only the linear alignment is kept.",
+    "no_evidence": "Nothing but the similarity itself speaks for a deformation; only the linear alignment is kept "
+    "(--deformable keeps it all the same).",
+    "outside_field_of_view": "{percent:.0f} % of the fixed body lies outside the moving image's field of view; "
+    "there the field fades to the linear alignment and must not be trusted.",
+    "low_similarity": "The similarity after registration is only {similarity:.2f}: the registration has probably "
+    "failed. Check that both scans show the same region, or give an initial transform.",
+    "scaled": "The linear part scales by {percent:+.1f} %, but both scans show one person, who does not grow between "
+    "two scans. Check the voxel sizes of both, or use --model rigid.",
+    "volume_changed": "The deformation changes the body's volume by {percent:+.0f} %, but both scans show one "
+    "person. Look whether that can be (lungs that filled, a bladder), or use --no-deformable.",
+    "coarser_for_memory": "To stay within {limit}, the images were compared on {million:.1f} instead of "
+    "{wanted_million:.1f} million voxels.",
+    "pairs_left_out": "{count} of {of} pairs lie more than {mm:g} mm from where the result puts them and are likelier "
+    "wrong than right: they were left out. Take them back, or place the points by hand if you are sure.",
+    "start_lowers_similarity": "The transform that was given lowers the similarity of the scans (from {without:.2f} "
+    "to {given:.2f}): does it lead from fixed to moving, and belong to these scans?",
+    "convention_guessed": "{file} does not say whether its vectors are LPS or RAS; {taken} was taken, by which the "
+    "images fit better (similarity {similarity:.2f}, not {other:.2f}).",
+    "slices_missing": "{name} lacks {missing} of its {count} slices (the first is slice {first}); they are "
+    "interpolated.",
+    "gantry_straightened": "{name} was taken with the gantry tilted by {degrees:.1f} degrees; it was straightened.",
+    "copies_passed_over": "{count} copies of slices were passed over.",
+    "localiser_left_out": "{count} planes of another orientation or size (a localiser) were left out.",
+}
+"""Code to sentence; a list among the values is written with commas."""
+
+
+class Message(str):
+    """A sentence that a program can read.
+
+    >>> message = Message("labels_outside", labels=[2, 5])
+    >>> print(message)
+    Outside the fixed image, so not in the result: labels 2, 5.
+    >>> message.code, message.values
+    ('labels_outside', {'labels': [2, 5]})
+    """
+
+    code: str
+    values: dict[str, Any]
+
+    def __new__(cls, code: str, **values: Any) -> Message:
+        """The sentence of a code in :data:`WORDS`."""
+        message = super().__new__(cls, sentence(code, values))
+        message.code, message.values = code, values
+        return message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self.code, self.values)
+
+
+def _again(code: str, values: dict[str, Any]) -> Message:
+    return Message(code, **values)
+
+
+def sentence(code: str, values: dict[str, Any]) -> str:
+    """The words of a code; whoever has better names for its values puts them in before."""
+    shown = {name: ", ".join(map(str, v)) if isinstance(v, list | tuple) else v for name, v in values.items()}
+    return WORDS[code].format(**shown)
+
+
+def as_data(said: Iterable[str]) -> list[dict[str, Any]]:
+    """JSON-ready ``{code, values, text}`` of each; a sentence that no program has to understand has the code "" ."""
+    return [{"code": getattr(s, "code", ""), "values": getattr(s, "values", {}), "text": str(s)} for s in said]
