@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from dsir.geometry.body_mask import body_mask, filled_holes
+from dsir.geometry.body_mask import body_mask, filled_holes, find_body
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
+from dsir.registration.linear import LinearSettings
+from dsir.registration.preparation import uneven_masks
+from dsir.registration.presets import preset
+from dsir.registration.register import register
 from phantoms import RADII, inside, lattice_of, tissue
 from scipy import ndimage
 
@@ -77,3 +83,70 @@ def test_holes_are_filled_as_scipy_fills_them() -> None:
         )
     filled = filled_holes(noisy)
     assert filled.sum() > noisy.sum() and np.array_equal(filled, expected)
+
+
+def as_image(values: np.ndarray) -> Image:
+    return Image(torch.from_numpy(values.astype(np.float32)), GRID)
+
+
+def pelvis() -> np.ndarray:
+    """T2 with fat four times as bright as muscle and organs, and the coil's own drift."""
+    depth = 1 - np.sqrt(np.square(POINTS / RADII).sum(-1))
+    fat = inside(POINTS) * (depth < 0.22)
+    rest = inside(POINTS) * (depth >= 0.22) * (0.06 + 0.16 * tissue(POINTS))
+    drift = 1.2 - 0.4 * np.sqrt(np.square(POINTS / RADII).sum(-1)).clip(0, 1)
+    noise = np.abs(np.random.default_rng(4).normal(0, 4, GRID.shape))
+    return 900 * drift * (fat + rest) + noise
+
+
+def test_fat_alone_is_no_body() -> None:
+    body = find_body(as_image(pelvis()))
+    organs = TRUE & (np.sqrt(np.square(POINTS / RADII).sum(-1)) < 0.6)
+    assert body.mask.numpy()[organs].all()
+
+
+def one_bright_organ() -> Image:
+    """As diffusion shows it: all but one thing near the noise."""
+    values = inside(POINTS) * (40 + 160 * tissue(POINTS))
+    bright = np.square((POINTS - [5, 0, 0]) / [28, 28, 24]).sum(-1) < 1
+    return as_image(np.where(bright & TRUE, 1200.0, values))
+
+
+def test_a_scan_of_which_a_threshold_keeps_one_bright_thing_is_taken_whole() -> None:
+    body = find_body(one_bright_organ())
+    assert bool(body.mask.all()) and "structures lie outside" in body.doubt
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.6])
+def test_a_drift_of_brightness_takes_no_part_of_the_body_away(strength: float) -> None:
+    drift = 1 - strength * (POINTS[..., 1] / RADII[1] + 1).clip(0, 2) / 2
+    body = find_body(as_image(inside(POINTS) * (250 + 600 * tissue(POINTS)) * drift))
+    assert dice(body.mask) > 0.93 and body.doubt == ""
+
+
+def test_a_lung_cut_open_by_the_side_of_the_view_is_part_of_the_body() -> None:
+    values = np.full(GRID.shape, 40.0) + 60 * tissue(POINTS)
+    lung = np.square((POINTS - [66, 10, 0]) / [50, 45, 40]).sum(-1) < 1
+    values[lung] = -820.0
+    values[:, :3] = -1000.0  # air in front, so that there is a background
+    mask = find_body(as_image(values)).mask.numpy()
+    assert mask[lung].mean() > 0.95 and not mask[:, 0].any()
+
+
+def test_a_doubtful_mask_is_said_and_has_to_be_looked_at() -> None:
+    image = one_bright_organ()
+    settings = replace(preset("fast"), deformable=False, linear=LinearSettings(model="none"))
+    report = register(image, image, settings).report
+    assert sum("could not be told from its background" in sentence for sentence in report["warnings"]) == 2
+    reasons = [reason for reason in report["verdict"]["reasons"] if reason["code"] == "mask"]
+    assert len(reasons) == 2 and report["verdict"]["level"] == "CHECK"
+    mask = torch.from_numpy(TRUE)
+    given = register(image, image, settings, fixed_mask=mask, moving_mask=mask)
+    assert not any(reason["code"] == "mask" for reason in given.report["verdict"]["reasons"])
+
+
+def test_bodies_that_differ_as_one_persons_cannot_are_said() -> None:
+    whole, part = torch.from_numpy(TRUE), torch.from_numpy(TRUE & (POINTS[..., 2] > 20))
+    image = as_image(ct())
+    assert "differ much in size" in uneven_masks(image, image, (whole, part))
+    assert uneven_masks(image, image, (whole, whole)) == ""

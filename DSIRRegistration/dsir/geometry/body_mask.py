@@ -7,36 +7,70 @@ skull-stripped or cropped scans: what is brighter than the background belongs, t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy import ndimage
 
 from .image import Image
+from .mask_check import believable, with_lungs, with_organs
 from .sampling import thinned
+from .windows import is_ct
 
 SMALLEST_SHARE = 0.02
 """A mask below this share of the volume is taken as a failure of the rule, and the whole volume is used instead."""
 
 
+@dataclass(frozen=True, eq=False)
+class Body:
+    """What was found.
+
+    Attributes:
+        mask: (I, J, K) bool on the image's own lattice.
+        doubt: why the whole field of view was taken in the place of a mask that cannot be right; else empty.
+    """
+
+    mask: torch.Tensor
+    doubt: str = ""
+
+
 def body_mask(image: Image, *, spacing: float = 4.0) -> torch.Tensor:
-    """Find the body.
+    """:func:`find_body`'s mask alone."""
+    return find_body(image, spacing=spacing).mask
+
+
+def find_body(image: Image, *, spacing: float = 4.0) -> Body:
+    """Find the body, and check that it is the body (:mod:`.mask_check`).
 
     Works on a coarse copy (``spacing`` mm): the outline needs no more, and noise and thin tables vanish there.
 
     Returns:
-        (I, J, K) bool on the image's own lattice. All true where no background can be told (a field of view cut
-        inside the body).
+        a mask that is all true where no background can be told (a field of view cut inside the body), and where
+        structures lie outside of what was found.
     """
     wanted = np.maximum(image.lattice.spacing, spacing)
     thin, lattice, _ = thinned(image.data[None], image.lattice, wanted)
     coarse = Image(thin[0], lattice).on(image.lattice.with_spacing(wanted))
-    mask = _foreground(coarse.data.cpu().numpy())
+    values = coarse.data.cpu().numpy()
+    mask = _foreground(values)
+    if mask is None:
+        return Body(_everything(image), "next to nothing stands out from the background")
+    mask = with_organs(values, mask, coarse.lattice.spacing)
+    if is_ct(values):  # its background is air by number; what lies in it is a table, a sheet, a mask
+        mask = with_lungs(values, mask, coarse.lattice.spacing)
+    elif not believable(values, mask, coarse.lattice.spacing):
+        return Body(_everything(image), "structures lie outside of what stands out from the background")
     fine = Image(torch.from_numpy(mask.astype(np.float32)), coarse.lattice).on(image.lattice)
-    return (fine.data > 0.5).to(image.data.device)
+    return Body((fine.data > 0.5).to(image.data.device))
 
 
-def _foreground(values: np.ndarray) -> np.ndarray:
+def _everything(image: Image) -> torch.Tensor:
+    return torch.ones(image.lattice.shape, dtype=torch.bool, device=image.data.device)
+
+
+def _foreground(values: np.ndarray) -> np.ndarray | None:
+    """What is brighter than the background; None where that is next to nothing."""
     low, high = np.percentile(values, (0.5, 99.5))
     if high - low <= 1e-5 * max(abs(low), abs(high)):  # constant, up to what float32 resampling leaves
         return np.ones_like(values, dtype=bool)
@@ -50,9 +84,7 @@ def _foreground(values: np.ndarray) -> np.ndarray:
     # Limbs and a lung cut by the border may be pieces of their own: everything of a tenth of the largest stays.
     mask = np.isin(labels, np.flatnonzero(sizes >= 0.1 * sizes.max()))
     mask = filled_holes(ndimage.binary_closing(np.pad(mask, 3), iterations=2)[3:-3, 3:-3, 3:-3])
-    if mask.mean() < SMALLEST_SHARE:
-        return np.ones_like(values, dtype=bool)
-    return mask
+    return None if mask.mean() < SMALLEST_SHARE else mask
 
 
 def _threshold(values: np.ndarray, low: float, high: float) -> float:

@@ -9,7 +9,7 @@ from ..errors import DsirError
 from ..features.blend import Blend
 from ..features.descriptor import Descriptor, load_descriptor
 from ..features.mind import Mind
-from ..geometry.body_mask import body_mask
+from ..geometry.body_mask import Body, find_body
 from ..geometry.image import Image
 from .settings import RegistrationSettings
 from .working_grid import working_lattice
@@ -37,14 +37,37 @@ def finest_spacing(fixed: Image, moving: Image, settings: RegistrationSettings) 
     return max(settings.spacing, native / 2)
 
 
-def given_or_found(image: Image, mask: torch.Tensor | None, name: str) -> torch.Tensor:
-    """(I, J, K) bool on the image's own grid: the mask that was given, or the body.
+UNSURE = (
+    "The body in the {name} scan could not be told from its background ({doubt}), so its whole field of view is "
+    "registered; --{name}-mask says where to look."
+)
+
+UNEVEN = (
+    "The bodies found in the two scans differ much in size ({fixed:.1f} and {moving:.1f} litres, in fields of view of "
+    "nearly the same): look at the regions in the report; --fixed-mask and --moving-mask say where to look."
+)
+
+ALIKE, DIFFERENT = 1.5, 2.5
+"""Ratio of the fields of view below which, and of the bodies in them above which, the masks are said to differ."""
+
+
+def uneven_masks(fixed: Image, moving: Image, masks: tuple[torch.Tensor, torch.Tensor]) -> str:
+    """A sentence where the two bodies differ as one person's cannot; else empty."""
+    views = [float(np.prod(image.lattice.extent)) for image in (fixed, moving)]
+    bodies = [view * float(mask.float().mean()) / 1e6 for view, mask in zip(views, masks, strict=True)]
+    if max(views) > ALIKE * min(views) or max(bodies) < DIFFERENT * min(bodies):
+        return ""
+    return UNEVEN.format(fixed=bodies[0], moving=bodies[1])
+
+
+def given_or_found(image: Image, mask: torch.Tensor | None, name: str) -> Body:
+    """The mask that was given, (I, J, K) bool on the image's own grid, or the body.
 
     Raises:
         DsirError: the mask is empty or lies on another grid; ``name`` says of which image.
     """
     if mask is None:
-        return body_mask(image)
+        return find_body(image)
     if tuple(mask.shape) != image.lattice.shape:
         raise DsirError(
             f"The {name} mask has the shape {tuple(mask.shape)}, the {name} image {image.lattice.shape}: "
@@ -52,7 +75,7 @@ def given_or_found(image: Image, mask: torch.Tensor | None, name: str) -> torch.
         )
     if not bool(mask.any()):
         raise DsirError(f"The {name} mask is empty.")
-    return mask.bool()
+    return Body(mask.bool())
 
 
 def chosen_descriptor(settings: RegistrationSettings) -> Descriptor:

@@ -22,7 +22,7 @@ from .repeatable import repeatable
 from .settings import RegistrationSettings
 from .stages import Start, align_linearly, describe_both, prepare, starting_field, undeformed
 from .stopwatch import Stopwatch
-from .verdict import judged_by_information, judged_by_size, verdict_of
+from .verdict import judged_by_information, judged_by_masks, judged_by_size, verdict_of
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,8 @@ def register(
         "descriptor": prepared.descriptor.identity,
         "warnings": [*prepared.warnings, *outcome.warnings],
     }
-    report["verdict"] = verdict_of([*seen, *judged_by_size(report, same_person=prepared.settings.same_person)])
+    sizes = judged_by_size(report, same_person=prepared.settings.same_person)
+    report["verdict"] = verdict_of([*seen, *sizes, *judged_by_masks(prepared.mask_doubts)])
     message = f"similarity {similarity['start']:.2f} to {similarity['end']:.2f}, {folds.folds} folds"
     progress("done", 1.0, message)
     return RegistrationResult(transform, begun.settings, report, masks)

@@ -24,7 +24,15 @@ from .align import Alignment, align
 from .discrete import discrete_search
 from .landmark_forces import REACH, LandmarkForces, Pairs
 from .memory import planned
-from .preparation import MARGIN, chosen_descriptor, finest_spacing, given_or_found, working_spacing
+from .preparation import (
+    MARGIN,
+    UNSURE,
+    chosen_descriptor,
+    finest_spacing,
+    given_or_found,
+    uneven_masks,
+    working_spacing,
+)
 from .refinement import (
     fewer_iterations,
     followed_by_forces,
@@ -74,6 +82,7 @@ class Prepared:
         settings: what fits into the memory asked for.
         piece: voxels described in one go.
         warnings: one sentence each.
+        mask_doubts: those of them that are about the masks.
     """
 
     fixed: Image
@@ -84,6 +93,7 @@ class Prepared:
     settings: RegistrationSettings
     piece: int
     warnings: tuple[str, ...]
+    mask_doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,10 +154,19 @@ def prepare(
     """Masks, descriptor, and settings that fit into the memory asked for."""
     progress("prepare", 0.0, "finding the body in both images")
     descriptor = chosen_descriptor(settings)
-    fixed_mask, moving_mask = given_or_found(fixed, fixed_mask, "fixed"), given_or_found(moving, moving_mask, "moving")
+    both_found = fixed_mask is None and moving_mask is None
+    bodies = given_or_found(fixed, fixed_mask, "fixed"), given_or_found(moving, moving_mask, "moving")
+    fixed_mask, moving_mask = (body.mask for body in bodies)
+    named = zip(("fixed", "moving"), bodies, strict=True)
+    doubts = [UNSURE.format(name=name, doubt=body.doubt) for name, body in named if body.doubt]
+    uneven = uneven_masks(fixed, moving, (fixed_mask, moving_mask)) if both_found and not doubts else ""
     finest = working_lattice(fixed, fixed_mask, spacing=finest_spacing(fixed, moving, settings), margin=MARGIN)
     plan = planned(fixed.lattice, moving.lattice, finest, descriptor, settings)
-    return Prepared(fixed, moving, fixed_mask, moving_mask, descriptor, plan.settings, plan.piece, tuple(plan.warnings))
+    mask_doubts = (*doubts, *([uneven] if uneven else []))
+    warnings = (*mask_doubts, *plan.warnings)
+    return Prepared(
+        fixed, moving, fixed_mask, moving_mask, descriptor, plan.settings, plan.piece, warnings, mask_doubts
+    )
 
 
 def align_linearly(prepared: Prepared, start: Start, progress: Progress) -> Alignment:

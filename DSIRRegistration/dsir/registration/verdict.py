@@ -163,6 +163,11 @@ def _against_places_beside(judge: Judge, end: Transform) -> list[Finding]:
     return []
 
 
+def judged_by_masks(doubts: Sequence[str]) -> list[Finding]:
+    """What has to be looked at where a body mask was doubtful."""
+    return [Finding("mask", "CHECK", sentence, {}) for sentence in doubts]
+
+
 def judged_by_size(report: dict[str, Any], *, same_person: bool | None) -> list[Finding]:
     """What the figures of a report say: similarity, overlap, turn, growth, folds."""
     found: list[Finding] = []
