@@ -24,7 +24,7 @@ from .two_rows import TwoRows
 if TYPE_CHECKING:
     from .similarity import Shown, Similarity
 
-MODELS = worker.MODULE_FOLDER / "Resources" / "Models" / "models.json"
+MODELS = worker.MODULE_FOLDER / "dsir" / "models" / "models.json"
 
 
 class Clicking:

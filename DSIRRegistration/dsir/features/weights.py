@@ -19,7 +19,7 @@ from ..errors import DsirError
 from .dns import DnsSettings
 from .masrnet import MasrNetSettings
 
-MODELS = Path(__file__).resolve().parents[2] / "Resources" / "Models"
+MODELS = Path(__file__).resolve().parents[1] / "models"
 """Where the shipped weights and ``models.json`` lie."""
 
 

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import DsirError
-from ..features.weights import tuples_of
+from ..features.weights import MODELS, tuples_of
 from .query import Answer
 
 RIGHT = 4.0
 """mm from the truth within which a match is right."""
 
-FILE = Path(__file__).resolve().parents[2] / "Resources" / "Models" / "calibration.json"
+FILE = MODELS / "calibration.json"
 RIDGE = 1e-2
 """Weight of the penalty on standardised coefficients; keeps the fit finite where right and wrong separate."""
 
