@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +23,6 @@ ROLES = ("transform", "rtstruct", "segmentation", "labels", *SCANS, "confidence"
 
 def check(arguments: argparse.Namespace) -> None:
     """Say before the work what would stop it."""
-    if find_spec("pydicom") is None:
-        raise DsirError("Contours need the package pydicom: pip install 'dsir-registration[rt]'.")
     outputs = [(arguments.transform_out, ()), (arguments.dose_out, (".nii", ".nii.gz"))]
     if as_drawn(arguments) and len(arguments.surfaces) > 1:
         from ..files.output_folder import check_output_folder
