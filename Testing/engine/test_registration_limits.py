@@ -26,7 +26,8 @@ MOVING = render(GRID, bright_on_dark)
 
 
 def settings(start: str = "identity", **changes) -> RegistrationSettings:
-    return preset("fast", **{"descriptor": "mind", "device": "cpu", "linear": LinearSettings(start=start), **changes})
+    linear = LinearSettings(start=start, model="rigid")
+    return preset("fast", **{"descriptor": "mind", "device": "cpu", "linear": linear, **changes})
 
 
 def shifted(image: Image, mm: float) -> Image:

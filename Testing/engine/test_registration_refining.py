@@ -27,7 +27,7 @@ GRID = lattice_of()
 
 
 def settings() -> RegistrationSettings:
-    return preset("default", descriptor="mind", device="cpu", linear=LinearSettings(start="identity"))
+    return preset("default", descriptor="mind", device="cpu", linear=LinearSettings(start="identity", model="rigid"))
 
 
 def true_pairs(count: int) -> LandmarkPairs:

@@ -199,7 +199,7 @@ def test_a_start_that_makes_it_worse_is_said(tmp_path, scans, capsys):
     for name, matrix in (("wrong", wrong), ("right", right)):
         write_transform(tmp_path / f"{name}.tfm", Transform((Linear(matrix),)))
         command = ["register", "--fixed", str(tmp_path / "fixed.nii.gz"), "--moving", str(tmp_path / "moving.nii.gz")]
-        command += ["--initial", str(tmp_path / f"{name}.tfm"), "--preset", "fast", "--descriptor", "mind", "--brief"]
+        command += ["--initial", str(tmp_path / f"{name}.tfm"), "--preset", "fast", "--rigid", "--brief"]
         assert main([*command, "--out", str(tmp_path / name)]) == 0
         assert ("lowers the similarity" in capsys.readouterr().out) == (name == "wrong")
 
