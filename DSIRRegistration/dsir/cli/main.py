@@ -21,6 +21,7 @@ from ..files.output_folder import where_kept
 from . import (
     apply,
     batch,
+    compare,
     confidence,
     demo,
     describe,
@@ -58,6 +59,7 @@ COMMANDS: tuple[Command, ...] = (
     confidence.COMMAND,
     figure.COMMAND,
     view.COMMAND,
+    compare.COMMAND,
     evaluate.COMMAND,
     train.COMMAND,
     demo.COMMAND,
