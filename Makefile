@@ -17,10 +17,10 @@ DATA ?= ../shared/data
 THREADS ?= 2
 HOURS ?= 2
 
-.PHONY: help install demo test train peers clean distclean
+.PHONY: help install demo test test-fast docs train peers clean distclean
 
 help:  ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed  ## .venv with the dsir command in it
 
@@ -46,6 +46,13 @@ test: install system $(VENV)/slicer  ## style, floors, types and every test
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --nbmake Testing Docs/notebooks
 
+test-fast: install  ## the tests that register nothing: under a minute
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not models and not browser" Testing/engine
+
+docs: install  ## user guide and API reference in site/; every link is checked
+	$(VENV)/bin/python -m pip install --quiet -e ".[docs]"
+	$(VENV)/bin/mkdocs build
+
 train: install  ## train the network anew; HOURS=2, DATA=folder with train/ and labelmaps/
 	$(DSIR) train $(DATA)/train --labelmaps $(DATA)/labelmaps --out runs/train --hours $(HOURS) --threads $(THREADS)
 	@echo "Ship it: $(VENV)/bin/python -m dsir.training.ship runs/train/weights.safetensors dsir"
@@ -55,7 +62,7 @@ peers: install  ## our figures beside those of other methods, in an environment 
 	$(VENV)/bin/python Testing/benchmarks/peers.py --out runs/peers
 
 clean:  ## remove what was made here, except the environment and trained networks
-	rm -rf demo-result build dist .pytest_cache .ruff_cache .mypy_cache
+	rm -rf demo-result build dist site .pytest_cache .ruff_cache .mypy_cache
 	find DSIRRegistration Testing -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean  ## and the environment

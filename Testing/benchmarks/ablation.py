@@ -3,8 +3,8 @@
     python Testing/benchmarks/ablation.py [--data ../shared/data] [--steps 150] [--rows default "no norm" ...]
 
 Every row trains with the same seed, hence on the same examples in the same order, and is then measured on pairs none of
-whose people was trained on. ``Docs/ablation.md`` is made anew from all rows with figures in ``--out``; rows already
-there are not trained again.
+whose people was trained on. ``Docs/measurements/ablation.md`` is made anew from all rows with figures in ``--out``;
+rows already there are not trained again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import torch
@@ -128,9 +129,11 @@ def measure(name: str, steps: int, data: Path, out: Path) -> dict[str, object]:
 
 
 def write_table(out: Path, page: Path) -> None:
-    """``Docs/ablation.md`` from every row measured so far."""
+    """``Docs/measurements/ablation.md`` from every row measured so far."""
     lines = [
         "# What each choice is worth",
+        "",
+        f"Last run: {date.today()}.",
         "",
         "Made by `python Testing/benchmarks/ablation.py`. Short trainings on the same seed and examples, one change",
         "each; views of 32 voxels, 512 positions. Figures: share of points found within 4 mm / mean mm of the best",
@@ -154,7 +157,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "ablation")
-    parser.add_argument("--page", type=Path, default=ROOT / "Docs" / "ablation.md")
+    parser.add_argument("--page", type=Path, default=ROOT / "Docs" / "measurements" / "ablation.md")
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS), metavar="ROW")
     options = parser.parse_args()

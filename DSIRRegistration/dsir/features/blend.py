@@ -11,7 +11,7 @@ class Blend:
     """Weighted concatenation of two descriptors, a :class:`dsir.features.descriptor.Descriptor` itself.
 
     The cosine of two blended vectors is the weighted mean of the parts' cosines. DSIR finds the right structure from
-    far and across modalities; MIND-SSC places edges within a fraction of a voxel (measured: Docs/solver.md).
+    far and across modalities; MIND-SSC places edges within a fraction of a voxel (Docs/measurements/solver.md).
     """
 
     def __init__(self, first: Descriptor, second: Descriptor, share: float) -> None:

@@ -34,7 +34,7 @@ class MasrNetSettings:
             It tells which distant regions are equally bright, what relations of a few voxels cannot.
         base: the encoder-decoder works on every voxel (1 [P]) or on every second one (2): the same time buys a wider,
             deeper network. The input is blurred before it is thinned, the output interpolated. Measured after six
-            minutes of training each, found within 4 mm on brain T1-T2: 0.48 and 0.67 (Docs/ablation.md).
+            minutes of training each, found within 4 mm on brain T1-T2: 0.48 and 0.67 (Docs/measurements/ablation.md).
         coarse_dns: relations of the blurred, thinned image, a further input where ``base`` is 2 and ``input`` "dns".
         widths: channels of the levels, each half as fine as the one before [R: 8, 16, 32, 64].
         depth: further residual blocks at each of these levels on the way down (0: none [R]).

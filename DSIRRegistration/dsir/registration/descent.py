@@ -2,7 +2,7 @@
 
 Each step linearises the squared difference of the descriptors (:mod:`.normal`), solves for the small displacement d of
 the reading point (:mod:`.solver`) and composes, u <- u o (1 + d) + d, with a step that is a diffeomorphism itself
-(:mod:`.regularity`). Ten such steps go where a hundred of Adam do (measured: Docs/solver.md).
+(:mod:`.regularity`). Ten such steps go where a hundred of Adam do (measured: Docs/measurements/solver.md).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Three things can give way, in this order: the pieces in which volumes are described, the cost volume of the discrete
 search, and the working lattice. The images themselves and the field on the fixed grid cannot. The bytes below
 are rounded up from what the arrays take; the estimates lie above every peak that ``Testing/benchmarks/size.py``
-measured (Docs/speed.md).
+measured (Docs/measurements/speed.md).
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ residuals that are alike in all directions, and least squares on them is the bes
 
 It does not pay everywhere. Probably where the noise is structure that one scan lacks (contrast gone between muscle and
 fat), S names the signal itself and weighing makes things worse, whether one covariance speaks for all or each region
-has its own (measured: Docs/solver.md). Two things tell these pairs apart, and both are asked where it costs least, on
-the coarsest level once its own steps are done. Noise that is weighed away no longer bends the field: one weighed step
-lowers the bending energy. And the residual over its curvature, a squared length, is no larger than noise can make it:
-between two persons it is larger, since the anatomy itself differs.
+has its own (measured: Docs/measurements/solver.md). Two things tell these pairs apart, and both are asked where it
+costs least, on the coarsest level once its own steps are done. Noise that is weighed away no longer bends the field:
+one weighed step lowers the bending energy. And the residual over its curvature, a squared length, is no larger than
+noise can make it: between two persons it is larger, since the anatomy itself differs.
 
 Weighed residuals have a variance that means something: over the curvature it is the noise of one voxel's displacement,
 in mm2, and the bending energy is a prior that must outweigh it. So a noisier pair is held stiffer.

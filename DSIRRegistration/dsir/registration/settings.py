@@ -43,7 +43,7 @@ class RegistrationSettings:
     Attributes:
         preset: the name these settings began from.
         descriptor: ``"dsir"`` (with detail channels) or ``"mind"``. DSIR is the more accurate between modalities, for
-            twice the time; MIND-SSC is between phases of one CT (measured: Docs/solver.md).
+            twice the time; MIND-SSC is between phases of one CT (measured: Docs/measurements/solver.md).
         detail: share of MIND-SSC channels put beside a learned descriptor's, 0..1.
         spacing: mm of the finest lattice that descriptors are computed on; at least half of both images' voxels.
         voxels: the most that lattice may have; coarser spacing is used where it would have more.

@@ -172,7 +172,7 @@ def prepare(
 def align_linearly(prepared: Prepared, start: Start, progress: Progress) -> Alignment:
     """The linear stage, or the linear part of what is refined.
 
-    Twelve numbers need no network: MIND-SSC finds them at a fraction of the cost (measured: Docs/solver.md).
+    Twelve numbers need no network: MIND-SSC finds them at a fraction of the cost (Docs/measurements/solver.md).
     """
     if start.known is not None:
         return Alignment(linear_part(start.known), "refined")
