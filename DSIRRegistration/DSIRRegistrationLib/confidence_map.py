@@ -1,4 +1,4 @@
-"""Where not to trust a result: the engine's map of certainty as a volume, and a figure for each carried structure."""
+"""Where not to trust a result: the engine's map of confidence as a volume, and a figure for each carried structure."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .structures import Carried
 
 
 @dataclass(frozen=True, eq=False)
-class Certainty:
+class Confidence:
     """What came back from the engine, not yet in the scene.
 
     Attributes:
         image, affine: the map, 0 to 1, and where it lies in the world, RAS mm.
-        facts: ``doubtful`` (share of the body), ``calibrated``, and for each structure by name ``certainty``,
+        facts: ``doubtful`` (share of the body), ``calibrated``, and for each structure by name ``confidence``,
             ``doubtful`` and ``distance_mm``.
     """
 
@@ -36,11 +36,11 @@ class Certainty:
     facts: dict[str, Any]
 
 
-def certainty(
+def confidence(
     folder: Path, transform: Path, carried: Carried | None, fixed: Any, *, launch: worker.Launcher, progress: Progress
-) -> Generator[bool | None, None, Certainty]:
+) -> Generator[bool | None, None, Confidence]:
     """Judge a transform in the run's folder, where the scans lie already; ``fixed`` is their fixed lattice."""
-    out = folder / "certainty.nii"
+    out = folder / "confidence.nii"
     arguments = ["confidence", "--fixed", str(folder / "fixed.nii"), "--moving", str(folder / "moving.nii")]
     arguments += ["--transform", str(transform), "--out", str(out)]
     masks = _masks(carried)
@@ -57,11 +57,11 @@ def certainty(
     words = yield from worker.run(arguments, folder, launch=launch, progress=progress)
     image = yield from read_slabs(out)
     facts = {name: words[name] for name in ("doubtful", "calibrated", "structures")}
-    return Certainty(image, np.array(words["affine"]), facts)
+    return Confidence(image, np.array(words["affine"]), facts)
 
 
-def place_certainty(
-    found: Certainty, scene: slicer.vtkMRMLScene, *, name: str, target: slicer.vtkMRMLScalarVolumeNode | None
+def place_confidence(
+    found: Confidence, scene: slicer.vtkMRMLScene, *, name: str, target: slicer.vtkMRMLScalarVolumeNode | None
 ) -> slicer.vtkMRMLScalarVolumeNode:
     """Put the map into the scene; it has voxels of its own."""
     node = target or scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)

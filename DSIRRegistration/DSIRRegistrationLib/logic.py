@@ -61,7 +61,7 @@ class RegistrationLogic:
         outputTransform: slicer.vtkMRMLTransformNode | None = None,
         outputVolume: slicer.vtkMRMLScalarVolumeNode | None = None,
         jacobian: bool | slicer.vtkMRMLScalarVolumeNode = False,
-        certainty: bool | slicer.vtkMRMLScalarVolumeNode = False,
+        confidence: bool | slicer.vtkMRMLScalarVolumeNode = False,
         differentPatients: bool = False,
         progress: Progress = silent,
     ) -> Registered:
@@ -78,7 +78,7 @@ class RegistrationLogic:
             structures: segmentations, label maps, markups and models on the moving scan to be carried along, as clones.
             outputTransform, outputVolume: nodes to overwrite; new ones by default.
             jacobian: also make the map of Jacobian determinants (or overwrite this volume with it).
-            certainty: also make the map of where the result can be trusted, and judge each carried segment by it.
+            confidence: also make the map of where the result can be trusted, and judge each carried segment by it.
             differentPatients: the scans may be of two persons; else nodes whose DICOM says so are refused.
             progress: ``progress(stage, fraction, message)``; raise :class:`dsir.errors.Cancelled` in it to stop.
 
@@ -87,22 +87,22 @@ class RegistrationLogic:
         """
         chosen, changes = _settings(settings)
         task = Task(
-            fixedNode,
-            movingNode,
-            chosen,
-            changes,
-            _mask(fixedMask),
-            _mask(movingMask),
-            initialTransform,
-            tuple(structures),
-            outputTransform,
-            outputVolume,
-            jacobian if isinstance(jacobian, slicer.vtkMRMLNode) else None,
-            bool(jacobian),
-            certainty if isinstance(certainty, slicer.vtkMRMLNode) else None,
-            bool(certainty),
-            landmarks,
-            refine,
+            fixed=fixedNode,
+            moving=movingNode,
+            preset=chosen,
+            settings=changes,
+            fixed_mask=_mask(fixedMask),
+            moving_mask=_mask(movingMask),
+            initial=initialTransform,
+            structures=tuple(structures),
+            transform=outputTransform,
+            warped=outputVolume,
+            jacobian=jacobian if isinstance(jacobian, slicer.vtkMRMLNode) else None,
+            with_jacobian=bool(jacobian),
+            confidence=confidence if isinstance(confidence, slicer.vtkMRMLNode) else None,
+            with_confidence=bool(confidence),
+            pairs=landmarks,
+            refine=refine,
             different_patients=differentPatients,
         )
         return self.start(task, progress).wait()

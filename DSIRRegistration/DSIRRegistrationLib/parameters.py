@@ -39,7 +39,7 @@ class Parameters:
         threads: 0 leaves them to the engine.
         differentPatients: the scans may be of two persons.
         changes: of single settings, by their full names, as JSON.
-        transform, warped, jacobian, certainty: where the results go; new nodes where empty.
+        transform, warped, jacobian, confidence: where the results go; new nodes where empty.
         fixedPairs, movingPairs: accepted (or placed) points that belong together; they steer every run.
     """
 
@@ -67,8 +67,8 @@ class Parameters:
     warped: slicer.vtkMRMLScalarVolumeNode
     jacobian: slicer.vtkMRMLScalarVolumeNode
     withJacobian: bool = False
-    certainty: slicer.vtkMRMLScalarVolumeNode
-    withCertainty: bool = False
+    confidence: slicer.vtkMRMLScalarVolumeNode
+    withConfidence: bool = False
     applyToMoving: bool = False
     fixedSegmentation: slicer.vtkMRMLSegmentationNode
     movingSegmentation: slicer.vtkMRMLSegmentationNode
@@ -139,24 +139,24 @@ def pairs(parameters: Parameters) -> tuple[slicer.vtkMRMLMarkupsFiducialNode, ..
 def task(parameters: Parameters, *, refine: bool = False) -> Task:
     """What Apply would do, or Refine."""
     return Task(
-        parameters.fixed,
-        parameters.moving,
-        parameters.preset,
-        settings(parameters),
-        _mask(parameters.fixedMask, parameters.fixedSegment),
-        _mask(parameters.movingMask, parameters.movingSegment),
-        parameters.initial,
-        structures(parameters),
-        parameters.transform,
-        parameters.warped,
-        parameters.jacobian,
-        parameters.withJacobian,
-        parameters.certainty,
-        parameters.withCertainty,
-        pairs(parameters),
-        parameters.transform if refine else None,
-        tuple(f"{key}={json.dumps(value)}" for key, value in single_changes(parameters).items()),
-        parameters.differentPatients,
+        fixed=parameters.fixed,
+        moving=parameters.moving,
+        preset=parameters.preset,
+        settings=settings(parameters),
+        fixed_mask=_mask(parameters.fixedMask, parameters.fixedSegment),
+        moving_mask=_mask(parameters.movingMask, parameters.movingSegment),
+        initial=parameters.initial,
+        structures=structures(parameters),
+        transform=parameters.transform,
+        warped=parameters.warped,
+        jacobian=parameters.jacobian,
+        with_jacobian=parameters.withJacobian,
+        confidence=parameters.confidence,
+        with_confidence=parameters.withConfidence,
+        pairs=pairs(parameters),
+        refine=parameters.transform if refine else None,
+        assignments=tuple(f"{key}={json.dumps(value)}" for key, value in single_changes(parameters).items()),
+        different_patients=parameters.differentPatients,
     )
 
 

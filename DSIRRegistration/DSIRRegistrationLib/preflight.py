@@ -91,7 +91,7 @@ def _inputs(task: Task) -> list[Finding]:
     for role, mask in (("fixed", task.fixed_mask), ("moving", task.moving_mask)):
         if mask is not None and mask.node.IsA("vtkMRMLSegmentationNode") and not mask.segment:
             found.append(Finding("stop", f"Choose which segment of {mask.node.GetName()} is the {role} mask."))
-    for node in (task.warped, task.jacobian, task.certainty):
+    for node in (task.warped, task.jacobian, task.confidence):
         if node is not None and node in (task.fixed, task.moving):
             found.append(Finding("stop", f"{node.GetName()} is an input; choose another volume for the result."))
     if task.initial is not None:

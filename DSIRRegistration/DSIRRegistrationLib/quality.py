@@ -50,7 +50,7 @@ def rows(report: Mapping[str, Any]) -> list[Row]:
                 "plain" if after <= max(before, LANDMARKS) else "look",
             )
         )
-    found += certainty_rows(report.get("certainty") or {})
+    found += confidence_rows(report.get("confidence") or report.get("certainty") or {})  # its name in older scenes
     seconds = report.get("seconds", {})
     if seconds:
         found.append(Row("Time", f"{seconds.get('total', sum(seconds.values())):.0f} s", _times(seconds), "plain"))
@@ -74,7 +74,7 @@ def _levels(report: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def certainty_rows(found: Mapping[str, Any]) -> list[Row]:
+def confidence_rows(found: Mapping[str, Any]) -> list[Row]:
     """Where not to trust a result: of the body, and of each carried structure."""
     if not found:
         return []
@@ -83,8 +83,10 @@ def certainty_rows(found: Mapping[str, Any]) -> list[Row]:
         f"Share of voxels whose chance to be within 4 mm of the truth is below one half, by the images alone.{sure}"
     )
     out = [Row("Doubtful", f"{100 * found['doubtful']:.0f} % of the body", meaning, _trust(found["doubtful"]))]
-    for name, one in sorted(found["structures"].items(), key=lambda item: item[1]["certainty"]):
-        value = f"certainty {one['certainty']:.2f}, {100 * one['doubtful']:.0f} % doubtful"
+    means = {name: one.get("confidence", one.get("certainty", 0.0)) for name, one in found["structures"].items()}
+    for name in sorted(means, key=lambda name: means[name]):
+        one = found["structures"][name]
+        value = f"confidence {means[name]:.2f}, {100 * one['doubtful']:.0f} % doubtful"
         more = f" Its best matches lie {one['distance_mm']:.1f} mm away in the mean."
         out.append(Row(name, value, meaning + more, _trust(one["doubtful"])))
     return out

@@ -20,7 +20,7 @@ from dsir.geometry.lattice import Lattice
 from dsir.progress import Progress, within
 
 from . import worker
-from .confidence_map import Certainty, certainty, place_certainty
+from .confidence_map import Confidence, confidence, place_confidence
 from .nodes.scene import all_or_nothing, is_in_scene, place_beside
 from .nodes.segments import segment_mask
 from .nodes.slabs import read_slabs, write_slabs
@@ -48,7 +48,7 @@ class Mask:
     segment: str = ""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Task:
     """What to register, and where to put the result.
 
@@ -57,7 +57,7 @@ class Task:
         structures: segmentations, label maps, markups and models on the moving scan that are to be carried.
         transform, warped, jacobian: nodes to overwrite; new ones where there are none.
         with_jacobian: whether to make the map of Jacobian determinants.
-        with_certainty: whether to make the map of where the result can be trusted; ``certainty`` is overwritten.
+        with_confidence: whether to make the map of where the result can be trusted; ``confidence`` is overwritten.
         pairs: markups nodes of the fixed and the moving scan, point by point: soft constraints, and a start.
         refine: a result to improve in the place of a search; ``initial`` is in it already and is passed over.
         assignments: more changes, each as ``--set`` takes it: ``"descent.levels.0.iterations=8"``.
@@ -76,8 +76,8 @@ class Task:
     warped: slicer.vtkMRMLScalarVolumeNode | None = None
     jacobian: slicer.vtkMRMLScalarVolumeNode | None = None
     with_jacobian: bool = False
-    certainty: slicer.vtkMRMLScalarVolumeNode | None = None
-    with_certainty: bool = False
+    confidence: slicer.vtkMRMLScalarVolumeNode | None = None
+    with_confidence: bool = False
     pairs: tuple[slicer.vtkMRMLMarkupsNode, slicer.vtkMRMLMarkupsNode] | None = None
     refine: slicer.vtkMRMLTransformNode | None = None
     assignments: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class Registered:
         warped: the moving scan on the fixed scan's voxels.
         jacobian: determinant of the mapping's Jacobian on the same voxels, or None.
         structures: the carried clones, in the order they were given.
-        certainty: chance that the result is within 4 mm of the truth, on voxels of about 4 mm, or None.
+        confidence: chance that the result is within 4 mm of the truth, on voxels of about 4 mm, or None.
         report: as ``report.json``.
     """
 
@@ -112,7 +112,7 @@ class Registered:
     jacobian: slicer.vtkMRMLScalarVolumeNode | None
     structures: tuple[slicer.vtkMRMLDisplayableNode, ...]
     report: dict[str, Any]
-    certainty: slicer.vtkMRMLScalarVolumeNode | None = None
+    confidence: slicer.vtkMRMLScalarVolumeNode | None = None
 
 
 def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Generator[bool | None, None, Registered]:
@@ -154,10 +154,10 @@ def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Gen
                 launch=launch,
                 progress=within(progress, SHARE, 0.98),
             )
-        trust: Certainty | None = None
-        if task.with_certainty:
+        measured: Confidence | None = None
+        if task.with_confidence:
             part = within(progress, 0.95, 0.98)
-            trust = yield from certainty(folder, transform, carried, fixed, launch=launch, progress=part)
+            measured = yield from confidence(folder, transform, carried, fixed, launch=launch, progress=part)
         progress("placing", 0.98, "bringing the result into the scene")
         yield False
         kind: np.dtype = slicer.util.arrayFromVolume(task.moving).dtype
@@ -168,11 +168,11 @@ def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Gen
         field = read_transform(transform)
         yield True
         if not is_in_scene(
-            task.fixed, task.moving, task.transform, task.warped, task.jacobian, task.certainty, *task.structures
+            task.fixed, task.moving, task.transform, task.warped, task.jacobian, task.confidence, *task.structures
         ):
             raise Cancelled("A node of the registration was removed while it ran; nothing was changed.")
         with all_or_nothing(task.fixed.GetScene()):
-            placed = _place(task, field, warped, jacobian, carried, trust, report, two_persons=bool(said))
+            placed = _place(task, field, warped, jacobian, carried, measured, report, two_persons=bool(said))
         yield True  # the views may draw before the panel reads the report
     progress("done", 1.0, summary(placed.report))
     return placed
@@ -232,7 +232,7 @@ def _place(
     warped: vtk.vtkImageData,
     jacobian: vtk.vtkImageData | None,
     carried: Carried | None,
-    trust: Certainty | None,
+    measured: Confidence | None,
     report: dict,
     *,
     two_persons: bool,
@@ -247,20 +247,20 @@ def _place(
         name = f"{pair} Jacobian"
         determinants = place_volume(jacobian, task.fixed, name=name, target=task.jacobian, window=(1.0, 1.0))
     structures = place_carried(carried, task.fixed, two_persons=two_persons) if carried else ()
-    certain = trust and place_certainty(trust, scene, name=f"{pair} certainty", target=task.certainty)
-    if trust:
-        report = {**report, "certainty": trust.facts}
+    shown_map = measured and place_confidence(measured, scene, name=f"{pair} confidence", target=task.confidence)
+    if measured:
+        report = {**report, "confidence": measured.facts}
     report = {**report, "warnings": [*report.get("warnings", ()), *(carried.remarks if carried else ())]}
     node.SetAttribute(REPORT, json.dumps(report))
     for made in (
         node,
         volume,
         *([determinants] if jacobian is not None else []),
-        *([certain] if trust else []),
+        *([shown_map] if measured else []),
         *structures,
     ):
         place_beside(made, task.fixed)
-    return Registered(node, volume, determinants if jacobian is not None else None, structures, report, certain)
+    return Registered(node, volume, determinants if jacobian is not None else None, structures, report, shown_map)
 
 
 def _called(folder: Path) -> dict[str, str]:

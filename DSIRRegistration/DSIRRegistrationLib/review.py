@@ -55,7 +55,7 @@ class Review:
         ui.bothViewButton.clicked.connect(lambda *_args: self.show(0.5))
         ui.checkerButton.clicked.connect(lambda *_args: self.show_checkerboard())
         ui.jacobianViewButton.clicked.connect(lambda *_args: self.show_jacobian())
-        ui.certaintyViewButton.clicked.connect(lambda *_args: self.show_certainty())
+        ui.confidenceViewButton.clicked.connect(lambda *_args: self.show_confidence())
         ui.flickerButton.toggled.connect(self.set_flicker)
         ui.blendSlider.valueChanged.connect(self._blend)
         words = {FITTING: _("fitting each scan"), AS_FIXED: _("warped as fixed")}
@@ -92,7 +92,7 @@ class Review:
         self.ui.windowSelector.setEnabled(warped is not None)
         self.ui.cursorCheck.setEnabled(transform is not None)
         self.ui.jacobianViewButton.setEnabled(self.parameters is not None and self.parameters.jacobian is not None)
-        self.ui.certaintyViewButton.setEnabled(self.parameters is not None and self.parameters.certainty is not None)
+        self.ui.confidenceViewButton.setEnabled(self.parameters is not None and self.parameters.confidence is not None)
         why = self._why_not(transform)
         self.ui.evaluateButton.setEnabled(not why and not busy)
         self.ui.evaluateButton.setToolTip(
@@ -129,11 +129,11 @@ class Review:
             self.ui.flickerButton.setChecked(False)
             self._view(self.parameters.fixed, self.parameters.jacobian, 0.5)
 
-    def show_certainty(self) -> None:
-        """The map of certainty over the fixed scan: dark is where not to trust."""
-        if self.parameters.fixed is not None and self.parameters.certainty is not None:
+    def show_confidence(self) -> None:
+        """The map of confidence over the fixed scan: dark is where not to trust."""
+        if self.parameters.fixed is not None and self.parameters.confidence is not None:
             self.ui.flickerButton.setChecked(False)
-            self._view(self.parameters.fixed, self.parameters.certainty, 0.5)
+            self._view(self.parameters.fixed, self.parameters.confidence, 0.5)
 
     def set_windows(self) -> None:
         """Show both scans with the chosen grey values."""

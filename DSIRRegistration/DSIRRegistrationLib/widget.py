@@ -280,8 +280,8 @@ class Panel(VTKObservationMixin):
             p.transform, p.warped = made.transform, made.warped
             if made.jacobian is not None:
                 p.jacobian = made.jacobian
-            if made.certainty is not None:
-                p.certainty = made.certainty
+            if made.confidence is not None:
+                p.confidence = made.confidence
         if p.applyToMoving:
             self._apply_to_moving(p.moving, made.transform)
 

@@ -1,4 +1,4 @@
-"""Fit the certainty of ``dsir confidence`` on registrations with a known error, and show how far it can be believed.
+"""Fit the confidence of ``dsir confidence`` on registrations with a known error, and show how far it can be believed.
 
     python Testing/benchmarks/calibrate_map.py [--descriptors mind dsir] [--write] [--figure reliability_map.png]
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from dsir.errors import DsirError
+from dsir.files.landmarks import read_landmarks
 from dsir.metrics.overlap import (
     end_point_error,
     label_scores,
     landmark_error,
     mask_score,
-    read_landmarks,
     summary,
     worst_labels,
 )
@@ -97,16 +97,16 @@ def test_end_point_error_counts_inside_the_mask_only():
 
 def test_landmarks_are_read_by_their_columns(tmp_path):
     (tmp_path / "l.csv").write_text("name,mx,my,mz,fx,fy,fz\na,4,5,6,1,2,3\nb,40,50,60,10,20,30\n")
-    fixed, moving = read_landmarks(tmp_path / "l.csv")
-    assert fixed.tolist() == [[1, 2, 3], [10, 20, 30]] and moving[1].tolist() == [40, 50, 60]
+    pairs = read_landmarks(tmp_path / "l.csv")
+    assert pairs.fixed.tolist() == [[1, 2, 3], [10, 20, 30]] and pairs.moving[1].tolist() == [40, 50, 60]
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("x,y,z\n1,2,3\n", "no column"),
-        ("fx,fy,fz,mx,my,mz\n1,2,3,4,5\n", "six numbers"),
-        ("fx,fy,fz,mx,my,mz\n", "no landmarks"),
+        ("fx,fy,fz,mx,my,mz\n1,2,3,4,5\n", "without six numbers"),
+        ("fx,fy,fz,mx,my,mz\n", "no landmark pairs"),
     ],
 )
 def test_bad_landmark_files_are_refused_by_name(tmp_path, text, says):

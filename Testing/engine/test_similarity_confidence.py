@@ -15,7 +15,7 @@ from dsir.files.landmarks import LandmarkPairs, read_landmarks, write_landmarks
 from dsir.files.transforms import write_transform
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
-from dsir.similarity.confidence import Reliability, reliability_of
+from dsir.similarity.confidence import ConfidenceMap, confidence_of
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
@@ -39,31 +39,31 @@ def scan() -> Image:
 
 
 @pytest.fixture(scope="module")
-def half_wrong(scan: Image) -> Reliability:
+def half_wrong(scan: Image) -> ConfidenceMap:
     """The truth is the identity; the transform is 10 mm off in the half with the larger S coordinates."""
     vectors = torch.zeros(3, *GRID.shape)
     vectors[0] = torch.from_numpy(np.where(voxels(GRID)[..., 2] > GRID.centre[2] + 4, 10.0, 0.0))
     wrong = Transform((DisplacementField(vectors, GRID),))
     mask = torch.ones(GRID.shape, dtype=torch.bool)
-    return reliability_of(scan, scan, wrong, Mind(), mask=mask)
+    return confidence_of(scan, scan, wrong, Mind(), mask=mask)
 
 
-def test_the_wrong_half_is_trusted_less_than_the_right_one(half_wrong: Reliability) -> None:
+def test_the_wrong_half_is_trusted_less_than_the_right_one(half_wrong: ConfidenceMap) -> None:
     height = voxels(half_wrong.lattice)[..., 2] - GRID.centre[2]
-    right = half_wrong.certainty[half_wrong.body & torch.from_numpy(height < -8)]
-    wrong = half_wrong.certainty[half_wrong.body & torch.from_numpy(height > 12)]
+    right = half_wrong.confidence[half_wrong.body & torch.from_numpy(height < -8)]
+    wrong = half_wrong.confidence[half_wrong.body & torch.from_numpy(height > 12)]
     assert right.mean() > 0.8
     assert wrong.mean() < 0.5
     assert right.mean() > wrong.mean() + 0.3
 
 
-def test_the_distance_of_the_best_match_is_the_transforms_error(half_wrong: Reliability) -> None:
+def test_the_distance_of_the_best_match_is_the_transforms_error(half_wrong: ConfidenceMap) -> None:
     height = voxels(half_wrong.lattice)[..., 2] - GRID.centre[2]
     wrong = half_wrong.distance[half_wrong.body & torch.from_numpy(height > 12)]
     assert 6.0 < wrong.median() < 14.0
 
 
-def test_every_structure_gets_its_own_number(half_wrong: Reliability) -> None:
+def test_every_structure_gets_its_own_number(half_wrong: ConfidenceMap) -> None:
     labels = torch.from_numpy(np.where(voxels(GRID)[..., 2] > GRID.centre[2] + 12, 2, 0).astype(np.int32))
     labels[torch.from_numpy(voxels(GRID)[..., 2] < GRID.centre[2] - 8)] = 1
     low, high = half_wrong.structures(labels, GRID, {1: "right", 2: "wrong"})
@@ -128,6 +128,6 @@ def test_the_command_writes_the_map_and_a_line_for_each_structure(
     words += ["-t", str(tmp_path / "t.tfm"), "--labels", str(tmp_path / "labels.nii.gz")]
     words += ["--names", str(tmp_path / "names.csv"), "--descriptor", "mind", "-o", str(tmp_path / "c.nii.gz")]
     assert main(words) == 0
-    assert "everything  certainty 0." in capsys.readouterr().out
-    certainty = read_image(tmp_path / "c.nii.gz").data
-    assert 0.7 < float(certainty[certainty > 0].mean()) <= 1.0
+    assert "everything  confidence 0." in capsys.readouterr().out
+    confidence = read_image(tmp_path / "c.nii.gz").data
+    assert 0.7 < float(confidence[confidence > 0].mean()) <= 1.0

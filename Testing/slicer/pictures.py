@@ -79,7 +79,7 @@ def main() -> int:
     p = panel.parameters
     p.fixed = add_volume(scene, "T1", case.fixed.data.numpy(), case.fixed.lattice.affine)
     p.moving = add_volume(scene, "T2", case.moving.data.numpy(), case.moving.lattice.affine)
-    p.preset, p.descriptor, p.threads, p.withCertainty = "fast", "mind", 1, True
+    p.preset, p.descriptor, p.threads, p.withConfidence = "fast", "mind", 1, True
     here, there = white_matter(case)
     p.fixedSegmentation = drawn(scene, p.fixed, {"white_matter": here}, "T1 tissue")
     p.movingSegmentation = drawn(scene, p.moving, {"white_matter": there}, "T2 tissue")

@@ -1,4 +1,4 @@
-"""What the panel shows beside the run: packages, views, certainty, the linked cursor, landmarks."""
+"""What the panel shows beside the run: packages, views, confidence, the linked cursor, landmarks."""
 
 import sys
 from pathlib import Path
@@ -86,25 +86,25 @@ def test_grey_values_fit_the_modality_unless_somebody_chose_them(widget, chosen,
     assert (fixed.GetWindow(), fixed.GetLevel()) == (1500.0, 300.0)
 
 
-def test_the_map_of_certainty_judges_what_is_carried(widget, chosen, pair, scene) -> None:
+def test_the_map_of_confidence_judges_what_is_carried(widget, chosen, pair, scene) -> None:
     from DSIRRegistrationLib.parameters import set_structures
     from standin.application import Shown
 
     lattice = lattice_of(pair[1])
     organ = add_segmentation(scene, pair[1], {"Organ": ball(lattice, lattice.centre, 14)})
     set_structures(chosen.parameters, [organ])
-    chosen.ui.certaintyCheck.setChecked(True)
+    chosen.ui.confidenceCheck.setChecked(True)
     chosen.ui.applyButton.click()
     finish(widget)
     table = chosen.ui.qualityTable
     cells = {table.item(row, 0).text(): table.item(row, 1).text() for row in range(table.rowCount)}
-    assert "of the body" in cells["Doubtful"] and cells["Organ"].startswith("certainty 0.")
-    found = chosen.parameters.certainty
+    assert "of the body" in cells["Doubtful"] and cells["Organ"].startswith("confidence 0.")
+    found = chosen.parameters.confidence
     assert found.GetImageData().GetScalarRange()[1] <= 1.0
     bounds = np.zeros(6)
     found.GetRASBounds(bounds)
     assert (bounds[::2] < lattice_of(pair[0]).centre).all() and (bounds[1::2] > lattice_of(pair[0]).centre).all()
-    chosen.ui.certaintyViewButton.click()
+    chosen.ui.confidenceViewButton.click()
     assert Shown.layers["foreground"] is found
 
 

@@ -38,6 +38,9 @@ def test_folds_are_bad_and_their_absence_is_good() -> None:
 def test_a_report_of_an_older_engine_is_shown_as_far_as_it_goes() -> None:
     assert rows({}) == []
     assert rows({"similarity": {"start": 0.2, "end": 0.5}})[0].value == "0.20 → 0.50"
+    organ = {"certainty": 0.8, "doubtful": 0.2, "distance_mm": 3.0}
+    old = {"doubtful": 0.1, "calibrated": True, "structures": {"Organ": organ}}
+    assert [row.value for row in rows({"certainty": old})] == ["10 % of the body", "confidence 0.80, 20 % doubtful"]
 
 
 def test_the_summary_names_settings_and_weights() -> None:

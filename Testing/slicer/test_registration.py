@@ -178,7 +178,7 @@ def temporary(tmp_path, monkeypatch):
 
 def test_cancel_ends_the_process_removes_the_files_and_leaves_the_scene(pair, scene, temporary) -> None:
     engine, before = Endless(), node_ids(scene)
-    run = RegistrationLogic(engine).start(Task(*pair))
+    run = RegistrationLogic(engine).start(Task(fixed=pair[0], moving=pair[1]))
     for _ in range(10):
         assert not run.step()
     assert list(temporary.iterdir())
@@ -220,7 +220,7 @@ def test_a_result_that_cannot_be_placed_takes_its_nodes_away_again(pair, scene, 
 
 
 def test_a_scene_that_is_closed_during_the_run_stays_empty(pair, scene, temporary) -> None:
-    run = RegistrationLogic(FakeEngine(polls=3)).start(Task(*pair))
+    run = RegistrationLogic(FakeEngine(polls=3)).start(Task(fixed=pair[0], moving=pair[1]))
     run.step()
     run.step()
     run.step()

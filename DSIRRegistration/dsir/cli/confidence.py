@@ -35,7 +35,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..features.descriptor import load_descriptor
     from ..files.images import read_image, read_mask, write_image
     from ..rt.label_maps import read_labels
-    from ..similarity.confidence import reliability_of
+    from ..similarity.confidence import confidence_of
     from ..workflow.given_transform import read_given_transform
 
     descriptor = load_descriptor(arguments.descriptor or "dsir")
@@ -46,27 +46,27 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         arguments.transform, convention=arguments.field_convention, fixed=fixed, moving=moving, fixed_mask=mask
     )
     transform = given.transform
-    trust = reliability_of(fixed, moving, transform, descriptor, mask=mask, progress=within(progress, 0.1, 0.95))
-    write_image(arguments.out, trust.image())
-    inside = trust.certainty[trust.body]
+    found = confidence_of(fixed, moving, transform, descriptor, mask=mask, progress=within(progress, 0.1, 0.95))
+    write_image(arguments.out, found.image())
+    inside = found.confidence[found.body]
     doubtful = float((inside < 0.5).float().mean()) if len(inside) else 1.0
     lines = [f"The map is {arguments.out}; {100 * doubtful:.0f} % of the body is doubtful (below 0.5)."]
-    if not trust.calibrated:
+    if not found.calibrated:
         lines.append("It orders places by trust; this descriptor has no calibrated probabilities.")
     lines += [f"Note: {sentence}" for sentence in (*given.remarks, *fixed.remarks, *moving.remarks)]
-    rows = trust.structures(*labels, _names(arguments.names)) if labels else []
-    for row in sorted(rows, key=lambda row: row.certainty):
+    rows = found.structures(*labels, _names(arguments.names)) if labels else []
+    for row in sorted(rows, key=lambda row: row.confidence):
         lines.append(
-            f"{row.name:>24}  certainty {row.certainty:.2f}, {100 * row.doubtful:3.0f} % doubtful, "
+            f"{row.name:>24}  confidence {row.confidence:.2f}, {100 * row.doubtful:3.0f} % doubtful, "
             f"best match {row.distance:.1f} mm away"
         )
     values = {
         "doubtful": round(doubtful, 4),
-        "calibrated": trust.calibrated,
-        "affine": trust.lattice.affine.tolist(),
+        "calibrated": found.calibrated,
+        "affine": found.lattice.affine.tolist(),
         "structures": {
             row.name: {
-                "certainty": round(row.certainty, 4),
+                "confidence": round(row.confidence, 4),
                 "doubtful": round(row.doubtful, 4),
                 "distance_mm": round(row.distance, 2),
             }
@@ -97,7 +97,7 @@ COMMAND = Command(
 Judge a transform by the images alone: around each fixed voxel the best match in the moving scan is looked for, and the
 way back from it. Where that ends elsewhere, or much else looks alike, the transform is not to be trusted.""",
     usage="--fixed IMAGE --moving IMAGE --transform FILE --out FILE",
-    example="dsir confidence --fixed ct.nii.gz --moving mr.nii.gz -t result/transform.h5 -o certainty.nii.gz",
+    example="dsir confidence --fixed ct.nii.gz --moving mr.nii.gz -t result/transform.h5 -o confidence.nii.gz",
     arguments=_arguments,
     run=_run,
 )

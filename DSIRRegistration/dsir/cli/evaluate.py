@@ -62,9 +62,9 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
     from ..files.images import geometry_remarks, read_mask
+    from ..files.landmarks import read_landmarks
     from ..files.report import write_report
     from ..files.transforms import read_field, read_transform
-    from ..metrics.overlap import read_landmarks
     from ..registration.verdict import judged_by_measures, verdict_of
     from ..rt.label_maps import read_labels
     from ..workflow.measure import measure
@@ -72,10 +72,11 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     convention = arguments.field_convention
     transform = read_transform(arguments.displacement or arguments.transform, convention=convention)
     truth = read_field(arguments.truth, convention=convention) if arguments.truth else None
+    pairs = read_landmarks(arguments.landmarks) if arguments.landmarks else None
     known: dict[str, Any] = {
         "fixed_labels": read_labels(arguments.fixed_labels) if arguments.fixed_labels else None,
         "moving_labels": read_labels(arguments.moving_labels) if arguments.moving_labels else None,
-        "landmarks": read_landmarks(arguments.landmarks) if arguments.landmarks else None,
+        "landmarks": (pairs.fixed, pairs.moving) if pairs else None,
         "truth": truth,
         "truth_mask": read_mask(arguments.truth_mask, truth.lattice) if truth and arguments.truth_mask else None,
         "names": _read_names(arguments.names) if arguments.names else None,

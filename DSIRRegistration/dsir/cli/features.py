@@ -18,7 +18,6 @@ from .options import (
     add_overwrite,
     check_output_file,
     count,
-    device_from,
     millimetres,
     use_threads,
 )
@@ -93,11 +92,12 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..geometry.body_mask import body_mask
     from ..geometry.image import Image
     from ..registration.memory import piece_of_features
+    from ..registration.preparation import device_named
     from ..registration.settings import RegistrationSettings
     from ..registration.working_grid import grown
 
     name = arguments.descriptor or RegistrationSettings().descriptor
-    descriptor = load_descriptor(name, device_from(arguments.device))
+    descriptor = load_descriptor(name, device_named(arguments.device))
     spacing = arguments.spacing or descriptor.spacing or DEFAULT_SPACING
     features, bodies, lattices = [], [], []
     for n, path in enumerate(arguments.input):

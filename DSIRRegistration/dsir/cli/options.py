@@ -205,22 +205,6 @@ def use_threads(threads: int | None) -> None:
     torch.set_num_threads(wanted if threads else min(wanted, torch.get_num_threads()))
 
 
-def device_from(name: str | None) -> str:
-    """The device of that name; the best there is for ``"auto"`` or None.
-
-    Raises:
-        DsirError: this machine has no such device.
-    """
-    import torch
-
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name in (None, "auto"):
-        return next(device for device in ("cuda", "mps", "cpu") if present[device])
-    if not present[name]:
-        raise DsirError(f"This machine has no {name} device that PyTorch can use; use --device cpu.")
-    return name
-
-
 def count(text: str) -> int:
     """A whole number, zero or more."""
     try:

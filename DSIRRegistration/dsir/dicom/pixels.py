@@ -92,14 +92,13 @@ def _by_gdcm(path: Path, dataset: Dataset) -> np.ndarray | None:
     """Stored values by GDCM, which knows more ways of compression; ITK rescales, and that is undone."""
     import SimpleITK as sitk
 
-    before = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    from ..quiet import quiet
+
     try:
-        image = sitk.ReadImage(str(path), sitk.sitkFloat64)
+        with quiet():
+            image = sitk.ReadImage(str(path), sitk.sitkFloat64)
     except RuntimeError:
         return None
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(before)
     if image.GetNumberOfComponentsPerPixel() != 1:
         return None
     values = sitk.GetArrayFromImage(image)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +11,7 @@ import SimpleITK as sitk
 
 from ..errors import DsirError, NotAnImage
 from ..geometry.lattice import LPS, Lattice
+from ..quiet import muted, quiet
 from .headers import check_promise, data_files
 
 
@@ -36,12 +34,13 @@ def read_image(path: Path) -> sitk.Image:
         raise DsirError(f"{path} may not be read: permission denied.")
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
+    calm = quiet if path.suffix.lower() in (".nrrd", ".nhdr", ".nii", ".gz") else muted  # others may be MetaIO's
     try:
         files = data_files(path)
-        with quiet():
+        with calm():
             reader.ReadImageInformation()
         _check_size(reader, path, sum(file.stat().st_size for file in files))
-        with quiet():
+        with calm():
             return reader.Execute()
     except (RuntimeError, UnicodeDecodeError, OSError, MemoryError) as error:
         raise _fault(path, str(error)) from None
@@ -86,38 +85,6 @@ def affine_in_file(path: Path) -> np.ndarray | None:
     except RuntimeError:
         return None
     return affine_of(reader) if reader.GetDimension() >= 3 else None
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """ITK's warnings off: what matters of them is checked and said in our own words.
-
-    MetaIO and HDF5 write past ITK to the process's error stream (forty lines for a cut .h5), so that is closed too.
-    """
-    before = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        with _muted():
-            yield
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(before)
-
-
-@contextmanager
-def _muted() -> Iterator[None]:
-    try:
-        sys.stderr.flush()
-        kept = os.dup(2)
-    except (OSError, ValueError, AttributeError):  # no error stream, as in a windowed application
-        yield
-        return
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _values(image: sitk.Image, name: str) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import DsirError, OutputError
+from ..quiet import quiet
 from . import itk
 from .atomic import complete_file
 
@@ -56,7 +57,7 @@ def write(path: str | Path, values: np.ndarray, affine: np.ndarray, pairs: Mappi
         image.SetMetaData(key, value)
     with complete_file(path) as temporary:
         try:
-            with itk.quiet():
+            with quiet():
                 sitk.WriteImage(image, str(temporary), useCompression=True)
         except RuntimeError:  # ITK gives no reason
             raise OutputError(f"{path} cannot be written: the disk may be full.") from None

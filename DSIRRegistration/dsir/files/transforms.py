@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import DsirError, NotAnImage, TransformError
+from ..quiet import muted
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
@@ -39,7 +40,7 @@ def write_transform(path: str | Path, transform: Transform) -> None:
     with complete_file(path) as temporary:
         reserve(temporary.parent, sum(_size(part, suffix(path)) for part in parts))
         try:
-            with itk.quiet():
+            with muted():
                 sitk.WriteTransform(whole, str(temporary))
         except RuntimeError:  # ITK gives no reason
             raise DsirError(f"{path} cannot be written: the disk may be full.") from None
@@ -124,7 +125,7 @@ def _itk_transform(path: Path) -> Transform:
         except DsirError as error:
             raise TransformError(str(error)) from None
     try:
-        with itk.quiet():
+        with muted():
             transform = sitk.ReadTransform(str(path))
     except (RuntimeError, UnicodeDecodeError):  # SimpleITK cannot say its own sentence where it holds a spoiled name
         raise TransformError(f"{path} is not a transform that can be read (.h5, .tfm, .mat, .nii.gz, .nrrd).") from None

@@ -5,10 +5,8 @@ Folds and the standard deviation of log J are in :mod:`dsir.transforms.jacobian`
 
 from __future__ import annotations
 
-import csv
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -127,31 +125,9 @@ def summary(distances: np.ndarray) -> ErrorScore:
 
 
 def worst_labels(scores: dict[int, LabelScore]) -> float:
-    """DSC30 of one case: the mean Dice of the worst 30 % of its labels."""
+    """Of one case: the mean Dice of the worst 30 % of its labels (not DSC30, a quantile over many pairs)."""
     ordered = np.sort([score.dice for score in scores.values()])
     return float(ordered[: max(1, round(WORST * len(ordered)))].mean())
-
-
-def read_landmarks(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Paired landmarks from a CSV with the columns ``fx,fy,fz,mx,my,mz`` (RAS mm): fixed (N, 3) and moving (N, 3).
-
-    Raises:
-        DsirError: missing, other columns, no rows, or values that are not finite numbers.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise DsirError(f"{path} does not exist.")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, skipinitialspace=True))
-        values = np.array([[float(row[c]) for c in ("fx", "fy", "fz", "mx", "my", "mz")] for row in rows])
-    except KeyError as error:
-        raise DsirError(f"{path} has no column {error}; landmarks need fx,fy,fz,mx,my,mz (RAS mm).") from None
-    except (TypeError, ValueError, csv.Error):
-        raise DsirError(f"{path} has a line that is not six numbers (fx,fy,fz,mx,my,mz).") from None
-    if not len(values) or not np.isfinite(values).all():
-        raise DsirError(f"{path} holds no landmarks, or coordinates that are not finite.")
-    return values[:, :3], values[:, 3:]
 
 
 def _library() -> ModuleType:

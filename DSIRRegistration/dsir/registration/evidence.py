@@ -68,6 +68,12 @@ class Judge:
         values, _, _ = fixed.on(lattice, Transform())
         return Judge(levels(values, blocks.judged), moving, blocks, lattice)
 
+    @staticmethod
+    def on(lattice: Lattice, fixed: PreparedImage, moving: PreparedImage) -> Judge:
+        """On blocks of the whole fixed body."""
+        _, body, _ = fixed.on(lattice, Transform())
+        return Judge.of(fixed, moving, Blocks.of(body, lattice), lattice)
+
     def compare(self, before: Transform, after: Transform) -> Evidence:
         """One mapping, fixed to moving, against another, on what both of them show."""
         (first, _, seen), (second, _, also) = (self.moving.on(self.lattice, pose) for pose in (before, after))
@@ -97,5 +103,4 @@ def deformation_helps(
     """
     spacing = float(lattice.spacing[0])
     still, other = PreparedImage.of(fixed, fixed_mask, spacing), PreparedImage.of(moving, moving_mask, spacing)
-    _, body, _ = still.on(lattice, Transform())
-    return Judge.of(still, other, Blocks.of(body, lattice), lattice).compare(linear, whole)
+    return Judge.on(lattice, still, other).compare(linear, whole)

@@ -89,15 +89,17 @@ def chosen_descriptor(settings: RegistrationSettings) -> Descriptor:
     return Blend(descriptor, Mind(), settings.detail) if learned and settings.detail > 0 else descriptor
 
 
-def device_named(name: str) -> str:
-    """The device, ``"auto"`` resolved.
+def device_named(name: str | None) -> str:
+    """The device of that name; ``"auto"`` and None: CUDA where there is one, else the processor.
+
+    MPS is taken only where it is named: what it rounds otherwise has not been measured here.
 
     Raises:
-        DsirError: it is not there.
+        DsirError: this machine has no such device.
     """
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(name, False):
-        raise DsirError(f"The device {name!r} is not available here; use 'auto' or 'cpu'.")
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name is None or name == "auto":
+        return "cuda" if present["cuda"] else "cpu"
+    if not present.get(name, False):
+        raise DsirError(f"This machine has no {name} device that PyTorch can use; use --device cpu.")
     return name

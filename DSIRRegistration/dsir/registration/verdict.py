@@ -18,7 +18,6 @@ from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..transforms.composite import Transform
 from ..transforms.linear import Linear
-from .blocks import Blocks
 from .evidence import SURE, Evidence, Judge
 from .outcome import GROWTH, LOW_SIMILARITY
 from .working_grid import PreparedImage
@@ -105,9 +104,7 @@ def judged_by_information(
     """
     spacing = max(float((fixed.lattice.extent.prod() / JUDGED) ** (1 / 3)), 2.0)
     still, other = PreparedImage.of(fixed, masks[0], spacing), PreparedImage.of(moving, masks[1], spacing)
-    lattice = still.lattice.with_spacing(spacing)
-    _, body, _ = still.on(lattice, Transform())
-    judge = Judge.of(still, other, Blocks.of(body, lattice), lattice)
+    judge = Judge.on(still.lattice.with_spacing(spacing), still, other)
     return [*_against_start(judge, masks[0], fixed.lattice, begin, end), *_against_places_beside(judge, end)]
 
 

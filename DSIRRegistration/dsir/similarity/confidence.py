@@ -38,7 +38,7 @@ AROUND = 20.0
 mm to 20 mm: of the wrong voxels 81 % and 87 % are flagged, Brier score 0.160 and 0.135; with 28 mm no better."""
 
 DOUBTFUL = 0.5
-"""Voxels less certain than this count as doubtful."""
+"""Voxels of less confidence than this count as doubtful."""
 
 APART = 6.0
 """mm; what lies farther from the best match than this is a rival of it."""
@@ -48,18 +48,18 @@ PLAIN = Calibration(weights=(-0.45, 0.05, 3.0), offset=1.5)
 
 
 @dataclass(frozen=True, eq=False)
-class Reliability:
+class ConfidenceMap:
     """How far a registration can be trusted, voxel by voxel; arrays are (I, J, K) on ``lattice``, 0 outside the body.
 
     Attributes:
-        certainty: probability that the transform is within 4 mm of the truth; see ``calibrated``.
+        confidence: probability that the transform is within 4 mm of the truth; see ``calibrated``.
         distance: mm between where the transform and where the best match puts the voxel.
         disagreement: mm between the voxel and the end of the way forth and back.
         body: bool; where the map says anything.
-        calibrated: whether ``certainty`` was fitted for this descriptor; else it only orders places.
+        calibrated: whether ``confidence`` was fitted for this descriptor; else it only orders places.
     """
 
-    certainty: torch.Tensor
+    confidence: torch.Tensor
     distance: torch.Tensor
     disagreement: torch.Tensor
     body: torch.Tensor
@@ -67,8 +67,8 @@ class Reliability:
     calibrated: bool
 
     def image(self) -> Image:
-        """The certainty as a volume."""
-        return Image(self.certainty, self.lattice)
+        """The confidence as a volume."""
+        return Image(self.confidence, self.lattice)
 
     def structures(self, labels: torch.Tensor, lattice: Lattice, names: Mapping[int, str]) -> list[StructureTrust]:
         """One line for each label (I, J, K) of ``lattice`` in fixed space; structures the map does not reach are left
@@ -76,15 +76,15 @@ class Reliability:
         index = labels.nonzero()
         points = lattice.to_world(index.numpy())
         at = torch.as_tensor(self.lattice.to_index(points).T, dtype=torch.float32)
-        certainty, inside, away = sample(
-            torch.stack([self.certainty, self.body.float(), self.distance]), at.reshape(3, -1), mode="nearest"
+        confidence, inside, away = sample(
+            torch.stack([self.confidence, self.body.float(), self.distance]), at.reshape(3, -1), mode="nearest"
         )
         values = labels[tuple(index.T)]
         found = []
         for value in values.unique().tolist():
             here = (values == value) & (inside > 0)
             if bool(here.any()):
-                part = certainty[here]
+                part = confidence[here]
                 doubtful = float((part < DOUBTFUL).float().mean())
                 found.append(
                     StructureTrust(names.get(value, str(value)), float(part.mean()), doubtful, float(away[here].mean()))
@@ -94,17 +94,17 @@ class Reliability:
 
 @dataclass(frozen=True)
 class StructureTrust:
-    """Attributes: mean certainty, share of its voxels that are doubtful, mean distance of the best match in mm."""
+    """Attributes: mean confidence, share of its voxels that are doubtful, mean distance of the best match in mm."""
 
     name: str
-    certainty: float
+    confidence: float
     doubtful: float
     distance: float
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What a certainty is read from.
+    """What a confidence is read from.
 
     Attributes:
         values: (3, I, J, K): distance and disagreement in mm, by how much the match is more similar than its rivals.
@@ -117,7 +117,7 @@ class Evidence:
     lattice: Lattice
 
 
-def reliability_of(
+def confidence_of(
     fixed: Image,
     moving: Image,
     transform: Transform,
@@ -125,7 +125,7 @@ def reliability_of(
     *,
     mask: torch.Tensor | None = None,
     progress: Progress = silent,
-) -> Reliability:
+) -> ConfidenceMap:
     """Judge a fixed-to-moving transform by the images alone.
 
     Args:
@@ -138,9 +138,9 @@ def reliability_of(
     known = shipped().get(curve_name(descriptor))
     curve = known if known is not None and known.sha256 == descriptor.identity.get("sha256") else PLAIN
     chance = curve.probability(found.values.permute(1, 2, 3, 0).numpy())
-    certainty = torch.from_numpy(chance.astype(np.float32)) * found.body
+    confidence = torch.from_numpy(chance.astype(np.float32)) * found.body
     distance, disagreement = found.values[:2] * found.body
-    return Reliability(certainty, distance, disagreement, found.body, found.lattice, curve is not PLAIN)
+    return ConfidenceMap(confidence, distance, disagreement, found.body, found.lattice, curve is not PLAIN)
 
 
 def curve_name(descriptor: Descriptor) -> str:
@@ -157,7 +157,7 @@ def evidence_of(
     mask: torch.Tensor | None = None,
     progress: Progress = silent,
 ) -> Evidence:
-    """Look around every voxel of the map; arguments as those of :func:`reliability_of`."""
+    """Look around every voxel of the map; arguments as those of :func:`confidence_of`."""
     mask = body_mask(fixed) if mask is None else mask
     fine = descriptor.spacing or SPACING
     lattice = described_lattice(fixed.lattice, mask, fine, np.eye(3))
@@ -173,7 +173,7 @@ def evidence_of(
     affine = lattice.affine.copy()
     affine[:3, 3] = lattice.to_world(np.full(3, (factor - 1) / 2))
     affine[:3, :3] *= factor
-    progress("reliability", 0.8, "looking forth and back")
+    progress("confidence", 0.8, "looking forth and back")
     return Evidence(_look_around(here, there, fine * factor), body, Lattice(as_shape(body.shape), affine))
 
 
