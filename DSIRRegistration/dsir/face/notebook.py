@@ -10,6 +10,7 @@ from typing import Any
 from .. import preview
 from ..geometry.image import Image
 from ..registration.register import RegistrationResult
+from ..reports.registration.facts import facts_of
 from ..transforms.composite import Transform
 from ..workflow.result import preview_facts
 
@@ -38,29 +39,12 @@ def page(fixed: Image, moving: Image, found: RegistrationResult, initial: Transf
         f'src="data:image/png;base64,{picture}">'
     )
     cells = "".join(
-        f'<tr><th style="text-align:left">{escape(name)}</th><td style="text-align:left">{escape(value)}</td></tr>'
-        for name, value in rows(found.report)
+        f'<tr><th style="text-align:left" title="{escape(fact.meaning)}">{escape(fact.name)}</th>'
+        f'<td style="text-align:left">{escape(fact.value)}</td></tr>'
+        for fact in facts_of(found.report)
     )
     parts.append(f"<table>{cells}</table>")
     return "<div>" + "".join(parts) + "</div>"
-
-
-def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
-    """The figures that people ask for first, as words."""
-    found = []
-    linear, similarity = report.get("linear", {}), report.get("similarity", {})
-    if "model" in linear:
-        moved = f"{linear['model']}: shift {linear['shift_mm']:.1f} mm, turn {linear['turn_deg']:.1f}°"
-        if linear["model"] in ("similarity", "affine"):
-            moved += f", scale {linear['scale_percent']:+.1f} %"
-        found.append(("Linear part", "none" if linear["model"] == "none" else moved))
-    found.append(("Deformation", "yes" if report.get("deformation", {}).get("kept") else "no"))
-    if similarity.get("start") is not None and similarity.get("end") is not None:
-        found.append(("Similarity (mean cosine)", f"{similarity['start']:.2f} → {similarity['end']:.2f}"))
-    found.append(("Folded voxels", str(report["folds"])))
-    found.append(("Body that both scans show", f"{100 * report['coverage']:.0f} %"))
-    found.append(("Time", f"{sum(v for k, v in report['seconds'].items() if k != 'total'):.0f} s"))
-    return found
 
 
 def _verdict(verdict: dict[str, Any] | None) -> str:

@@ -9,12 +9,10 @@ from typing import Any
 
 from ..files.atomic import complete_file
 from ..reports.registration.page import WORDS
+from ..reports.structures.page import SIGNS
 from ..reports.templating import render
 from ..structures.verdict import Verdict
 from .doses import ERROR, DoseRow, DoseTable
-
-SIGNS = {"green": "●", "amber": "▲", "red": "■"}
-LEVELS = {"green": "pass", "amber": "check", "red": "fail"}
 
 WIDTH, HEIGHT = 680, 300
 """Of the plot, in its own units."""
@@ -54,8 +52,7 @@ def _lights(verdicts: Sequence[Verdict]) -> list[dict[str, str]]:
     return [
         {
             "name": verdict.name,
-            "sign": SIGNS[verdict.light.name.lower()],
-            "level": LEVELS[verdict.light.name.lower()],
+            "sign": SIGNS[verdict.light],
             "light": verdict.light.name.lower(),
             "reasons": " ".join(verdict.reasons),
         }

@@ -5,99 +5,162 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
-from html import escape
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
 
-from ... import __version__
+from ..registration.facts import WORDS as FACTS
+from ..templating import render
 from .rows import Row, State
-from .style import SORT, STYLE
 
 WIDTH = 640
 """Pixels of a thumbnail; shown at half of it."""
 
-ORDER = (State.FAILED, State.LEFT, State.DONE, State.KEPT)
-WORDS = {
+STATES = {
     State.FAILED: "failed",
     State.LEFT: "not come to",
     State.DONE: "done",
     State.KEPT: "kept from an earlier run",
 }
-HEADS = ("", "pair", "similarity", "Dice", "folds", "SD log J", "inverse mm", "coverage", "seconds")
+VERDICTS = ("FAIL", "CHECK", "PASS")
+PAGES = ("report.html", "preview.png")
+"""What a pair's row leads to: the first that its folder holds."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading, and what it means with the term of the field."""
+
+    name: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure; ``value`` is what the column is sorted by, None where there is nothing."""
+
+    text: str = ""
+    value: float | None = None
+    before: str = ""
+    bad: bool = False
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A pair as the page shows it."""
+
+    name: str
+    state: str
+    words: str
+    verdict: str
+    reasons: str
+    error: str
+    warnings: str
+    picture: str
+    link: str
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True)
+class Chip:
+    """How many there are of a kind."""
+
+    kind: str
+    count: int
+    words: str
 
 
 def page(rows: Sequence[Row]) -> str:
-    """The whole page; pictures lie inside, and lead to the pairs' own previews beside it."""
-    counts = Counter(row.state for row in rows)
-    chips = "".join(
-        f'<span class="chip {state.value}">{counts[state]} {WORDS[state]}</span>' for state in ORDER if counts[state]
-    )
-    ordered = sorted(rows, key=lambda row: ORDER[:2].index(row.state) if row.state in ORDER[:2] else 2)
+    """The whole page; thumbnails lie inside, and lead to the pairs' own pages beside it."""
     with_dice = any(row.dice_end is not None for row in rows)
-    heads = "".join(f"<th>{head}</th>" for head in HEADS if head != "Dice" or with_dice)
-    body = "\n".join(_line(row, with_dice) for row in ordered)
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Batch of {len(rows)} pairs</title><style>{STYLE}</style></head>\n<body><main>\n"
-        f"<h1>Batch of {len(rows)} pairs</h1><p class='date'>{date.today().isoformat()} · dsir {__version__}</p>"
-        f"<p>{chips}</p><p class='remark'>A smooth field without folds can be wrong: look at the outlines. Click a "
-        "heading to sort, a picture to see it whole. For research; not a medical device.</p>\n"
-        f"<table><thead><tr>{heads}</tr></thead><tbody>\n{body}\n</tbody></table>\n"
-        f"</main><script>{SORT}</script></body></html>\n"
+    return render(
+        "batch.html.j2",
+        date=date.today().isoformat(),
+        chips=_chips(rows),
+        columns=_columns(with_dice),
+        rows=[_shown(row, with_dice) for row in sorted(rows, key=_urgency)],
     )
 
 
-def _line(row: Row, with_dice: bool) -> str:
-    name = f"<b>{escape(row.name)}</b><span class='state {row.state.value}'>{WORDS[row.state]}</span>"
-    if row.verdict:
-        name += f"<span class='state {row.verdict.lower()}'>{row.verdict}</span>"
-    if row.reasons:
-        name += f"<p class='warning'>{escape(row.reasons)}</p>"
-    if row.error or row.warnings:
-        kind = "error" if row.error else "warning"
-        name += f"<p class='{kind}'>{escape(row.error or row.warnings)}</p>"
-    figures = [
-        _pair(row.similarity_start, row.similarity_end),
-        *([_pair(row.dice_start, row.dice_end)] if with_dice else []),
+def _urgency(row: Row) -> int:
+    """Small for what a person has to look at first."""
+    if row.state in (State.FAILED, State.LEFT):
+        return (State.FAILED, State.LEFT).index(row.state)
+    return 2 + (VERDICTS.index(row.verdict) if row.verdict in VERDICTS else len(VERDICTS))
+
+
+def _chips(rows: Sequence[Row]) -> list[Chip]:
+    states, verdicts = Counter(row.state for row in rows), Counter(row.verdict for row in rows)
+    found = [Chip(state.value, states[state], words) for state, words in STATES.items()]
+    found += [Chip(level.lower(), verdicts[level], level) for level in VERDICTS]
+    return [chip for chip in found if chip.count]
+
+
+def _columns(with_dice: bool) -> list[Column]:
+    found = [Column(*FACTS["similarity"])]
+    if with_dice:
+        found.append(Column("Dice", "mean Dice coefficient of the labels, before and after"))
+    found += [Column(*FACTS[key]) for key in ("folds", "unevenness")]
+    found.append(Column("There and back, mm", FACTS["inverse"][1]))
+    found.append(Column(*FACTS["coverage"]))
+    return [*found, Column("Seconds", "of the registration")]
+
+
+def _shown(row: Row, with_dice: bool) -> Shown:
+    cells = [
+        _change(row.similarity_start, row.similarity_end),
+        *([_change(row.dice_start, row.dice_end)] if with_dice else []),
         _cell(row.folds, "d", bad=bool(row.folds)),
         _cell(row.sd_log_j, ".3f"),
         _cell(row.inverse_p95_mm, ".2f"),
         _cell(row.coverage, ".0%"),
         _cell(row.seconds, ".0f"),
     ]
-    return f"<tr><td class='picture'>{_picture(row)}</td><td class='name'>{name}</td>{''.join(figures)}</tr>"
+    return Shown(
+        name=row.name,
+        state=row.state.value,
+        words=STATES[row.state],
+        verdict=row.verdict,
+        reasons=row.reasons,
+        error=row.error,
+        warnings=row.warnings,
+        picture=_picture(row),
+        link=_link(row),
+        cells=cells,
+    )
 
 
-def _cell(value: float | None, form: str, *, bad: bool = False) -> str:
-    if value is None:
-        return "<td></td>"
-    return f"<td data-value='{value}'{' class=bad' if bad else ''}>{value:{form}}</td>"
+def _cell(value: float | None, form: str, *, bad: bool = False) -> Cell:
+    return Cell() if value is None else Cell(format(value, form), value, bad=bad)
 
 
-def _pair(before: float | None, after: float | None) -> str:
+def _change(before: float | None, after: float | None) -> Cell:
     if after is None:
-        return "<td></td>"
-    start = f"<em>{before:.2f} →</em> " if before is not None else ""
-    return f"<td data-value='{after}'>{start}{after:.2f}</td>"
+        return Cell()
+    worse = before is not None and after < before
+    return Cell(f"{after:.2f}", after, "" if before is None else f"{before:.2f}", worse)
+
+
+def _link(row: Row) -> str:
+    if not row.folder:
+        return ""
+    folder = Path(row.folder)
+    return next((f"{quote(folder.name)}/{name}" for name in PAGES if (folder / name).is_file()), "")
 
 
 def _picture(row: Row) -> str:
     if not row.folder:
         return ""
-    preview = Path(row.folder) / "preview.png"
     try:
         from PIL import Image
 
-        with Image.open(preview) as whole:
+        with Image.open(Path(row.folder) / "preview.png") as whole:
             small = whole.convert("RGB")
             small.thumbnail((WIDTH, WIDTH))
         stream = BytesIO()
         small.save(stream, format="JPEG", quality=82)
     except (ImportError, OSError):
         return ""
-    data = base64.b64encode(stream.getvalue()).decode("ascii")
-    link = f"{quote(preview.parent.name)}/{preview.name}"
-    return f"<a href='{link}'><img alt='{escape(row.name)}' src='data:image/jpeg;base64,{data}'></a>"
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+WORDS = {
+    "linear": (
+        "Linear part",
+        "none, translation, rigid, similarity or affine: chosen by how much each raises the similarity on voxels it "
+        "was not fitted to, or given by the user",
+    ),
+    "shift": ("Shift", "of the middle of the body, by the linear part"),
+    "turn": ("Turn", "of the linear part"),
+    "scale": ("Scale", "of the linear part; one person has none"),
+    "deformation": ("Deformation", "whether a displacement field follows"),
+    "displacement": ("Displacement", "length of the whole displacement in the fixed body, linear part included"),
+    "volume": (
+        "Volume change",
+        "Jacobian determinant in the fixed body, 1st to 99th percentile: above 1 the moving scan's tissue is larger "
+        "there, below 1 smaller",
+    ),
+    "folds": ("Folded voxels", "Jacobian determinant of 0 or less; none is allowed"),
+    "unevenness": (
+        "Unevenness",
+        "standard deviation of the logarithm of the Jacobian determinant (SD log J): breathing lungs about 0.2, two "
+        "persons 0.3 to 0.4",
+    ),
+    "similarity": (
+        "Similarity",
+        "mean cosine of the descriptors in the fixed body, before and after; unrelated scans reach about 0.1",
+    ),
+    "coverage": (
+        "Shown by both scans",
+        "the rest of the fixed body lies outside the moving scan; there the field fades to the linear part and must "
+        "not be trusted",
+    ),
+    "inverse": ("There and back", "error of the inverse at 95 % of points"),
+    "time": ("Time", ""),
+}
+"""Key to name in plain words and meaning."""
 
 
 @dataclass(frozen=True)
@@ -12,89 +48,58 @@ class Fact:
     """One figure.
 
     Attributes:
-        key: for programs.
-        name: in plain words.
+        key: for programs, of :data:`WORDS`.
         value: with its unit.
-        meaning: a sentence, with the term that papers use.
     """
 
     key: str
-    name: str
     value: str
-    meaning: str = ""
+
+    @property
+    def name(self) -> str:
+        """In plain words."""
+        return WORDS[self.key][0]
+
+    @property
+    def meaning(self) -> str:
+        """A sentence, with the term that papers use."""
+        return WORDS[self.key][1]
 
 
 def facts_of(report: Mapping[str, Any]) -> list[Fact]:
     """The figures of ``report.json`` that a reader wants first; those it lacks are left out."""
+    return [Fact(key, value) for key, value in _values(report)]
+
+
+def _values(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     linear, kept = report.get("linear") or {}, (report.get("deformation") or {}).get("kept")
-    found = []
     if "model" in linear:
-        found.append(
-            Fact("linear", "Linear part", str(linear["model"]),
-                 "none, translation, rigid, similarity or affine: chosen by how much each "
-                 "raises the similarity on voxels it was not fitted to, or given by the user")
-        )  # fmt: skip
-        found.append(
-            Fact("shift", "Shift", f"{linear['shift_mm']:.1f} mm", "of the middle of the body, by the linear part")
-        )
-        found.append(Fact("turn", "Turn", f"{linear['turn_deg']:.1f}°", "of the linear part"))
-        found.append(
-            Fact("scale", "Scale", _signed(linear["scale_percent"]), "of the linear part; one person has none")
-        )
+        yield "linear", str(linear["model"])
+        yield "shift", f"{linear['shift_mm']:.1f} mm"
+        yield "turn", f"{linear['turn_deg']:.1f}°"
+        yield "scale", _signed(linear["scale_percent"])
     if kept is not None:
-        found.append(
-            Fact("deformation", "Deformation", "yes" if kept else "no", "whether a displacement field follows")
-        )
-    moved = report.get("displacement_mm") or {}
+        yield "deformation", "yes" if kept else "no"
+    moved, volume = report.get("displacement_mm") or {}, report.get("jacobian") or {}
     if moved:
-        found.append(
-            Fact("displacement", "Displacement",
-                 f"mean {moved['mean']:.1f}, 95 % {moved['p95']:.1f}, most {moved['max']:.1f} mm",
-                 "length of the whole displacement in the fixed body, linear part included")
-        )  # fmt: skip
-    volume = report.get("jacobian") or {}
+        yield "displacement", f"mean {moved['mean']:.1f}, 95 % {moved['p95']:.1f}, most {moved['max']:.1f} mm"
     if volume:
-        found.append(
-            Fact("volume", "Volume change", f"×{volume['p1']:.2f} to ×{volume['p99']:.2f}",
-                 "Jacobian determinant in the fixed body, 1st to 99th percentile: above 1 the moving scan's tissue is "
-                 "larger there, below 1 smaller")
-        )  # fmt: skip
+        yield "volume", f"×{volume['p1']:.2f} to ×{volume['p99']:.2f}"
     if report.get("folds") is not None:
-        found.append(
-            Fact("folds", "Folded voxels", str(report["folds"]), "Jacobian determinant of 0 or less; none is allowed")
-        )
+        yield "folds", str(report["folds"])
     if report.get("sd_log_j") is not None:
-        found.append(
-            Fact("unevenness", "Unevenness", f"{report['sd_log_j']:.3f}",
-                 "standard deviation of the logarithm of the Jacobian determinant (SD log J): breathing lungs about "
-                 "0.2, two persons 0.3 to 0.4")
-        )  # fmt: skip
+        yield "unevenness", f"{report['sd_log_j']:.3f}"
     similarity = report.get("similarity") or {}
     if similarity.get("start") is not None and similarity.get("end") is not None:
-        found.append(
-            Fact("similarity", "Similarity", f"{similarity['start']:.2f} → {similarity['end']:.2f}",
-                 "mean cosine of the descriptors in the fixed body, before and after; unrelated scans reach about 0.1")
-        )  # fmt: skip
+        yield "similarity", f"{similarity['start']:.2f} → {similarity['end']:.2f}"
     if report.get("coverage") is not None:
-        found.append(
-            Fact("coverage", "Shown by both scans", f"{100 * report['coverage']:.0f} % of the body",
-                 "the rest of the fixed body lies outside the moving scan; there the field fades to the linear part "
-                 "and must not be trusted")
-        )  # fmt: skip
+        yield "coverage", f"{100 * report['coverage']:.0f} % of the body"
     missed = report.get("inverse_error") or {}
     if missed:
-        found.append(
-            Fact(
-                "inverse",
-                "There and back",
-                f"within {missed['p95']:.2f} mm",
-                "error of the inverse at 95 % of points",
-            )
-        )
-    seconds = (report.get("seconds") or {}).get("total")
-    if seconds is not None:
-        found.append(Fact("time", "Time", f"{seconds:.0f} s"))
-    return found
+        yield "inverse", f"within {missed['p95']:.2f} mm"
+    seconds = report.get("seconds") or {}
+    if seconds:
+        yield "time", f"{seconds.get('total', sum(seconds.values())):.0f} s"
 
 
 def _signed(percent: float) -> str:

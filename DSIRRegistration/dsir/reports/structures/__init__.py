@@ -1,5 +1,5 @@
 """The report that a planner prints: one page of HTML with everything in it."""
 
-from .write import write_page
+from .page import write_page
 
 __all__ = ["write_page"]

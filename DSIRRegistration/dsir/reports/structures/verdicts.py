@@ -11,8 +11,8 @@ from ...geometry.lattice import Lattice
 from ...progress import Progress, silent
 from ...structures import tables
 from ...structures.propagate import Propagation
+from .page import write_page
 from .pictures import draw
-from .write import write_page
 
 
 def write_verdicts(
