@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from dsir.files.images import read_image, write_image, write_labels
 from dsir.files.report import run_report, write_report
 from dsir.geometry.image import Image
 from dsir.registration.settings import RegistrationSettings
+from dsir.reports.batch.page import page
+from dsir.reports.batch.rows import Row, State
 from dsir.workflow.pair import Pair
 
 SETTINGS = {
@@ -277,3 +280,16 @@ def test_paths_are_relative_to_the_list(tmp_path: Path) -> None:
 
 def test_time_left_is_said_as_a_person_would() -> None:
     assert [run.duration(seconds) for seconds in (7.4, 89, 600, 12_000)] == ["7 s", "89 s", "10 min", "3 h 20 min"]
+
+
+def test_the_page_has_the_bad_verdicts_first_and_leads_to_each_pairs_own_page(tmp_path: Path) -> None:
+    for name in ("good", "bad & <odd>"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.html").touch()
+    verdicts = {"good": "PASS", "bare": "CHECK", "bad & <odd>": "FAIL"}
+    rows = [Row(name, State.DONE, verdict=verdict, folder=str(tmp_path / name)) for name, verdict in verdicts.items()]
+    text = page([*rows, Row("gone", State.FAILED, error="It was <not> found.")])
+    names = re.findall(r"<b>([^<]*)</b>", text)
+    assert names == ["gone", "bad &amp; &lt;odd&gt;", "bare", "good"]
+    assert re.findall(r'href="([^"]*)"', text) == ["bad%20%26%20%3Codd%3E/report.html", "good/report.html"]
+    assert "It was &lt;not&gt; found." in text and "1 FAIL</span>" in text

@@ -145,6 +145,7 @@ def hounsfield(share_of_lung: float) -> np.ndarray:
 
 def test_windows_fit_the_modality() -> None:
     assert fitting_window(hounsfield(0.1)) == CT_WINDOWS["soft tissue"]
+    assert fitting_window(hounsfield(0.3)) == CT_WINDOWS["chest"]
     assert fitting_window(hounsfield(0.7)) == CT_WINDOWS["lung"]
     mr = np.random.default_rng(0).uniform(0, 1, (40, 40, 40)) * (hounsfield(0) > -500) * 800
     low, high = fitting_window(mr)

@@ -8,10 +8,16 @@ from pathlib import Path
 import dsir
 import numpy as np
 import pytest
+import torch
 from dicom_made import make_series
 from dsir.cli.command import spoken
 from dsir.cli.main import main
-from dsir.reports.registration.facts import facts_of
+from dsir.geometry.lattice import Lattice
+from dsir.messages import Message
+from dsir.reports.registration.facts import facts_of, warnings_beside_verdict
+from dsir.transforms.field import DisplacementField
+from dsir.transforms.jacobian import determinant
+from dsir.workflow.result import sizes
 from phantoms import dark_on_bright, lattice_of, render
 
 
@@ -82,3 +88,26 @@ def test_the_page_of_a_deformed_result_says_how_far_tissue_went(tmp_path: Path) 
     report = result.save(tmp_path / "out")
     assert report["displacement_mm"]["mean"] == pytest.approx(np.linalg.norm(shift), abs=0.5)
     assert report["jacobian"]["p1"] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_strongest_volume_change_is_said_with_its_place(tmp_path: Path) -> None:
+    lattice = Lattice((40, 40, 40), np.diag([-2.0, -2.0, 2.0, 1.0]))
+    points = lattice.to_world(np.stack(np.meshgrid(*(np.arange(40),) * 3, indexing="ij"), -1))
+    centre = np.array([-30.0, -40.0, 50.0])
+    away = points - centre
+    bump = -0.4 * away * np.exp(-(away**2).sum(-1, keepdims=True) / (2 * 8.0**2))  # det J = 0.6 ** 3 at the centre
+    field = DisplacementField(torch.as_tensor(np.moveaxis(bump, -1, 0), dtype=torch.float32), lattice)
+    measured = sizes(field, determinant(field), torch.ones(40, 40, 40, dtype=torch.bool))
+    assert np.linalg.norm(np.array(measured["jacobian"]["smallest_at"]) - centre) < 2.0
+    assert measured["jacobian"]["smallest"] == pytest.approx(0.6**3, abs=0.02)
+    (fact,) = (fact for fact in facts_of(measured) if fact.key == "extremes")
+    assert re.match(r"×0\.2\d at L 30 P 40 S 50, ×1\.\d\d at .* mm$", fact.value)
+
+
+def test_a_warning_that_the_verdict_says_already_is_not_said_again() -> None:
+    outside, other = Message("outside_field_of_view", percent=34.0), "Something else."
+    reasons = [{"code": "little_overlap", "level": "CHECK", "text": "Only 66 %."}]
+    report = {"warnings": [outside, other], "verdict": {"level": "CHECK", "reasons": reasons}}
+    assert warnings_beside_verdict(report) == [other]
+    assert warnings_beside_verdict({**report, "verdict": {"level": "PASS", "reasons": []}}) == [outside, other]
+    assert warnings_beside_verdict({"warnings": [outside]}) == [outside]

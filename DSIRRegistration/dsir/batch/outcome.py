@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..reports.batch.rows import Row, State
+from ..reports.registration.facts import warnings_beside_verdict
 from .finished import read_report
 
 
@@ -29,6 +30,6 @@ def row(name: str, state: State, folder: Path, error: str = "") -> Row:
         inverse_p95_mm=(report.get("inverse_error") or {}).get("p95"),
         coverage=report.get("coverage"),
         seconds=(report.get("seconds") or {}).get("total"),
-        warnings=" ".join(report.get("warnings") or ()),
+        warnings=" ".join(warnings_beside_verdict(report)),
         folder=str(folder),
     )

@@ -10,7 +10,7 @@ from typing import Any
 from .. import preview
 from ..geometry.image import Image
 from ..registration.register import RegistrationResult
-from ..reports.registration.facts import facts_of
+from ..reports.registration.facts import facts_of, warnings_beside_verdict
 from ..transforms.composite import Transform
 from ..workflow.result import preview_facts
 
@@ -21,7 +21,7 @@ COLOURS = {"PASS": "#1a7f37", "CHECK": "#9a6700", "FAIL": "#cf222e"}
 def page(fixed: Image, moving: Image, found: RegistrationResult, initial: Transform | None) -> str:
     """HTML of a verdict, warnings, the picture and the figures; the picture is within it."""
     parts = [_verdict(found.report.get("verdict"))]
-    parts += [f"<p><b>Note:</b> {escape(sentence)}</p>" for sentence in found.report.get("warnings", ())]
+    parts += [f"<p><b>Note:</b> {escape(sentence)}</p>" for sentence in warnings_beside_verdict(found.report)]
     figure = preview.draw(
         fixed,
         moving,

@@ -7,16 +7,23 @@ import numpy as np
 CT_WINDOWS = {
     "soft tissue": (-160.0, 240.0),
     "brain": (0.0, 80.0),
+    "chest": (-1000.0, 300.0),
     "lung": (-1350.0, 150.0),
     "bone": (-450.0, 1050.0),
 }
-"""Lowest and highest grey in HU, as radiologists use them (width and level 400/40, 80/40, 1500/-600, 1500/300)."""
+"""Lowest and highest grey in HU, as radiologists use them (width and level 400/40, 80/40, 1500/-600, 1500/300).
+
+"chest" is ours: in one picture both the lungs' vessels and the soft tissue around them.
+"""
 
 AIR, DENSE = -900.0, 3500.0
 """HU. A CT holds air below the first, and 99.9 % of it lies below the second."""
 
-LUNG, MOSTLY_LUNG = (-950.0, -500.0), 0.35
-"""HU of aerated lung, and the share of a body from which it is the lung that one wants to see."""
+LUNG = (-1000.0, -500.0)
+"""HU of aerated lung."""
+
+MUCH_LUNG, MOSTLY_LUNG = 0.15, 0.5
+"""Shares of a body from which one wants to see the lungs as well, and only them; neck and shoulders hold 0.1 of it."""
 
 DARK, BRIGHT = 1.0, 99.5
 """Percentiles of the body between which the greys of other modalities lie."""
@@ -39,7 +46,8 @@ def fitting_window(values: np.ndarray, inside: np.ndarray | None = None) -> tupl
         inside: (I, J, K) bool: the body; by default what is above the darkest value.
 
     Returns:
-        soft tissue for a CT (lung, where the body is mostly lung); else the 1st to the 99.5th percentile of the body.
+        for a CT soft tissue (chest or lung, where much or most of the body is lung); else the 1st to the 99.5th
+        percentile of the body.
     """
     step = every(values.size)
     some = values[::step, ::step, ::step]
@@ -52,7 +60,8 @@ def fitting_window(values: np.ndarray, inside: np.ndarray | None = None) -> tupl
         return 0.0, 1.0
     if ct:
         aerated = float(((body > LUNG[0]) & (body < LUNG[1])).mean())
-        return CT_WINDOWS["lung" if aerated > MOSTLY_LUNG else "soft tissue"]
+        shown = "lung" if aerated > MOSTLY_LUNG else "chest" if aerated > MUCH_LUNG else "soft tissue"
+        return CT_WINDOWS[shown]
     low, high = np.percentile(body, (DARK, BRIGHT))
     return float(low), float(high if high > low else low + 1.0)
 

@@ -23,8 +23,11 @@ from .views import Views
 
 BACKGROUND = "#0e1014"
 QUIET, TEXT = "#7d8590", "#d5dae1"
-INCH_WIDTH, GAP, LEFT, RIGHT, TOP, BOTTOM = 15.0, 0.10, 0.30, 0.10, 0.62, 0.62
+INCH_WIDTH, GAP, LEFT, RIGHT, TOP, BOTTOM = 15.0, 0.10, 0.30, 0.10, 0.36, 0.62
 """Inches: the whole width, between panels, and the four borders."""
+
+TITLE = 0.26
+"""Inches more at the top where there is a title or a line of figures."""
 
 
 def draw(
@@ -76,42 +79,48 @@ def write(figure: Figure, target: Path | IO[bytes]) -> None:
 
 
 def compose(
-    views: Sequence[panels.Column], planes: Sequence[Plane], title: str = "", facts: Sequence[str] = ()
+    views: Sequence[panels.Column],
+    planes: Sequence[Plane],
+    title: str = "",
+    facts: Sequence[str] = (),
+    *,
+    width: float = INCH_WIDTH,
 ) -> Figure:
-    """Lay the panels out so that a millimetre is equally long in all of them."""
+    """Lay the panels out so that a millimetre is equally long in all of them; letters keep their size in inches."""
     widest = max(plane.size[0] for plane in planes)
-    cell = (INCH_WIDTH - LEFT - RIGHT - GAP * (len(views) - 1)) / len(views)
+    cell = (width - LEFT - RIGHT - GAP * (len(views) - 1)) / len(views)
     scale = cell / widest  # inches for a mm
     heights = [max(plane.size[1] * scale, 0.25) for plane in planes]
-    height = TOP + BOTTOM + sum(heights) + GAP * (len(planes) - 1)
-    figure = Figure(figsize=(INCH_WIDTH, height), facecolor=BACKGROUND)
+    top = TOP + (TITLE if title or facts else 0)
+    height = top + BOTTOM + sum(heights) + GAP * (len(planes) - 1)
+    figure = Figure(figsize=(width, height), facecolor=BACKGROUND)
     FigureCanvasAgg(figure)
-    y = height - TOP
+    y = height - top
     for row, plane in enumerate(planes):
         y -= heights[row]
         figure.text(
-            0.12 / INCH_WIDTH, (y + heights[row] / 2) / height, plane.name,
+            0.12 / width, (y + heights[row] / 2) / height, plane.name,
             color=QUIET, size=8, rotation=90, ha="center", va="center",
         )  # fmt: skip
         for column, view in enumerate(views):
-            width = plane.size[0] * scale
-            x = LEFT + column * (cell + GAP) + (cell - width) / 2
-            axes = figure.add_axes((x / INCH_WIDTH, y / height, width / INCH_WIDTH, heights[row] / height))
+            across = plane.size[0] * scale
+            x = LEFT + column * (cell + GAP) + (cell - across) / 2
+            axes = figure.add_axes((x / width, y / height, across / width, heights[row] / height))
             view.paint(axes, row)
             _undress(axes, plane)
             _letters(axes, plane.letters)
             if column == 0 and row == len(planes) - 1:
-                _scale_bar(figure, x, y, scale, height)
+                _scale_bar(figure, x, scale)
         y -= GAP
     for column, view in enumerate(views):
         x = LEFT + column * (cell + GAP) + cell / 2
-        figure.text(x / INCH_WIDTH, 1 - (TOP - 0.14) / height, view.heading, color=TEXT, size=9.5, ha="center")
-    figure.text(LEFT / INCH_WIDTH, 1 - 0.24 / height, title, color=QUIET, size=8.5, ha="left")
-    figure.text(1 - RIGHT / INCH_WIDTH, 1 - 0.24 / height, "   ·   ".join(facts), color=QUIET, size=8.5, ha="right")
+        figure.text(x / width, 1 - (top - 0.14) / height, view.heading, color=TEXT, size=9.5, ha="center")
+    figure.text(LEFT / width, 1 - 0.24 / height, title, color=QUIET, size=8.5, ha="left")
+    figure.text(1 - RIGHT / width, 1 - 0.24 / height, "   ·   ".join(facts), color=QUIET, size=8.5, ha="right")
     for column, view in enumerate(views):
         if isinstance(view, panels.Jacobian):
             x = LEFT + column * (cell + GAP) + 0.15 * cell
-            view.legend(figure.add_axes((x / INCH_WIDTH, 0.34 / height, 0.7 * cell / INCH_WIDTH, 0.07 / height)))
+            view.legend(figure.add_axes((x / width, 0.34 / height, 0.7 * cell / width, 0.07 / height)))
     return figure
 
 
@@ -131,14 +140,13 @@ def _letters(axes: Axes, letters: str) -> None:
         written.set_path_effects([withStroke(linewidth=1.6, foreground="#00000099")])
 
 
-def _scale_bar(figure: Figure, x: float, y: float, scale: float, height: float) -> None:
+def _scale_bar(figure: Figure, x: float, scale: float) -> None:
     """A bar of a round length below the first column; true for every panel."""
+    width, height = figure.get_size_inches()
     length = next((n for n in (100, 50, 20, 10, 5) if n * scale < 1.0), 1)
     bottom = 0.40
-    figure.add_artist(
-        _line([x / INCH_WIDTH, (x + length * scale) / INCH_WIDTH], [bottom / height, bottom / height], figure)
-    )
-    figure.text(x / INCH_WIDTH, (bottom - 0.16) / height, f"{length} mm", color=QUIET, size=7.5, ha="left")
+    figure.add_artist(_line([x / width, (x + length * scale) / width], [bottom / height, bottom / height], figure))
+    figure.text(x / width, (bottom - 0.16) / height, f"{length} mm", color=QUIET, size=7.5, ha="left")
 
 
 def _line(x: list[float], y: list[float], figure: Figure) -> Line2D:

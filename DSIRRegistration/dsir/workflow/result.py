@@ -143,10 +143,18 @@ def _write_rest(
 
 
 def sizes(displacement: DisplacementField, jacobian: torch.Tensor, body: torch.Tensor) -> dict[str, Any]:
-    """``displacement_mm`` (mean, p95, max) and ``jacobian`` (p1, p99, smallest, largest) within the fixed body."""
+    """``displacement_mm`` (mean, p95, max) and ``jacobian`` within the fixed body.
+
+    Of the determinant: p1, p99, smallest, largest, and where these two are (RAS mm).
+    """
     body = body if bool(body.any()) else torch.ones_like(body)
     length, volume = displacement.vectors.norm(dim=0)[body].numpy(), jacobian[body].numpy()
     low, high = np.percentile(volume, (1, 99))
+
+    def place(chosen: torch.Tensor) -> list[float]:
+        voxel = np.unravel_index(int(chosen), tuple(body.shape))
+        return [round(float(x), 1) for x in displacement.lattice.to_world(np.array(voxel, dtype=float))]
+
     return {
         "displacement_mm": {
             "mean": float(length.mean()),
@@ -158,6 +166,8 @@ def sizes(displacement: DisplacementField, jacobian: torch.Tensor, body: torch.T
             "p99": float(high),
             "smallest": float(volume.min()),
             "largest": float(volume.max()),
+            "smallest_at": place(jacobian.masked_fill(~body, torch.inf).argmin()),
+            "largest_at": place(jacobian.masked_fill(~body, -torch.inf).argmax()),
         },
     }
 

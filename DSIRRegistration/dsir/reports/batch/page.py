@@ -12,10 +12,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ..registration.facts import WORDS as FACTS
+from ..registration.facts import two
 from ..templating import render
 from .rows import Row, State
 
-WIDTH = 640
+WIDTH = 800
 """Pixels of a thumbnail; shown at half of it."""
 
 STATES = {
@@ -140,7 +141,7 @@ def _change(before: float | None, after: float | None) -> Cell:
     if after is None:
         return Cell()
     worse = before is not None and after < before
-    return Cell(f"{after:.2f}", after, "" if before is None else f"{before:.2f}", worse)
+    return Cell(two(after), after, "" if before is None else two(before), worse)
 
 
 def _link(row: Row) -> str:

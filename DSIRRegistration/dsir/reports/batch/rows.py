@@ -27,7 +27,7 @@ class Row:
         inverse_p95_mm: what the inverse transform misses at 95 % of the points.
         coverage: share of the fixed body that has a counterpart.
         seconds: of the registration.
-        warnings: sentences, joined.
+        warnings: sentences that the reasons do not say already, joined.
         folder: where the result lies.
     """
 

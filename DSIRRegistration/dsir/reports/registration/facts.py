@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from ...messages import as_data
+
+SAID = {
+    "outside_field_of_view": {"little_overlap"},
+    "low_similarity": {"low_similarity", "no_similarity"},
+}
+"""Code of a warning to the codes of a verdict's reasons that say the same."""
 
 WORDS = {
     "linear": (
@@ -21,6 +29,11 @@ WORDS = {
         "Volume change",
         "Jacobian determinant in the fixed body, 1st to 99th percentile: above 1 the moving scan's tissue is larger "
         "there, below 1 smaller",
+    ),
+    "extremes": (
+        "At its strongest",
+        "smallest and largest Jacobian determinant in the fixed body and where they are, in mm from the scanner's "
+        "origin to the patient's right or left, front (A) or back (P), head (S) or feet (I)",
     ),
     "folds": ("Folded voxels", "Jacobian determinant of 0 or less; none is allowed"),
     "unevenness": (
@@ -41,6 +54,9 @@ WORDS = {
     "time": ("Time", ""),
 }
 """Key to name in plain words and meaning."""
+
+EVEN = 0.02
+"""Where the determinants differ by less, there is no strongest place."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +101,16 @@ def _values(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "displacement", f"mean {moved['mean']:.1f}, 95 % {moved['p95']:.1f}, most {moved['max']:.1f} mm"
     if volume:
         yield "volume", f"×{volume['p1']:.2f} to ×{volume['p99']:.2f}"
+    if volume.get("smallest_at") and volume["largest"] - volume["smallest"] > EVEN:
+        ends = ("smallest", "largest")
+        yield "extremes", ", ".join(f"×{volume[end]:.2f} at {_place(volume[f'{end}_at'])}" for end in ends) + " mm"
     if report.get("folds") is not None:
         yield "folds", str(report["folds"])
     if report.get("sd_log_j") is not None:
         yield "unevenness", f"{report['sd_log_j']:.3f}"
     similarity = report.get("similarity") or {}
     if similarity.get("start") is not None and similarity.get("end") is not None:
-        yield "similarity", f"{similarity['start']:.2f} → {similarity['end']:.2f}"
+        yield "similarity", f"{two(similarity['start'])} → {two(similarity['end'])}"
     if report.get("coverage") is not None:
         yield "coverage", f"{100 * report['coverage']:.0f} % of the body"
     missed = report.get("inverse_error") or {}
@@ -100,6 +119,24 @@ def _values(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     seconds = report.get("seconds") or {}
     if seconds:
         yield "time", f"{seconds.get('total', sum(seconds.values())):.0f} s"
+
+
+def warnings_beside_verdict(report: Mapping[str, Any]) -> list[str]:
+    """The warnings that no reason of the verdict says already."""
+    reasons = (report.get("verdict") or {}).get("reasons") or ()
+    codes, texts = {reason.get("code") for reason in reasons}, {reason["text"] for reason in reasons}
+    said = report.get("messages") or as_data(report.get("warnings") or ())
+    return [each["text"] for each in said if each["text"] not in texts and not SAID.get(each["code"], set()) & codes]
+
+
+def _place(point: Sequence[float]) -> str:
+    """RAS mm with the patient's sides in the place of signs."""
+    return " ".join(f"{way[value < 0]} {abs(value):.0f}" for way, value in zip(("RL", "AP", "SI"), point, strict=True))
+
+
+def two(value: float) -> str:
+    """Two digits, and no minus before a nought."""
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def _signed(percent: float) -> str:

@@ -18,7 +18,7 @@ from ...preview import panels
 from ...preview.figure import BACKGROUND, compose
 from ...preview.views import Views
 from ..templating import render
-from .facts import facts_of
+from .facts import facts_of, warnings_beside_verdict
 
 WORDS = {
     "PASS": "nothing speaks against it; look at the pictures all the same",
@@ -26,7 +26,8 @@ WORDS = {
     "FAIL": "do not use it",
 }
 
-DPI = 110
+WIDTH, DPI = 11.0, 160
+"""Inches and pixels an inch of the pictures; narrower than the preview, so that their words can be read on paper."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,17 @@ def page(report: Mapping[str, Any], views: Views) -> str:
         report: as ``report.json`` holds it.
         views: of the pair and its transform.
     """
-    before = compose(panels.comparison(views), views.planes)
-    after = compose(panels.change(views), views.planes)
+    before = compose(panels.comparison(views), views.planes, width=WIDTH)
+    after = compose(panels.change(views), views.planes, width=WIDTH)
     inputs = report.get("inputs") or {}
+    shown = [_input(role, found, report) for role, found in inputs.items()]
     return render(
         "registration.html.j2",
         names={role: (inputs.get(role) or {}).get("name", f"the {role} scan") for role in ("fixed", "moving")},
         date=date.today().isoformat(),
         verdict=report.get("verdict"),
         words=WORDS,
-        warnings=report.get("warnings") or [],
+        warnings=warnings_beside_verdict(report),
         facts=facts_of(report),
         figures=[
             Shown(
@@ -80,7 +82,8 @@ def page(report: Mapping[str, Any], views: Views) -> str:
                 "where the moving scan's tissue is smaller, amber where it is larger.",
             ),
         ],
-        inputs=[_input(role, found, report) for role, found in inputs.items()],
+        inputs=shown,
+        has_series=any(each["series"] for each in shown),
         provenance=_provenance(report),
         command=report.get("command_line", ""),
         settings=json.dumps(report.get("settings", {}), indent=1),
@@ -92,7 +95,8 @@ def _input(role: str, found: Mapping[str, Any], report: Mapping[str, Any]) -> di
     said = " ".join(str(series[key]) for key in ("modality", "description") if series.get(key))
     if series.get("series"):
         said += f" (series {series['series']}, frame {series['frame'] or 'not said'})"
-    size = f"{found['bytes'] / 1e6:.1f} MB" + (f" in {found['files']} files" if "files" in found else "")
+    size = f"{found['bytes'] / 1e6:.1f} MB" if found["bytes"] >= 1e5 else f"{found['bytes'] / 1e3:.0f} kB"
+    size += f" in {found['files']} files" if "files" in found else ""
     return {
         "role": role.replace("_", " "),
         "name": str(found["name"]),

@@ -11,11 +11,13 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from ...geometry.image import Image
 from ...geometry.lattice import Lattice, as_shape
 from ...geometry.sampling import sample
 from ...geometry.subgrids import extent
+from ...geometry.windows import fitting_window
 from ...shapes.structure import PointMark, Structure
 from ...structures.compare import sample_on
 from ...structures.point_sets import dots
@@ -78,6 +80,11 @@ class _Scan:
     image: Image
     mapping: Transform
 
+    @property
+    def window(self) -> tuple[float, float]:
+        """Lowest and highest grey."""
+        return fitting_window(self.image.data.numpy())
+
     def look(self, points: np.ndarray) -> np.ndarray:
         """(H, W) values at fixed points (H, W, 3); the darkest where the scan has none."""
         moved = self.mapping.transform_points(points.reshape(-1, 3)).reshape(points.shape)
@@ -136,9 +143,10 @@ def _slice(
     top = 1 - HEAD / figure.get_figheight()
     axes = figure.subplots(1, count, gridspec_kw={"left": 0, "right": 1, "bottom": 0, "top": top, "wspace": 0.012})
     for axis, scan in zip(axes, scans, strict=False):
-        low, high = _window(scan.image)
+        low, high = scan.window
         axis.imshow(scan.look(points).T, cmap="gray", vmin=low, vmax=high, interpolation="bilinear")
         _outline(axis, scan.title, shape, drawn, tuple(c / 255 for c in structure.colour), "white")
+        _sides(axis, grid)
     axes[-1].imshow(change.T, cmap="PuOr_r", vmin=-1, vmax=1, interpolation="bilinear")
     _outline(axes[-1], "volume change: violet halves, orange doubles", shape, drawn, "#222222", "#222222")
     stream = BytesIO()
@@ -159,6 +167,19 @@ def _outline(
     axis.contour(shape.T, levels=[0.0], colors=[colour], linewidths=1.5)
     if drawn is not None and (drawn > 0).any():
         axis.contour(drawn.T, levels=[0.0], colors=[dashes], linewidths=1.0, linestyles="dashed")
+
+
+def _sides(axis: Axes, grid: Lattice) -> None:
+    """The patient's side at each edge of the picture."""
+    across, down = grid.directions[:, 0], grid.directions[:, 1]
+    places = ((0.015, 0.5, -across), (0.985, 0.5, across), (0.5, 0.985, -down), (0.5, 0.015, down))
+    for x, y, way in places:
+        main = int(np.abs(way).argmax())
+        letter = ("RL", "AP", "SI")[main][int(way[main] < 0)]
+        ha = "center" if x == 0.5 else "left" if x < 0.5 else "right"
+        va = "center" if y == 0.5 else "bottom" if y < 0.5 else "top"
+        written = axis.text(x, y, letter, transform=axis.transAxes, color="white", size=8, ha=ha, va=va)
+        written.set_path_effects([withStroke(linewidth=1.8, foreground="#000000aa")])
 
 
 def _plane(structure: Structure, k: int) -> Lattice:
@@ -200,13 +221,3 @@ def _jacobian(transform: Transform, grid: Lattice) -> np.ndarray:
         ahead, behind = transform.transform_points(points + step), transform.transform_points(points - step)
         columns.append((ahead - behind) / 2)
     return np.maximum(np.linalg.det(np.stack(columns, -1)), 1e-6).reshape(grid.shape)
-
-
-def _window(image: Image) -> tuple[float, float]:
-    """Soft tissue for CT, the middle 98 % of what is not background for the rest."""
-    values = image.data.flatten()[:: max(1, image.data.numel() // 200_000)].numpy()
-    if values.min() < -500:
-        return -160.0, 240.0
-    body = values[values > values.min() + 0.02 * np.ptp(values)]
-    low, high = np.percentile(body if body.size > 100 else values, (1, 99))
-    return float(low), float(max(high, low + 1e-6))
