@@ -1,0 +1,21 @@
+# A worker for `dsir batch --scheduler`: docker build -t dsir . && docker run -v /shared:/shared dsir tcp://10.0.0.1:8786
+# With CUDA: docker build --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu128 -t dsir-gpu .
+FROM python:3.12-slim
+
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN pip install --no-cache-dir torch --index-url ${TORCH_INDEX}
+
+WORKDIR /source
+COPY pyproject.toml README.md LICENSE ./
+COPY DSIRRegistration ./DSIRRegistration
+RUN pip install --no-cache-dir ".[batch,rt]" && rm -rf /source
+
+# Not root: results on the shared volume belong to whoever --user says.
+RUN useradd --create-home worker
+USER worker
+WORKDIR /home/worker
+ENV MPLBACKEND=Agg
+
+# One pair at a time for each worker process; more processes by: docker run dsir ADDRESS --nworkers 4
+ENTRYPOINT ["dask", "worker", "--nthreads", "1"]
+CMD ["--help"]
