@@ -175,11 +175,56 @@ def test_an_accepted_match_is_counted_and_can_be_undone_and_saved(page) -> None:
     page.wait_for_selector("text=0 accepted", timeout=10_000)
 
 
+def test_the_pointers_place_and_value_are_written_while_it_moves(page) -> None:
+    box = cell(page, 0)
+    page.mouse.move(box["x"] + 150, box["y"] + 150)
+    page.wait_for_timeout(300)
+    page.mouse.move(box["x"] + 160, box["y"] + 150)
+    page.wait_for_selector("#dsir-where:has-text('value')", timeout=10_000)
+    assert re.match(r"fixed: [RL] \d+\.\d\s+[AP] \d+\.\d\s+[SI] \d+\.\d mm", page.inner_text("#dsir-where"))
+
+
+def test_keys_change_the_slice_and_show_their_card(page) -> None:
+    box = cell(page, 0)
+    page.mouse.move(box["x"] + 150, box["y"] + 150)
+    page.wait_for_timeout(500)
+    before = pixels(page, box)
+    page.keyboard.press("PageUp")
+    wait_for_change(page, box, before)
+    page.keyboard.press("?")
+    page.wait_for_selector("#dsir-help:has-text('next slice')", timeout=10_000)
+    page.keyboard.press("?")
+    page.wait_for_selector("#dsir-help", state="hidden", timeout=10_000)
+
+
+def test_a_right_drag_changes_the_picture(page) -> None:
+    box = cell(page, 4)
+    before = pixels(page, box)
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down(button="right")
+    page.mouse.move(box["x"] + 220, box["y"] + 40, steps=4)
+    page.mouse.up(button="right")
+    wait_for_change(page, box, before)
+
+
+def test_every_control_has_a_name_and_a_tip(page) -> None:
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('.dsir-panel button, .dsir-panel input')]
+        .filter(e => e.offsetParent && !(e.innerText || '').trim() && !e.getAttribute('aria-label')
+          && !e.getAttribute('title')
+          && !(e.labels && e.labels.length) && !e.getAttribute('aria-labelledby'))
+        .map(e => e.outerHTML.slice(0, 160))"""
+    )
+    assert nameless == []
+    assert page.locator("#dsir-accept").get_attribute("title")
+
+
 def test_click_accept_refine_is_a_loop(page) -> None:
     """Register, accept a match, refine: each ends with the new result on the page and the last point asked again."""
     assert page.locator("#dsir-refine").is_disabled()
     page.click("#dsir-register")
     page.wait_for_selector("#dsir-words:has-text('Registered')", timeout=180_000)
+    assert re.match(r"(PASS|CHECK|FAIL)", page.inner_text("#dsir-verdict"))
     click(page, 0, 160, 170)
     page.wait_for_selector("#dsir-words:has-text('from where the transform puts it')", timeout=10_000)
     page.click("#dsir-accept")
@@ -199,7 +244,21 @@ def test_nothing_is_asked_of_the_network(page) -> None:
     assert not foreign
 
 
+def test_reloading_and_a_second_tab_keep_the_session(page, address: str) -> None:
+    page.reload()
+    page.wait_for_selector("#dsir-window", timeout=60_000)
+    page.wait_for_timeout(3000)
+    assert pixels(page, cell(page, 0)).max() > 100  # pictures, and no blank page
+    second = page.context.new_page()
+    second.goto(address.split("?")[0])
+    second.wait_for_selector("#dsir-window", timeout=60_000)
+    cookies = [c for c in page.context.cookies() if c["name"] == "dsir"]
+    assert cookies and cookies[0]["httpOnly"] and cookies[0]["sameSite"] == "Strict"
+    second.close()
+
+
 def test_without_the_token_nothing_is_shown(page, address: str) -> None:
+    page.context.clear_cookies()
     stranger = page.context.new_page()
     stranger.goto(address.split("?")[0])
     stranger.wait_for_timeout(4000)

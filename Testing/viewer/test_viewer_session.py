@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import slicer
+import slicer.util
 from dsir.errors import Cancelled, DsirError
 from DSIRRegistrationLib.roles import FIXED, MOVING
 from DSIRRegistrationLib.viewer.jobs import Jobs
 from DSIRRegistrationLib.viewer.pointer import Pointer
 from DSIRRegistrationLib.viewer.session import AFTER, Session
+from DSIRRegistrationLib.viewer.windowing import WindowDrag, show_with
 from mrml_scene import FakeEngine
 from scans import write_pair
 from trame_slicer.core import SlicerApp
@@ -170,3 +173,48 @@ def test_the_scene_stays_clean_when_the_session_ends(app: SlicerApp, tmp_path: P
     session.close()
     assert not folder.exists()
     assert app.scene.GetFirstNodeByName("Similarity") is None
+
+
+def test_the_patients_sides_and_the_slices_place_are_written_in_each_view(session: Session) -> None:
+    axial, coronal, sagittal = (a.words for a in session.sides[FIXED].annotations)
+    assert (
+        axial[:4] == ("R", "L", "A", "P")
+        and coronal[:4] == ("R", "L", "S", "I")
+        and sagittal[:4] == ("A", "P", "S", "I")
+    )
+    session.sides[FIXED].jump(np.array([4.0, -8.0, 12.0]))
+    offsets = [annotation.words[4] for annotation in session.sides[FIXED].annotations]
+    assert offsets == ["S 12.0 mm", "P 8.0 mm", "R 4.0 mm"]
+
+
+def test_what_lies_under_the_pointer_is_told_in_mm_value_and_voxel(session: Session) -> None:
+    words = session.where(FIXED, np.array([-9.0, 5.0, 1.0]))
+    assert words.startswith("fixed: L 9.0  A 5.0  S 1.0 mm · value ") and words.endswith("voxel 20, 30, 23")
+    assert session.where(MOVING, np.array([900.0, 0, 0])).endswith("outside")
+
+
+def test_a_right_drag_changes_contrast_and_brightness_of_its_side_alone(session: Session) -> None:
+    view, told = session.sides[FIXED].views[0], []
+    WindowDrag(view, lambda: session.windowed(FIXED), lambda: told.append(1))
+    shown, other = (session.sides[side].volume.GetDisplayNode() for side in (FIXED, MOVING))
+    before, kept = (shown.GetWindow(), shown.GetLevel()), (other.GetWindow(), other.GetLevel())
+    interactor = view.interactor()
+    interactor.SetEventInformation(100, 100, 0, 0)
+    interactor.RightButtonPressEvent()
+    interactor.SetEventInformation(150, 120, 0, 0)
+    interactor.MouseMoveEvent()
+    interactor.RightButtonReleaseEvent()
+    interactor.SetEventInformation(10, 10, 0, 0)
+    interactor.MouseMoveEvent()  # the button is up: nothing more changes
+    assert shown.GetWindow() == pytest.approx(1.2 * before[0]) and shown.GetLevel() < before[1]
+    assert (other.GetWindow(), other.GetLevel()) == kept and told == [1]
+
+
+def test_windows_for_ct_change_cts_alone(session: Session) -> None:
+    nodes = [session.sides[side].volume for side in (FIXED, MOVING)]
+    array = slicer.util.arrayFromVolume(nodes[0])
+    array[:] = np.where(array > 100, 40, -1000)
+    kept = nodes[1].GetDisplayNode().GetWindow()
+    show_with("lung", nodes)
+    assert (nodes[0].GetDisplayNode().GetWindow(), nodes[0].GetDisplayNode().GetLevel()) == (1500, -600)
+    assert nodes[1].GetDisplayNode().GetWindow() == kept

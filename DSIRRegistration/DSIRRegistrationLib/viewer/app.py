@@ -21,15 +21,22 @@ from trame_server.utils.asynchronous import create_task
 from trame_slicer import module as slicer_module
 from trame_slicer.core import SlicerApp
 from trame_slicer.rca_view import register_rca_factories
+from trame_slicer.views import SliceView
 
 from .. import worker
 from .jobs import Jobs
+from .keys import STEPS
 from .page import PRESETS, Page
 from .pointer import Pointer
-from .session import SIMILARITY, Session
+from .reload import remember
+from .session import AFTER, BEFORE, SIMILARITY, Session
+from .windowing import CHOICES, FITTING, WindowDrag
 
 DESCRIPTORS = ("dsir", "mind", "cnn")
 LOOPBACK = "127.0.0.1"
+
+COLOURS = {"PASS": "#4cd187", "CHECK": "#ffb84d", "FAIL": "#ff6b6b"}
+"""Of a verdict, on the dark panel."""
 
 
 class Viewer:
@@ -69,14 +76,21 @@ class Viewer:
             "surroundings": True, "pairs": 0, "asked": False,
             "preset": "default", "presets": list(PRESETS), "busy": False, "stage": "", "percent": 0, "ready": False,
             "overlay": SIMILARITY, "registered": False, "words": "", "missed": "",
-            "transform": transform is not None,
+            "transform": transform is not None, "where": "", "help": False, "window": FITTING, "windows": list(CHOICES),
+            "verdict": "", "reasons": [], "colour": COLOURS["CHECK"],
         }  # fmt: skip
         state.update({f"dsir_{name}": value for name, value in start.items()})
         self._pointers = [
-            Pointer(view, partial(self._asked, name), lambda: bool(state.dsir_hover))
+            Pointer(view, partial(self._asked, name), lambda: bool(state.dsir_hover), partial(self._over, name, view))
             for name, side in self.session.sides.items()
             for view in side.views
         ]
+        self._drags = [
+            WindowDrag(view, partial(self.session.windowed, name), self._redraw)
+            for name, side in self.session.sides.items()
+            for view in side.views
+        ]
+        self._under: tuple[str, SliceView] | None = None
         names = tuple(side.volume.GetName() for side in self.session.sides.values())
         self.page = Page(self.server, self.app, self, names)
         self.session.similarity.heat.threshold = 0.3
@@ -84,6 +98,8 @@ class Viewer:
         state.change("dsir_opacity", "dsir_overlay")(self._overlay)
         state.change("dsir_descriptor")(self._descriptor)
         state.change("dsir_surroundings", "dsir_radius")(self._ask_again)
+        state.change("dsir_window")(self._window)
+        self.server.trigger("dsir_key")(self.key)
         self.server.controller.on_server_ready.add(lambda **_: self.compute())
         self.server.controller.on_client_connected.add(lambda **_: create_task(self._fit()))
 
@@ -126,6 +142,41 @@ class Viewer:
         except DsirError as error:
             self._say(str(error))
 
+    def fit(self) -> None:
+        """Show the whole scans."""
+        for side in self.session.sides.values():
+            side.fit()
+        self._redraw()
+
+    def key(self, key: str) -> None:
+        """What a key of :data:`.keys.KEYS` does."""
+        state = self.server.state
+        if key in STEPS and self._under is not None:
+            view = self._under[1]
+            view.set_slice_value(view.get_slice_value() + STEPS[key] * view.get_slice_step())
+        elif key in "+-" and self._under is not None:
+            self._under[1].zoom(0.15 if key == "+" else -0.15)
+        with state:
+            if key == "?" or key == "Escape":
+                state.dsir_help = key == "?" and not state.dsir_help
+            elif key == " " and state.dsir_registered:
+                state.dsir_overlay = BEFORE if state.dsir_overlay == AFTER else AFTER
+            elif key in "12345":
+                state.dsir_window = CHOICES[int(key) - 1]
+        doings = {"f": self.fit, "a": self.accept, "u": self.take_back}
+        if (do := doings.get(key.lower())) is not None and (key.lower() != "a" or state.dsir_asked):
+            do()
+        self._redraw()
+
+    def _over(self, side: str, view: SliceView, point: np.ndarray) -> None:
+        self._under = (side, view)
+        with self.server.state as state:
+            state.dsir_where = self.session.where(side, point)
+
+    def _window(self, dsir_window: str, **_: object) -> None:
+        self.session.window(dsir_window)
+        self._redraw()
+
     async def _fit(self) -> None:
         for _ in range(2):  # the page lays itself out in its own time
             await asyncio.sleep(0.8)
@@ -157,6 +208,9 @@ class Viewer:
             state.dsir_registered, state.dsir_transform = True, True
             state.dsir_overlay, state.dsir_asked = self.session.overlay, self.session.last is not None
             state.dsir_words = _said(report, "Refined" if refine else "Registered")
+            verdict = report.get("verdict") or {}
+            state.dsir_verdict, state.dsir_colour = verdict.get("level", ""), COLOURS.get(verdict.get("level"), "#fff")
+            state.dsir_reasons = [reason["text"] for reason in verdict.get("reasons", ())]
         self._pairs_changed()
 
     def _pairs_changed(self) -> None:
@@ -242,5 +296,6 @@ def serve(viewer: Viewer, *, port: int = 0, browser: bool = True) -> None:
             webbrowser.open(address)
 
     server.controller.on_server_ready.add(ready)
+    server.controller.on_server_bind.add(partial(remember, token=token))
     server.start(port=port, host=LOOPBACK, open_browser=False, show_connection_info=False, disable_logging=True)
     viewer.session.close()

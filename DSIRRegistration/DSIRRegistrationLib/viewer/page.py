@@ -24,6 +24,7 @@ from trame_server import Server
 from trame_slicer.core import LayoutManager, SlicerApp
 from trame_slicer.views import Layout, LayoutDirection
 
+from .keys import KEYS, SCRIPT
 from .side import definitions
 
 STYLE = """
@@ -31,15 +32,33 @@ html { overflow: hidden; }
 .dsir-panel { font-size: 13px; }
 .dsir-panel .v-selection-control .v-label, .dsir-panel .v-label { font-size: 13px; opacity: .85; }
 .dsir-label { font-size: 11px; letter-spacing: .06em; text-transform: uppercase; opacity: .6; margin: 10px 0 2px; }
-.dsir-row { position: absolute; left: 50%; transform: translateX(-50%); z-index: 3; pointer-events: none;
-  background: #000a; color: #d5dae1; font-size: 12px; padding: 1px 10px; border-radius: 0 0 6px 6px; }
+.dsir-row { position: absolute; left: 0; z-index: 3; pointer-events: none;
+  background: #000a; color: #d5dae1; font-size: 12px; padding: 2px 10px; border-radius: 0 0 6px 0; }
 .dsir-words { position: absolute; left: 10px; bottom: 8px; z-index: 3; pointer-events: none; background: #000c;
   color: #eef1f5; font-size: 13px; padding: 3px 10px; border-radius: 5px; max-width: 92%; }
+.dsir-where { position: absolute; right: 10px; bottom: 8px; z-index: 3; pointer-events: none; background: #000c;
+  color: #eef1f5; font-size: 12.5px; padding: 3px 10px; border-radius: 5px; font-variant-numeric: tabular-nums; }
+.dsir-help { position: absolute; left: 50%; top: 50%; transform: translate(-50%, -50%); z-index: 5;
+  background: #14181dee;
+  color: #eef1f5; font-size: 13.5px; padding: 16px 22px; border-radius: 8px; border: 1px solid #3a424c; }
+:focus-visible { outline: 2px solid #4cc9f0 !important; outline-offset: 1px; }
 .dsir-key { display: flex; justify-content: space-between; margin-top: 4px; font-size: 12px; opacity: .85; }
 .dsir-ramp { height: 10px; border-radius: 2px; background: linear-gradient(90deg,
   #000005,#1c0f45,#52127a,#82267f,#b83878,#e64f63,#fa8761,#ffc287,#fcfcbf); }
 .dsir-ends { display: flex; justify-content: space-between; font-size: 11px; opacity: .7; }
 """
+TITLES = {
+    "dsir-compute": "describe both scans; needed before a click",
+    "dsir-accept": "keep this match: the pair pulls on the registration (A)",
+    "dsir-undo": "forget the last accepted match (U)",
+    "dsir-register": "find where each fixed point lies in the moving scan",
+    "dsir-refine": "improve the present result, steered by the accepted matches",
+    "dsir-save": "write pairs and result into the folder given with --out",
+    "dsir-fit": "show the whole scans (F)",
+    "dsir-keys": "which keys do what (?)",
+    "dsir-window": "HU windows change CTs alone; right drag changes any scan (keys 1 to 5)",
+    "dsir-descriptor": "dsir: the learned representation; mind: MIND-SSC; cnn: the network untrained",
+}
 PRESETS = ("fast", "default", "accurate", *TASKS)
 
 
@@ -53,6 +72,7 @@ class Doings(Protocol):
     def refine(self) -> None: ...
     def cancel(self) -> None: ...
     def save(self) -> None: ...
+    def fit(self) -> None: ...
 
 
 class Page:
@@ -65,6 +85,7 @@ class Page:
         with VAppLayout(server) as self.layout:
             self.layout.root.theme = "dark"
             client.Style(STYLE)
+            client.Script(SCRIPT)
             with VNavigationDrawer(permanent=True, width=264, classes="pa-3 dsir-panel"):
                 self._panel(doings)
             with (
@@ -74,17 +95,33 @@ class Page:
                 layouts.initialize_layout_grid(self.layout)
                 html.Div(f"fixed: {names[0]}", classes="dsir-row", style="top: 0;")
                 html.Div(f"moving: {names[1]}", classes="dsir-row", style="top: 50%;")
+                html.Div("{{ dsir_where }}", v_if=("dsir_where",), classes="dsir-where", id="dsir-where")
+                _help()
                 html.Div("{{ dsir_words }}", v_if=("dsir_words",), classes="dsir-words", role="status", id="dsir-words")
         layouts.set_layout("pair")
 
     def _panel(self, doings: Doings) -> None:
-        html.Div("DSIR Registration", style="font-size: 16px; font-weight: 500;")
-        html.Div("Click or drag in an image; the other one shows where that is.", style="opacity: .7;", classes="mb-2")
-        _label("compare by")
-        VSelect(
-            v_model=("dsir_descriptor",), items=("dsir_descriptors",), density="compact", hide_details=True,
-            variant="outlined", disabled=("dsir_busy",), id="dsir-descriptor",
-        )  # fmt: skip
+        with html.Div(classes="d-flex align-center"):
+            html.Div("DSIR Registration", style="font-size: 16px; font-weight: 500; flex: 1;")
+            _icon(doings.fit, "dsir-fit", "mdi-fit-to-page-outline")
+            _icon("dsir_help = !dsir_help", "dsir-keys", "mdi-keyboard-outline")
+        html.Div("Click or drag in an image; the other one shows where that is.", style="opacity: .8;", classes="mb-2")
+        with html.Div(
+            v_if=("dsir_verdict",), id="dsir-verdict", role="status", classes="mb-2",
+            style=("`border-left: 4px solid ${dsir_colour}; padding: 2px 8px; background: #ffffff10;`",),
+        ):  # fmt: skip
+            html.B("{{ dsir_verdict }}", style=("`color: ${dsir_colour};`",))
+            html.Div("{{ reason }}", v_for="reason in dsir_reasons", style="font-size: 12px; line-height: 1.35;")
+        with html.Div(classes="d-flex mt-2", style="gap: 6px;"):
+            VSelect(
+                v_model=("dsir_window",), items=("dsir_windows",), density="compact", hide_details=True,
+                variant="outlined", id="dsir-window", label="window", title=TITLES["dsir-window"],
+            )  # fmt: skip
+            VSelect(
+                v_model=("dsir_descriptor",), items=("dsir_descriptors",), density="compact", hide_details=True,
+                variant="outlined", disabled=("dsir_busy",), id="dsir-descriptor", label="compare by",
+                title=TITLES["dsir-descriptor"],
+            )  # fmt: skip
         _button("Compute features", doings.compute, "dsir-compute", "mdi-grid", off="dsir_busy || dsir_ready")
         _label("similarity")
         html.Div(classes="dsir-ramp mt-1", style="width: 100%;")
@@ -128,17 +165,37 @@ class Page:
         _button("Save", doings.save, "dsir-save", "mdi-content-save", off="dsir_busy")
 
 
+def _help() -> None:
+    """The card of the keys."""
+    with html.Div(v_if=("dsir_help",), classes="dsir-help", role="dialog", aria_label="Keys", id="dsir-help"):
+        for key, words in KEYS:
+            with html.Div(classes="d-flex", style="gap: 12px; padding: 2px 0;"):
+                html.Span(key, style="width: 128px; font-weight: 600;")
+                html.Span(words)
+        html.Div("Right drag: contrast and brightness. Wheel: slices. Shift: crosshair.", classes="mt-2")
+
+
 def _label(words: str) -> None:
     html.Div(words, classes="dsir-label")
 
 
-def _button(words: str, call: Callable[[], None], name: str, icon: str, *, off: str, colour: str | None = None) -> None:
+def _button(
+    words: str, call: Callable[[], None] | str, name: str, icon: str, *, off: str, colour: str | None = None
+) -> None:
     with VBtn(
         click=call, id=name, disabled=(off,), size="small", variant="tonal", color=colour,
+        title=TITLES.get(name, words),
         classes="mt-1", style="text-transform: none; flex: 1 1 0; min-width: 0; width: 100%;",
     ):  # fmt: skip
         VIcon(icon, size="small", classes="mr-1")
         html.Span(words)
+
+
+def _icon(call: Callable[[], None] | str, name: str, icon: str) -> None:
+    with VBtn(
+        click=call, id=name, icon=True, size="x-small", variant="text", title=TITLES[name], aria_label=TITLES[name]
+    ):
+        VIcon(icon, size="small")
 
 
 def _slider(state: str, words: str, low: float, high: float, step: float) -> None:

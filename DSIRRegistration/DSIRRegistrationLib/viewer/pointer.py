@@ -20,10 +20,14 @@ class Pointer:
     Args:
         pressed: told of the point at press, at most every :data:`PAUSE` seconds while dragged, and at release.
         hovering: whether moving without a button counts too.
+        over: told of the point under the mouse whenever it moves, at most every :data:`PAUSE` seconds.
     """
 
-    def __init__(self, view: SliceView, pressed: Set, hovering: Callable[[], bool]) -> None:
-        self.view, self.pressed, self.hovering = view, pressed, hovering
+    def __init__(
+        self, view: SliceView, pressed: Set, hovering: Callable[[], bool], over: Set = lambda point: None
+    ) -> None:
+        self.view, self.pressed, self.hovering, self.over = view, pressed, hovering, over
+        self._told = 0.0
         self._down = False
         self._last = 0.0
         interactor = view.interactor()
@@ -36,6 +40,9 @@ class Pointer:
         return np.array(self.view.get_view_node().GetXYToRAS().MultiplyPoint((x, y, 0.0, 1.0))[:3])
 
     def _happened(self, interactor, event: str) -> None:
+        if event == "MouseMoveEvent" and time.monotonic() - self._told >= PAUSE:
+            self._told = time.monotonic()
+            self.over(self.place())
         if interactor.GetShiftKey() or interactor.GetControlKey():
             return  # Slicer's own: crosshair, pan
         if event == "LeftButtonPressEvent":

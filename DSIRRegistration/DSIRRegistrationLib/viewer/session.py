@@ -22,7 +22,9 @@ from ..pairs import Pairs, apart, landmarks
 from ..point_sets import ASKED, EXPECTED, FOUND
 from ..roles import FIXED, MOVING, OTHER
 from ..similarity import Shown, Similarity
+from .annotation import in_words
 from .side import Side, load_volume
+from .windowing import show_with
 
 SIMILARITY, BEFORE, AFTER = "similarity", "before", "after"
 
@@ -167,6 +169,7 @@ class Session:
             scene.RemoveNode(former)
         warped = load_volume(self.app, out / "warped.nii.gz", f"{self.sides[MOVING].volume.GetName()} warped")
         shown = self.sides[MOVING].volume.GetDisplayNode()
+        warped.GetDisplayNode().AutoWindowLevelOff()
         warped.GetDisplayNode().SetWindowLevel(shown.GetWindow(), shown.GetLevel())
         if self.warped is not None:
             scene.RemoveNode(self.warped)
@@ -191,6 +194,23 @@ class Session:
         if len(self.pairs):
             write_landmarks(target / "landmarks.csv", landmarks(*self.pairs.nodes.values()))
         return sorted(file.name for file in target.iterdir() if not file.name.startswith("."))
+
+    def windowed(self, side: str) -> list[slicer.vtkMRMLScalarVolumeNode]:
+        """Volumes whose window belongs together: a side's, and with the moving scan the warped one."""
+        nodes = [self.sides[side].volume]
+        return [*nodes, self.warped] if side == MOVING and self.warped is not None else nodes
+
+    def window(self, choice: str) -> None:
+        """Show every volume with one of :data:`.windowing.CHOICES`."""
+        show_with(choice, [node for side in (FIXED, MOVING) for node in self.windowed(side)])
+
+    def where(self, side: str, point: np.ndarray) -> str:
+        """What lies under the pointer: RAS, value and voxel."""
+        found = self.sides[side].value(point)
+        if found is None:
+            return f"{side}: {in_words(point)} mm, outside"
+        value, index = found
+        return f"{side}: {in_words(point)} mm · value {value:g} · voxel {index[0]}, {index[1]}, {index[2]}"
 
     def close(self) -> None:
         """Delete what lies in temporary folders."""

@@ -12,7 +12,10 @@ from dsir.files.images import read_image
 from trame_slicer.core import SlicerApp
 from trame_slicer.views import SliceView, ViewLayoutDefinition
 
+from ..nodes.volumes import lattice_of
 from ..point_sets import LOOKS, Mark
+from .annotation import Annotation
+from .windowing import show_fitting
 
 PLANES = ("Axial", "Coronal", "Sagittal")
 
@@ -29,11 +32,7 @@ def load_volume(app: SlicerApp, path: Path, name: str) -> slicer.vtkMRMLScalarVo
     matrix = vtk.vtkMatrix4x4()
     matrix.DeepCopy(image.lattice.affine.ravel())
     node.SetIJKToRASMatrix(matrix)
-    node.CreateDefaultDisplayNodes()
-    display = node.GetDisplayNode()
-    low, high = np.percentile(image.data.numpy()[::3, ::3, ::3], (1, 99.5))
-    display.AutoWindowLevelOff()
-    display.SetWindowLevelMinMax(float(low), float(max(high, low + 1)))
+    show_fitting(node)
     return node
 
 
@@ -46,6 +45,7 @@ class Side:
         for view in self.views:
             view.set_background_volume_id(volume.GetID())
             view.fit_view_to_content()
+        self.annotations = [Annotation(view) for view in self.views]
         shown_in = [view.get_view_node_id() for view in self.views]
         self._marks = {what: Mark(app.scene, what, name=f"{what} ({name})", views=shown_in) for what in LOOKS}
 
@@ -71,6 +71,14 @@ class Side:
         """Show the whole image in every view, however large the views have become."""
         for view in self.views:
             view.fit_view_to_content()
+
+    def value(self, point: np.ndarray) -> tuple[float, tuple[int, int, int]] | None:
+        """The nearest voxel's value and index (I, J, K) at a world point; None outside."""
+        lattice = lattice_of(self.volume)
+        if not bool(lattice.contains(point)):
+            return None
+        i, j, k = (int(v) for v in np.clip(np.rint(lattice.to_index(point)), 0, np.array(lattice.shape) - 1))
+        return float(slicer.util.arrayFromVolume(self.volume)[k, j, i]), (i, j, k)
 
     def redraw(self) -> None:
         """Ask for new pictures."""
