@@ -210,7 +210,7 @@ class Session:
         if found is None:
             return f"{side}: {in_words(point)} mm, outside"
         value, index = found
-        return f"{side}: {in_words(point)} mm · value {value:g} · voxel {index[0]}, {index[1]}, {index[2]}"
+        return f"{side}: {in_words(point)} mm · value {value:.4g} · voxel {index[0]}, {index[1]}, {index[2]}"
 
     def close(self) -> None:
         """Delete what lies in temporary folders."""
