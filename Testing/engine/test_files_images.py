@@ -12,7 +12,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 from dsir.errors import DsirError
-from dsir.files.images import read_image, read_labels, read_mask, write_features, write_image, write_labels, write_mask
+from dsir.files.images import read_image, read_labels, read_mask, write_features, write_image, write_labels
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from grids import GRIDS, lattice, rotation
@@ -110,7 +110,7 @@ def test_a_mask_on_another_grid_is_brought_to_the_images(tmp_path):
     coarse, fine = lattice((10, 10, 10), (4.0, 4.0, 4.0)), lattice((20, 20, 20), (2.0, 2.0, 2.0), left_handed=True)
     mask = torch.zeros(coarse.shape, dtype=torch.bool)
     mask[3:6, 2:5, 4:8] = True
-    write_mask(tmp_path / "m.nrrd", mask, coarse)
+    write_labels(tmp_path / "m.nrrd", mask.int(), coarse)
     seen = read_mask(tmp_path / "m.nrrd", fine)
     assert seen.shape == fine.shape and int(seen.sum()) == 8 * int(mask.sum())
     assert seen[20 - 1 - 7, 5, 9] and not seen[7, 5, 17]
@@ -118,10 +118,10 @@ def test_a_mask_on_another_grid_is_brought_to_the_images(tmp_path):
 
 def test_empty_and_distant_masks_are_refused(tmp_path):
     grid = lattice((5, 5, 5))
-    write_mask(tmp_path / "m.nii", torch.zeros(grid.shape, dtype=torch.bool), grid)
+    write_labels(tmp_path / "m.nii", torch.zeros(grid.shape, dtype=torch.int), grid)
     with pytest.raises(DsirError, match=r"m\.nii is empty"):
         read_mask(tmp_path / "m.nii")
-    write_mask(tmp_path / "m.nii", torch.ones(grid.shape, dtype=torch.bool), grid)
+    write_labels(tmp_path / "m.nii", torch.ones(grid.shape, dtype=torch.int), grid)
     with pytest.raises(DsirError, match="outside"):
         read_mask(tmp_path / "m.nii", lattice((5, 5, 5), centre=(900.0, 0.0, 0.0)))
 

@@ -58,14 +58,6 @@ def read_pairs(path: str | Path) -> dict[str, Pair]:
     return found
 
 
-def write_pairs(path: str | Path, pairs: dict[str, Pair]) -> None:
-    """Write what :func:`read_pairs` reads."""
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS)
-        table.writeheader()
-        table.writerows({"name": name, **pair.files} for name, pair in pairs.items())
-
-
 def check_name(name: str, others: dict[str, Pair]) -> None:
     """Refuse a name that cannot be a folder's beside the others'.
 

@@ -66,30 +66,6 @@ def _axis(axis: int, length: int) -> Offset:
     return i, j, k
 
 
-def dns_plain(volume: torch.Tensor, settings: DnsSettings) -> torch.Tensor:
-    """The definition, word for word; slow, kept as the reference the fused form is tested against.
-
-    Args:
-        volume: (N, C, I, J, K).
-
-    Returns:
-        (N, C, relations, I, J, K).
-    """
-    reach, patch = settings.margin, settings.patch
-    padded = F.pad(volume, [reach] * 6, mode="replicate")
-    size = volume.shape[2:]
-
-    def at(offset: Offset) -> torch.Tensor:
-        start = [reach + step - patch for step in offset]
-        return _window(padded, start, [n + 2 * patch for n in size])
-
-    layouts = []
-    for radius in settings.radii:
-        maps = [F.avg_pool3d((at(i) - at(j)) ** 2, 2 * patch + 1, stride=1) for i, j in pairs(radius)]
-        layouts.append(_weights(torch.stack(maps, 2), settings))
-    return torch.cat(layouts, 2)
-
-
 def dns(volume: torch.Tensor, settings: DnsSettings) -> torch.Tensor:
     """The fused form: six difference maps for each layout, a separable box, every map read at two shifts.
 

@@ -105,11 +105,6 @@ def write_labels(path: str | Path, labels: torch.Tensor, lattice: Lattice) -> No
     _write(path, labels.cpu().numpy().astype(kinds[0]), lattice)
 
 
-def write_mask(path: str | Path, mask: torch.Tensor, lattice: Lattice) -> None:
-    """Write a bool mask (I, J, K) as uint8."""
-    write_labels(path, mask.to(torch.uint8), lattice)
-
-
 def write_features(path: str | Path, features: torch.Tensor, lattice: Lattice, *, dtype: type = np.float32) -> None:
     """Write (C, I, J, K) with the affine of the lattice it lives on.
 

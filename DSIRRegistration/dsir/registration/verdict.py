@@ -54,9 +54,6 @@ ANOTHER = 15.0
 VOLUME = 8.0
 """Percent by which one person's body may change its volume through the whole mapping."""
 
-FAR = 50.0
-"""mm of residual displacement (95 %) beyond which a deformation is hardly one person's."""
-
 SMALLEST, ROUGH = 0.1, 0.6
 """Jacobian determinant below which tissue vanishes, and the SD of its logarithm that no breathing explains (lungs:
 about 0.2, two persons 0.3 to 0.4: our measurements)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -58,10 +58,6 @@ class Structure:
     def empty(self) -> bool:
         """Whether no voxel of it is inside."""
         return not bool((self.distance > 0).any())
-
-    def noting(self, *sentences: str) -> Structure:
-        """The same with more remarks."""
-        return replace(self, remarks=(*self.remarks, *sentences))
 
 
 @dataclass(frozen=True, eq=False)

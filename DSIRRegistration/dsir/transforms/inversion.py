@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
-
 import numpy as np
 import torch
 
@@ -14,30 +11,6 @@ from .field import DisplacementField
 
 CHUNK = 400_000
 """Points solved at a time: about 300 MB."""
-
-
-class PointMapping(Protocol):
-    """Anything that carries points."""
-
-    def transform_points(self, points: np.ndarray) -> np.ndarray:
-        """RAS points (N, 3) to RAS points (N, 3)."""
-        ...
-
-
-@dataclass(frozen=True)
-class InverseError:
-    """How far a round trip through a transform and its inverse ends from where it began: |T(T^-1(y)) - y|, mm."""
-
-    largest_mm: float
-    mean_mm: float
-    points: int
-
-
-def inverse_error(transform: PointMapping, inverse: PointMapping, points: np.ndarray) -> InverseError:
-    """The error of ``inverse`` at RAS points (N, 3) of the moving space."""
-    points = np.asarray(points, dtype=np.float64).reshape(-1, 3)
-    error = np.linalg.norm(transform.transform_points(inverse.transform_points(points)) - points, axis=1)
-    return InverseError(float(error.max()), float(error.mean()), len(points))
 
 
 def invert_field(

@@ -88,12 +88,6 @@ def one_person(who: Identity | None, whom: Identity | None) -> bool:
     return not who.differences(whom)
 
 
-def identity_at(path: Path) -> Identity | None:
-    """Whose a file or a folder's scan is; None for what is no DICOM or cannot be read as such."""
-    header = header_at(path)
-    return None if header is None else identity_of(header)
-
-
 def header_at(path: Path) -> Dataset | None:
     """The header of a DICOM file, or of the scan that a folder holds; None for what is no DICOM or cannot be read."""
     path = Path(path)
