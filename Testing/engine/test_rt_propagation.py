@@ -231,7 +231,8 @@ def test_confidence_inside_is_read_from_the_map():
     ("change", "light", "words"),
     [
         ({}, Light.AMBER, "Only the transform was looked at"),
-        ({"confidence_mean": 0.7}, Light.GREEN, "no reference to compare"),
+        ({"confidence_mean": 0.8}, Light.GREEN, "no reference to compare"),
+        ({"confidence_mean": 0.7}, Light.AMBER, "only in part"),
         ({"confidence_mean": 0.4}, Light.AMBER, "only in part"),
         ({"confidence_mean": 0.1}, Light.RED, "do not bear the registration out"),
         ({"dice": 0.95, "surface_distance_mm": 0.5}, Light.GREEN, "Agrees with the reference"),

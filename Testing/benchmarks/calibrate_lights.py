@@ -1,0 +1,194 @@
+"""Calibrate the structures' lights, and the map they read, on planning CTs with known and with spoiled answers.
+
+    python Testing/benchmarks/calibrate_lights.py --cache runs/lights [--seconds 1200] [--judge]
+
+Registers each pair (known deformations of 0 to 15 mm, two persons, pairs spoiled on purpose; preset ``fast``), carries
+the organs, and keeps of each what the confidence by DSIR rests on and how far the contour is from the truth. A known
+pair is judged once more with its result led astray by 3 to 12 mm. What was made is kept in ``--cache``, so that a run
+can be stopped and goes on. ``--judge`` makes nothing. Every pair is judged by a curve and by limits that were fitted
+without its persons.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "DSIRRegistration"))
+
+from dsir.errors import DsirError  # noqa: E402
+from dsir.evaluation.deformation import DeformationSettings, random_deformation  # noqa: E402
+from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
+from dsir.files.atomic import complete_file  # noqa: E402
+from dsir.registration.presets import preset  # noqa: E402
+from dsir.registration.register import register  # noqa: E402
+from dsir.shapes.structure import StructureSet  # noqa: E402
+from dsir.similarity.confidence import Evidence, evidence_of  # noqa: E402
+from dsir.structures.propagate import propagate  # noqa: E402
+from dsir.transforms.composite import Transform  # noqa: E402
+from dsir.warp.pullback import inner_points  # noqa: E402
+from lights_judged import report  # noqa: E402
+from lights_pairs import SPOILED, Pair, known, neck, spoiled, two  # noqa: E402
+
+PEOPLE = (
+    "024", "054", "060", "083", "096", "099", "109", "112", "115", "133", "155", "200", "230", "233", "236",
+    "017", "034",
+)  # fmt: skip
+POINTS, VOXELS = 400, 2000
+"""In a structure, and in a map, whose evidence is kept."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One structure of one result: its measures without the reference, and the truth."""
+
+    name: str
+    measures: dict
+    remarks: tuple[str, ...]
+    cut: bool
+    evidence: np.ndarray
+    dice: float
+    surface_dice: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """One transform of one pair; ``level`` is the registration's own verdict, None where the transform was spoiled."""
+
+    pair: str
+    kind: str
+    persons: tuple[str, ...]
+    level: str | None
+    reasons: tuple[str, ...]
+    slice_mm: float
+    rows: tuple[Row, ...]
+    evidence: np.ndarray
+    errors: np.ndarray | None
+
+
+def main() -> int:
+    """Make what is missing, as long as there is time, and judge what is there."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", metavar="FOLDER")
+    parser.add_argument("--cache", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--seconds", type=float, default=3600.0, help="begin no further pair after so long")
+    parser.add_argument("--judge", action="store_true", help="only judge what the cache holds")
+    options = parser.parse_args()
+    options.cache.mkdir(parents=True, exist_ok=True)
+    if not options.judge and (options.data / "train_labels").is_dir():
+        torch.set_num_threads(1)
+        make(options.data, options.cache, time.monotonic() + options.seconds)
+    results = [r for file in sorted(options.cache.glob("*.pkl")) for r in pickle.loads(file.read_bytes())]
+    if not results:
+        print("Nothing to judge: no scans and no cache.")
+        return 0
+    report(results)
+    return 0
+
+
+def planned() -> Iterator[tuple[str, str, int]]:
+    """Kind, whose, seed; in an order of which every beginning is a fair sample."""
+    for n, person in enumerate(PEOPLE):
+        yield "known", person, n
+        if n % 2 == 0:
+            yield "two_persons", person, n
+        yield SPOILED[n % len(SPOILED)], person, 100 + n
+    for n, person in enumerate(PEOPLE):
+        yield "known", person, 200 + n
+        yield SPOILED[(n + 2) % len(SPOILED)], person, 300 + n
+        yield "two_persons", person, 20 + n
+
+
+def make(data: Path, cache: Path, until: float) -> None:
+    """Register, carry, keep."""
+    descriptor = load_descriptor("dsir")
+    for kind, person, seed in planned():
+        file = cache / f"{kind}_{person}_{seed}.pkl"
+        if file.exists():
+            continue
+        if time.monotonic() > until:
+            return
+        one = neck(data, person)
+        if kind == "known":
+            pair = known(one, seed, other_contrast=seed % 2 == 1)
+        elif kind == "two_persons":
+            pair = two(one, neck(data, PEOPLE[(seed + 1 + seed // 20) % len(PEOPLE)]))
+        else:
+            pair = spoiled(data, kind, one, seed)
+        began = time.process_time()
+        found = results_of(pair, descriptor, seed)
+        with complete_file(file) as temporary:
+            temporary.write_bytes(pickle.dumps(found))
+        print(f"{file.stem}: {found[0].level if found else 'refused'}, {time.process_time() - began:.0f} s", flush=True)
+
+
+def results_of(pair: Pair, descriptor: Descriptor, seed: int) -> list[Result]:
+    """The registration's result, and of a known pair the same led astray."""
+    settings = preset("fast", device="cpu", threads=1)
+    if pair.start is not None:
+        settings = replace(
+            settings, linear=replace(settings.linear, model="none"), discrete=replace(settings.discrete, enabled=False)
+        )
+    try:
+        found = register(pair.fixed, pair.moving, settings, initial=pair.start)
+    except DsirError as error:
+        return [Result(pair.name, pair.kind, pair.persons, "FAIL", (str(error),), 0.0, (), np.empty((0, 3)), None)]
+    verdict = found.report["verdict"]
+    said = verdict["level"], tuple(r["code"] for r in verdict["reasons"])
+    results = [looked_at(pair, pair.kind, found.transform, said, descriptor, seed)]
+    if pair.kind == "known":
+        amplitude = float(np.random.default_rng([seed, 4]).uniform(3, 12))
+        bend = random_deformation(
+            pair.fixed.lattice, DeformationSettings(knots=50.0, amplitude=amplitude), seed=seed + 77
+        )
+        astray = Transform((bend, *found.transform.parts))
+        results.append(looked_at(pair, "astray", astray, (None, ()), descriptor, seed))
+    return results
+
+
+def looked_at(
+    pair: Pair, kind: str, transform: Transform, said: tuple[str | None, tuple[str, ...]], how: Descriptor, seed: int
+) -> Result:
+    """Carry, compare, and keep the evidence."""
+    fixed = pair.fixed.lattice
+    source = StructureSet(pair.moving.lattice, pair.source)
+    carried = propagate(source, transform, fixed, reference=StructureSet(fixed, pair.reference))
+    seen = evidence_of(pair.fixed, pair.moving, transform, how)
+    rows = []
+    for verdict in carried.verdicts:
+        m = asdict(verdict.measures)
+        dice, surface = m["dice"] or 0.0, m["surface_dice"] or 0.0
+        m |= dict.fromkeys(("dice", "surface_dice", "hd95_mm", "surface_distance_mm"))
+        at = inner_points(verdict.carried.structure, POINTS)
+        rows.append(Row(verdict.name, m, (), verdict.carried.cut, _at(seen, at), dice, surface))
+    index = seen.body.nonzero().numpy()
+    index = index[np.random.default_rng(seed).permutation(len(index))[:VOXELS]]
+    errors = None
+    if pair.truth is not None:
+        points = seen.lattice.to_world(index)
+        errors = np.linalg.norm(transform.transform_points(points) - points - pair.truth.at(points), axis=1)
+    values = seen.values[(slice(None), *index.T)].numpy().T
+    return Result(pair.name, kind, pair.persons, *said, float(fixed.spacing[2]), tuple(rows), values, errors)
+
+
+def _at(seen: Evidence, points: np.ndarray) -> np.ndarray:
+    """(N, 3) evidence at RAS points; rows only where the map says anything."""
+    points = points[seen.lattice.contains(points)] if len(points) else points
+    if not len(points):
+        return np.empty((0, 3))
+    index = np.clip(np.rint(seen.lattice.to_index(points)).astype(int), 0, np.array(seen.lattice.shape) - 1)
+    index = index[seen.body[tuple(index.T)].numpy()]
+    return seen.values[(slice(None), *index.T)].numpy().T
+
+
+if __name__ == "__main__":
+    sys.exit(main())
