@@ -17,7 +17,7 @@ DATA ?= ../shared/data
 THREADS ?= 2
 HOURS ?= 2
 
-.PHONY: help install demo test test-fast docs train peers clean distclean
+.PHONY: help install demo test test-fast coverage docs train peers clean distclean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ test: install system $(VENV)/slicer  ## style, floors, types and every test
 
 test-fast: install  ## the tests that register nothing: under a minute
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not models and not browser" Testing/engine
+
+coverage: install  ## how much of the engine its tests run; fails below a floor that only rises
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --cov --cov-report=term Testing/engine
 
 docs: install  ## user guide and API reference in site/; every link is checked
 	$(VENV)/bin/python -m pip install --quiet -e ".[docs]"

@@ -30,6 +30,8 @@ from dsir.reports.batch.page import page
 from dsir.reports.batch.rows import Row, State
 from dsir.workflow.pair import Pair
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "spacing": 6.0,
     "linear": {"start": "identity", "model": "rigid"},

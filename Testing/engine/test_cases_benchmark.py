@@ -15,6 +15,8 @@ import peers
 from peer_methods import METHODS, Method, run_method
 from peer_table import as_markdown, cells
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(peers.__file__).parent
 
 

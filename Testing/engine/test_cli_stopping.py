@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from dsir.files.transforms import read_transform
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+pytestmark = pytest.mark.slow
+
 GRID = Lattice((10, 9, 5), np.diag([-2.0, -2.0, 3.0, 1.0]))
 
 Spoil = Callable[[Dataset], None]

@@ -25,6 +25,8 @@ from dsir.transforms.linear import Linear
 from phantoms import lattice_of
 from scipy.spatial.transform import Rotation
 
+pytestmark = pytest.mark.slow
+
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 

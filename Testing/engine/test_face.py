@@ -24,6 +24,8 @@ from dsir.files.images import write_image, write_labels
 from dsir.geometry.lattice import Lattice
 from phantoms import bright_on_dark, dark_on_bright, lattice_of, render
 
+pytestmark = pytest.mark.slow
+
 SHIFT = np.array([6.0, -4.0, 5.0])
 """mm: the fixed point x lies at x + SHIFT in the moving image."""
 

@@ -11,6 +11,8 @@ from dsir.features.dsir import Dsir
 from dsir.features.masrnet import BlurPool, MasrNet, MasrNetSettings, double, local_contrast
 from dsir.features.mirrored import Mirrored
 
+pytestmark = pytest.mark.slow
+
 SMALL = MasrNetSettings(widths=(4, 8), depth=(0, 1), local_contrast=(2,), features=4, channels=6)
 EVERY_VOXEL = replace(SMALL, base=1, widths=(4, 8, 8), depth=(0, 0, 1))
 SETTINGS = pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dsir.training.draws import step_generator
 from dsir.training.retrieval import RetrievalSettings, retrieval
 from dsir.training.volumes import noise_labels
 
-pytestmark = pytest.mark.skipif("dsir" not in manifest(), reason="no weights are shipped yet")
+pytestmark = [pytest.mark.skipif("dsir" not in manifest(), reason="no weights are shipped yet"), pytest.mark.models]
 
 LABELS = noise_labels((56, 56, 56), 7, 7, step_generator(77, 0))
 INSIDE = torch.ones(56, 56, 56, dtype=torch.bool)

@@ -10,6 +10,8 @@ from dsir.features.masrnet import MasrNet, MasrNetSettings
 from dsir.features.weights import MODELS, manifest, read_weights, shipped, write_weights
 from safetensors.torch import save_file
 
+pytestmark = pytest.mark.models
+
 SETTINGS = MasrNetSettings(widths=(4, 8), depth=(0, 1), features=4, channels=6, local_contrast=())
 
 

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits of memory are POSIX's")
+pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="limits of memory are POSIX's"), pytest.mark.slow]
 
 
 def test_every_reader_gives_a_result_or_one_sentence():

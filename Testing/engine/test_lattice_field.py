@@ -10,12 +10,17 @@ from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur, resample, sample, thinned
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
-from dsir.transforms.inversion import displacement_and_gradient, inverse_error, invert_field, invert_points
+from dsir.transforms.inversion import displacement_and_gradient, invert_field, invert_points
 from dsir.transforms.jacobian import determinant, fold_report
 from dsir.transforms.linear import Linear
 from grids import GRIDS, field_of, lattice, points_inside, rotation, waves
 
 ODD = pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS.keys())
+
+
+def round_trip(transform: Transform, inverse: Transform, points: np.ndarray) -> np.ndarray:
+    """(N,) |T(T^-1(y)) - y| in mm at points of the moving space."""
+    return np.linalg.norm(transform.transform_points(inverse.transform_points(points)) - points, axis=1)
 
 
 def voxels(grid: Lattice) -> np.ndarray:
@@ -148,8 +153,8 @@ def test_a_folding_free_field_is_inverted(grid, amplitude):
     field = field_of(grid, lambda p: waves(p, amplitude, 70.0))
     assert fold_report(field).folds == 0
     back = Transform((invert_field(field),))
-    error = inverse_error(Transform((field,)), back, voxels(grid))
-    assert error.largest_mm < 5e-3 and error.points == np.prod(grid.shape)
+    error = round_trip(Transform((field,)), back, voxels(grid))
+    assert error.max() < 5e-3 and error.points == np.prod(grid.shape)
 
 
 @pytest.mark.parametrize("strength", [-0.97, -0.8, 1.5, 4.0])
@@ -164,16 +169,16 @@ def test_steep_squeezing_and_stretching_are_inverted(strength):
 
     field = field_of(grid, squeeze)
     assert fold_report(field).folds == 0
-    error = inverse_error(Transform((field,)), Transform((invert_field(field),)), voxels(grid))
-    assert error.largest_mm < 5e-3
+    error = round_trip(Transform((field,)), Transform((invert_field(field),)), voxels(grid))
+    assert error.max() < 5e-3
 
 
 def test_an_inverse_on_a_lattice_in_moving_space():
     grid = lattice((40, 40, 40))
     field = field_of(grid, lambda p: waves(p, 4.0, 80.0))
     elsewhere = lattice((20, 22, 24), (3.0, 2.0, 2.5), degrees=31, left_handed=True)
-    error = inverse_error(Transform((field,)), Transform((invert_field(field, elsewhere),)), voxels(elsewhere))
-    assert error.largest_mm < 5e-3
+    error = round_trip(Transform((field,)), Transform((invert_field(field, elsewhere),)), voxels(elsewhere))
+    assert error.max() < 5e-3
 
 
 def test_points_are_inverted_between_voxels_too():
@@ -190,8 +195,8 @@ def test_a_chain_inverts_from_back_to_front(grid):
     moving = lattice((30, 30, 30), centre=tuple(Linear(affine()).transform_points(grid.centre[None])[0]))
     inverse = transform.inverse(moving)
     points = transform.transform_points(points_inside(grid, 200, margin=2))
-    assert inverse_error(transform, inverse, points).largest_mm < 0.25  # of the lattice's own interpolation
-    assert inverse_error(transform, inverse, points).mean_mm < 0.05
+    assert round_trip(transform, inverse, points).max() < 0.25  # of the lattice's own interpolation
+    assert round_trip(transform, inverse, points).mean() < 0.05
 
 
 # Folds

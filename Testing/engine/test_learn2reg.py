@@ -21,6 +21,8 @@ from dsir.geometry.lattice import Lattice
 from dsir.transforms.composite import Transform
 from dsir.transforms.linear import Linear
 
+pytestmark = pytest.mark.slow
+
 SHIFT = np.array([2, 0, -1])
 """Voxels by which the anatomy of the moving scans lies further on."""
 

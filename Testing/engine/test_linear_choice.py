@@ -21,6 +21,8 @@ from grids import rotation
 from phantoms import bend, body_points, bright_on_dark, dark_on_bright, field_from, lattice_of, render
 from phantoms import inside as inside_body
 
+pytestmark = pytest.mark.slow
+
 GRID = lattice_of((44, 48, 40), (3.2, 3.2, 3.2))
 FIXED = render(GRID, dark_on_bright)
 BODY = render(GRID, inside_body).data > 0.5

@@ -14,6 +14,8 @@ from dsir.transforms.linear import Linear
 from grids import rotation
 from phantoms import bend, body_points, bright_on_dark, dark_on_bright, error_mm, field_from, inside, lattice_of, render
 
+pytestmark = pytest.mark.slow
+
 GRID = lattice_of()
 FIXED, MOVING = render(GRID, dark_on_bright, bend), render(GRID, bright_on_dark)
 SETTINGS = preset("fast", deformable=True, linear=LinearSettings(start="identity"))

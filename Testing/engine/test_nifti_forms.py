@@ -15,6 +15,8 @@ from dsir.files.transforms import read_transform
 from dsir.geometry.image import Image
 from grids import GRIDS, lattice, rotation
 
+pytestmark = pytest.mark.slow
+
 LPS = np.array([-1.0, -1.0, 1.0])
 
 

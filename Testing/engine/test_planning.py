@@ -19,6 +19,8 @@ from dsir.planning.task import preset_for
 from dsir.rt.structures_in import read_rtstruct
 from studies_made import GRID, ORGANS, SHIFT, make_studies
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["--preset", "fast", "--quiet"]
 
 

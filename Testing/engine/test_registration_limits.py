@@ -20,6 +20,8 @@ from dsir.transforms.jacobian import fold_report
 from dsir.transforms.linear import Linear
 from phantoms import bend, body_points, bright_on_dark, dark_on_bright, error_mm, field_from, lattice_of, render
 
+pytestmark = pytest.mark.slow
+
 GRID = lattice_of((36, 40, 32), (4.0, 4.0, 4.0))
 FIXED = render(GRID, dark_on_bright, bend)
 MOVING = render(GRID, bright_on_dark)

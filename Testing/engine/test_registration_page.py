@@ -20,6 +20,8 @@ from dsir.transforms.jacobian import determinant
 from dsir.workflow.result import sizes
 from phantoms import dark_on_bright, lattice_of, render
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -16,6 +16,8 @@ from dsir.transforms.linear import Linear
 from grids import rotation
 from phantoms import bend, body_points, bright_on_dark, dark_on_bright, error_mm, lattice_of, render
 
+pytestmark = pytest.mark.slow
+
 GRID = lattice_of()
 VOXEL = 3.0
 

@@ -23,6 +23,8 @@ from grids import rotation
 from phantoms import bend as truth
 from phantoms import body_points, bright_on_dark, dark_on_bright, error_mm, field_from, lattice_of, render
 
+pytestmark = pytest.mark.slow
+
 GRID = lattice_of()
 
 

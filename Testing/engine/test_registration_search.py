@@ -17,6 +17,8 @@ from dsir.transforms.linear import Linear
 from grids import rotation
 from phantoms import body_points, bright_on_dark, dark_on_bright, inside, lattice_of, render
 
+pytestmark = pytest.mark.slow
+
 MIND = load_descriptor("mind")
 GRID = lattice_of((36, 40, 32), (4.0, 4.0, 4.0))
 FIXED = render(GRID, dark_on_bright)

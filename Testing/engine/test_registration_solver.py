@@ -9,6 +9,8 @@ from dsir.registration.normal import NormalEquations, normal_equations
 from dsir.registration.solver import Stiffness, expanded, inverted, laplacian, multiplied, pooled, step
 from test_registration_normal import SHAPE, interior, waves
 
+pytestmark = pytest.mark.slow
+
 
 def nothing_known(shape: tuple[int, int, int] = SHAPE) -> NormalEquations:
     return NormalEquations(torch.zeros(6, *shape), torch.zeros(3, *shape), 0.0, 0.0)

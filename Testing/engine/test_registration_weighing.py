@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur, index_grid, sample
@@ -11,6 +12,8 @@ from dsir.registration.normal import normal_equations
 from dsir.registration.residual_weighing import RIDGE, PairNoise, noise_worth_weighing, residual_covariances, whitening
 from dsir.registration.solver import Stiffness
 from dsir.registration.working_grid import FeatureMap
+
+pytestmark = pytest.mark.slow
 
 SHAPE = (30, 28, 26)
 CHANNELS = 6

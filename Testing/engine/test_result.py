@@ -22,6 +22,8 @@ from dsir.transforms.linear import Linear
 from dsir.workflow.result import accurate_inverse, round_trip_error, write_result
 from grids import rotation
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[Image, Image, Transform]:

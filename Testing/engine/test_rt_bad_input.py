@@ -21,6 +21,8 @@ from dsir.warp.pullback import pull_back
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import generate_uid
 
+pytestmark = pytest.mark.slow
+
 GRID = Lattice((48, 44, 16), np.array([[-1.0, 0, 0, 24], [0, -1.0, 0, 22], [0, 0, 3.0, -24], [0, 0, 0, 1]]))
 GOOD = ball(GRID, GRID.centre, 12.0)
 

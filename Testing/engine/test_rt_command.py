@@ -23,6 +23,8 @@ from dsir.transforms.composite import Transform
 from dsir.transforms.linear import Linear
 from grids import lattice
 
+pytestmark = pytest.mark.slow
+
 MOVING = Lattice((48, 44, 16), np.array([[-1.0, 0, 0, 24], [0, -1.0, 0, 22], [0, 0, 3.0, -24], [0, 0, 0, 1]]))
 FIXED = lattice((50, 46, 20), (1.1, 1.1, 2.5), centre=(6.0, -4.0, 3.0))
 SHIFT = np.array([-6.0, 4.0, -3.0])

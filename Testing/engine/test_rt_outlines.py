@@ -13,6 +13,8 @@ from dsir.shapes.contours import keyholes
 from dsir.shapes.polygons import region
 from dsir.structures.measures import volume
 
+pytestmark = pytest.mark.slow
+
 ONE = np.ones(2)
 AXIAL = Lattice((64, 60, 20), np.array([[-1.0, 0, 0, 30], [0, -1.0, 0, 40], [0, 0, 3.0, -20], [0, 0, 0, 1]]))
 

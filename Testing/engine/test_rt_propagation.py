@@ -27,6 +27,8 @@ from dsir.transforms.rigid_fit import rigid_fit
 from dsir.warp.pullback import pull_back
 from grids import GRIDS, field_of, lattice, rotation, waves
 
+pytestmark = pytest.mark.slow
+
 FIXED = lattice((70, 66, 30), (1.2, 1.2, 3.0))
 CENTRE = FIXED.centre
 MOVING_GRIDS = {

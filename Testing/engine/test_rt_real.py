@@ -19,6 +19,8 @@ from dsir.shapes.structure import PointMark
 from dsir.transforms.composite import Transform
 from dsir.warp.pullback import pull_back
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[2]
 DATA = PROJECT.parent / "shared" / "data" / "rt"
 GRID = Lattice((64, 60, 20), np.array([[-1.0, 0, 0, 30], [0, -1.0, 0, 40], [0, 0, 3.0, -20], [0, 0, 0, 1]]))

@@ -21,6 +21,8 @@ from dsir.warp.pullback import pull_back
 from grids import lattice
 from scipy.spatial import cKDTree
 
+pytestmark = pytest.mark.slow
+
 AXIAL = Lattice((64, 60, 20), np.array([[-1.0, 0, 0, 30], [0, -1.0, 0, 40], [0, 0, 3.0, -20], [0, 0, 0, 1]]))
 GRIDS = {
     "axial": AXIAL,

@@ -24,6 +24,8 @@ from dsir.transforms.linear import Linear
 from grids import lattice
 from surfaces import SURFACES
 
+pytestmark = pytest.mark.slow
+
 FIXED = lattice((40, 44, 30), (2.5, 2.5, 3.0), centre=(10.0, -20.0, 35.0))
 SHIFT = np.array([6.0, -4.0, 5.0])
 RADIUS = 12.0

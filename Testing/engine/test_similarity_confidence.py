@@ -22,6 +22,8 @@ from dsir.transforms.linear import Linear
 from dsir.transforms.rigid_fit import rigid_fit
 from grids import lattice, rotation
 
+pytestmark = pytest.mark.slow
+
 GRID = lattice((44, 40, 36), degrees=15, left_handed=True)
 
 

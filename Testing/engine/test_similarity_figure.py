@@ -19,6 +19,8 @@ from dsir.similarity.figure import draw, write
 from grids import lattice
 from matplotlib.image import imread
 
+pytestmark = [pytest.mark.slow, pytest.mark.models]
+
 GRID = lattice((48, 44, 28), (2.0, 2.0, 3.0), degrees=9)
 
 

@@ -15,6 +15,8 @@ from dsir.features.weights import shipped
 from dsir.geometry.sampling import gaussian_blur, index_grid
 from dsir.training.gauss_newton import SIDE, Patches, basin, gauss_newton, normal_matrices
 
+pytestmark = [pytest.mark.slow, pytest.mark.models]
+
 
 def waves(shift: torch.Tensor, size: int = 24) -> torch.Tensor:
     """(3, n, n, n) smooth channels, moved by ``shift`` (3,) voxels."""

@@ -17,6 +17,8 @@ from dsir.features.weights import read_weights
 from dsir.training.train import train
 from small_training import SMALL, one_scan
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = replace(SMALL, steps=4, report=1, batch=2)
 
 PROGRAM = """

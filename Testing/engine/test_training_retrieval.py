@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 import torch.nn.functional as F
 from dsir.features.mind import Mind
 from dsir.geometry.sampling import gaussian_blur, index_grid
 from dsir.training.retrieval import RetrievalSettings, retrieval
+
+pytestmark = pytest.mark.slow
 
 SETTINGS = RetrievalSettings(points=60, repeats=1)
 SCAN = gaussian_blur(torch.randn(1, 48, 48, 48, generator=torch.Generator().manual_seed(0)), 2.5)[0]

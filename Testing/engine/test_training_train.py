@@ -19,6 +19,8 @@ from dsir.training.views import ViewSettings
 from dsir.training.volumes import noise_labels
 from small_training import SMALL, one_scan
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def scans(tmp_path):

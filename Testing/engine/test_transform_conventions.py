@@ -31,6 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from peer_methods import METHODS, PEERS_PYTHON
 from peer_transforms import MOVED
 
+pytestmark = pytest.mark.slow
+
 GRID = GRIDS["oblique"]
 LPS = np.array([-1.0, -1.0, 1.0])
 

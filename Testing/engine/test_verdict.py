@@ -24,6 +24,8 @@ from dsir.registration.verdict import (
 from dsir.transforms.composite import Transform
 from dsir.transforms.linear import Linear
 
+pytestmark = pytest.mark.slow
+
 GRID = Lattice((48, 52, 44), np.diag([3.0, 3.0, 3.0, 1.0]))
 
 

@@ -15,6 +15,8 @@ from dsir.files.images import write_image
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 
+pytestmark = [pytest.mark.slow, pytest.mark.models]
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -19,7 +19,10 @@ from scans import write_pair
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing: no browser was driven")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: no browser was driven")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: no browser was driven"),
+    pytest.mark.browser,
+]
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
