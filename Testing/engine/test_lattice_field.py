@@ -20,6 +20,7 @@ ODD = pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS.keys())
 
 def round_trip(transform: Transform, inverse: Transform, points: np.ndarray) -> np.ndarray:
     """(N,) |T(T^-1(y)) - y| in mm at points of the moving space."""
+    points = points.reshape(-1, 3)
     return np.linalg.norm(transform.transform_points(inverse.transform_points(points)) - points, axis=1)
 
 
@@ -154,7 +155,7 @@ def test_a_folding_free_field_is_inverted(grid, amplitude):
     assert fold_report(field).folds == 0
     back = Transform((invert_field(field),))
     error = round_trip(Transform((field,)), back, voxels(grid))
-    assert error.max() < 5e-3 and error.points == np.prod(grid.shape)
+    assert error.max() < 5e-3 and len(error) == np.prod(grid.shape)
 
 
 @pytest.mark.parametrize("strength", [-0.97, -0.8, 1.5, 4.0])
