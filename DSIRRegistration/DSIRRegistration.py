@@ -94,6 +94,10 @@ class DSIRRegistrationTest(ScriptedLoadableModuleTest, TutorialTest):
 
     def runTest(self) -> None:
         """All of them."""
-        for test in (self.test_a_pair_is_registered, self.test_the_panel_registers):
+        for test in (
+            self.test_a_pair_is_registered,
+            self.test_the_panel_registers,
+            self.test_the_tutorial_can_be_walked,
+        ):
             self.setUp()
             test()

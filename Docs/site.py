@@ -12,7 +12,7 @@ from mkdocs.structure.files import File, Files
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-REPOSITORY = "https://github.com/DSIRRegistration/DSIRRegistration"
+REPOSITORY = "https://github.com/DSIRRegistration/SlicerDSIRRegistration"
 """Not mkdocs' repo_url: with that, each page asks GitHub for its stars."""
 
 LINK = re.compile(r"(!?\[[^\]]*\]\()(?!https?:|mailto:|#)([^)#\s]+)((?:#[^)\s]*)?\))")

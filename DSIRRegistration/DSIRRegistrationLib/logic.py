@@ -19,6 +19,7 @@ from dsir.progress import Progress, silent
 
 from . import worker
 from .batch import batch
+from .dicom_export import export
 from .evaluation import evaluation
 from .nodes.scene import all_or_nothing
 from .nodes.transforms import write_transform
@@ -184,6 +185,35 @@ class RegistrationLogic:
                     return place_carried(carried, fixed, two_persons=bool(said))
 
         return Run(work())
+
+    def exportDICOM(
+        self,
+        transformNode: slicer.vtkMRMLTransformNode,
+        fixedNode: slicer.vtkMRMLScalarVolumeNode,
+        movingNode: slicer.vtkMRMLScalarVolumeNode,
+        folder: str | Path,
+        *,
+        structures: Sequence[slicer.vtkMRMLNode] = (),
+        differentPatients: bool = False,
+        progress: Progress = silent,
+    ) -> tuple[Path, ...]:
+        """Write a result as DICOM, for a planning system; both scans must come from Slicer's DICOM database.
+
+        Args:
+            structures: segmentations drawn on the moving scan, carried into a structure set and a segmentation object.
+
+        Returns:
+            the files: ``registration.dcm``, and two for each segmentation; nothing in them is approved.
+        """
+        nodes = (transformNode, fixedNode, movingNode)
+        return self.start_export(*nodes, folder, structures, differentPatients, progress).wait()
+
+    def start_export(
+        self, transform, fixed, moving, folder, structures=(), different_patients=False, progress: Progress = silent
+    ) -> Run[tuple[Path, ...]]:
+        """The same without waiting."""
+        given = (transform, fixed, moving, tuple(structures), Path(folder), different_patients)
+        return Run(export(*given, self.launch, progress))
 
     def evaluate(
         self,

@@ -17,7 +17,7 @@ from .evaluation_rows import EVALUATION, evaluation_rows
 from .logic import RegistrationLogic
 from .nodes.checkerboard import place_checkerboard
 from .nodes.windows import AS_FIXED, CHOICES, FITTING, chosen_by_hand, show_with
-from .parameters import Parameters
+from .parameters import Parameters, structures
 from .quality import REPORT, Row, rows
 from .verdict import verdict_of
 from .verdict_label import headline
@@ -64,6 +64,7 @@ class Review:
         ui.windowSelector.currentIndexChanged.connect(lambda *_args: self.set_windows())
         ui.cursorCheck.toggled.connect(self.set_cursor)
         ui.evaluateButton.clicked.connect(lambda *_args: self.evaluate())
+        ui.exportButton.clicked.connect(lambda *_args: self.export())
 
     def set_parameters(self, parameters: Parameters | None) -> None:
         """Look at another scene's state."""
@@ -93,6 +94,8 @@ class Review:
         self.ui.cursorCheck.setEnabled(transform is not None)
         self.ui.jacobianViewButton.setEnabled(self.parameters is not None and self.parameters.jacobian is not None)
         self.ui.confidenceViewButton.setEnabled(self.parameters is not None and self.parameters.confidence is not None)
+        able = transform is not None and self.parameters.fixed is not None and self.parameters.moving is not None
+        self.ui.exportButton.setEnabled(able and not busy)
         why = self._why_not(transform)
         self.ui.evaluateButton.setEnabled(not why and not busy)
         self.ui.evaluateButton.setToolTip(
@@ -186,6 +189,22 @@ class Review:
             ),
             _("Evaluated."),
         )
+
+    def export(self) -> None:
+        """Write the result as DICOM into a folder that the user chooses."""
+        p, folder = self.parameters, self.choose_folder()
+        if not folder:
+            return
+        carried, two = structures(p), p.differentPatients
+        self._start(
+            lambda progress: self.logic.start_export(p.transform, p.fixed, p.moving, folder, carried, two, progress),
+            lambda files: _("Written: {files}.").format(files=", ".join(file.name for file in files)),
+        )
+
+    @staticmethod
+    def choose_folder() -> str:
+        """Ask the user; empty where nothing was chosen."""
+        return str(qt.QFileDialog.getExistingDirectory(None, _("Folder for the DICOM files")) or "")
 
     def stop(self) -> None:
         """Leave nothing running and nothing in the views that is ours alone."""

@@ -10,6 +10,7 @@ import slicer
 import slicer.util
 
 from .logic import RegistrationLogic
+from .tutorial import STEPS, Tutorial
 
 SHAPE = (48, 44, 40)
 """Of the two small scans, (I, J, K) voxels of 4 mm."""
@@ -48,6 +49,16 @@ class TutorialTest(TestCase):
         while panel.run is not None and time.monotonic() < end:
             slicer.app.processEvents()
         self.assertIsNotNone(panel.parameters.transform, panel.ui.messageLabel.text)
+
+    def test_the_tutorial_can_be_walked(self) -> None:
+        """Every step of Docs/tutorial.md, on Slicer's own CT and MR of a head."""
+        slicer.util.selectModule("DSIRRegistration")
+        Tutorial(slicer.modules.DSIRRegistrationWidget.panel, done=self.delayDisplayed).walk()
+
+    def delayDisplayed(self, number: int) -> None:
+        """Say in the application which step is done."""
+        if hasattr(self, "delayDisplay"):
+            self.delayDisplay(f"{number}. {STEPS[number - 1][0]}", 100)
 
     def scans(self) -> tuple[slicer.vtkMRMLScalarVolumeNode, slicer.vtkMRMLScalarVolumeNode]:
         """Fixed and moving: a body full of structure, bright where the other is dark, each with its own noise.

@@ -10,7 +10,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "DSIRRegistration")]
 
 if find_spec("slicer") is None:
-    kept = ("test_environment.py", "test_packaging.py")
+    kept = ("test_environment.py", "test_extension_index.py", "test_packaging.py")
     collect_ignore = [str(file) for file in HERE.glob("test_*.py") if file.name not in kept]
 else:
     from mrml_scene import application, engine, pair, scene  # noqa: F401

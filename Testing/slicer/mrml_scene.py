@@ -30,25 +30,30 @@ from scipy.spatial.transform import Rotation
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def application() -> Iterator[slicer.vtkMRMLApplicationLogic]:
-    """An application's logic with an empty scene and what a Slicer has: subject hierarchy, segmentations, layouts."""
+def start_application() -> tuple[slicer.vtkMRMLApplicationLogic, list[slicer.vtkMRMLAbstractLogic]]:
+    """An application's logic with an empty scene, and the logics that a Slicer has, to be kept as long as it: subject
+    hierarchy, segmentations, and the layouts last."""
     scene = slicer.vtkMRMLScene()
     slicer.mrmlScene = scene
     application = slicer.vtkMRMLApplicationLogic()
     application.SetMRMLScene(scene)
     logics = [slicer.vtkSlicerSubjectHierarchyModuleLogic(), slicer.vtkSlicerSegmentationsModuleLogic()]
+    logics.append(slicer.vtkMRMLLayoutLogic())
     for logic in logics:
         logic.SetMRMLApplicationLogic(application)
         logic.SetMRMLScene(scene)
-    layout = slicer.vtkMRMLLayoutLogic()
-    layout.SetMRMLApplicationLogic(application)
-    layout.SetMRMLScene(scene)
-    layout.GetLayoutNode().SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    logics[-1].GetLayoutNode().SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
     scene.AddNode(slicer.vtkMRMLCrosshairNode())
+    return application, logics
+
+
+@pytest.fixture
+def application() -> Iterator[slicer.vtkMRMLApplicationLogic]:
+    """An application's logic with an empty scene, and the logics that a Slicer has."""
+    application, logics = start_application()
     yield application
-    layout.SetMRMLScene(None)  # it follows no scene into its end
-    scene.Clear(True)
+    logics[-1].SetMRMLScene(None)  # layouts follow no scene into its end
+    application.GetMRMLScene().Clear(True)
 
 
 @pytest.fixture

@@ -46,7 +46,9 @@ class View:
 
     def picture(self) -> Image.Image:
         """What it shows now."""
-        window = self.view.render_window()
+        window, logic = self.view.render_window(), self.view._logic
+        for layer in (logic.GetBackgroundLayer(), logic.GetForegroundLayer()):
+            layer.UpdateTransforms()  # which the application's widget does when its size changes
         window.Render()
         grab = vtkWindowToImageFilter()
         grab.SetInput(window)

@@ -94,6 +94,7 @@ QPlainTextEdit = _plain("QPlainTextEdit")
 QProgressBar = _plain("QProgressBar")
 QTableWidget = _plain("QTableWidget")
 QFormLayout, QHBoxLayout, QVBoxLayout = QtWidgets.QFormLayout, QtWidgets.QHBoxLayout, QtWidgets.QVBoxLayout
+QFileDialog = QtWidgets.QFileDialog
 QMenu, QAction, QDesktopServices, QSizePolicy = (
     QtWidgets.QMenu,
     QtGui.QAction,
