@@ -31,7 +31,7 @@ $(VENV)/installed: pyproject.toml Makefile
 	$(VENV)/bin/python -m pip install --quiet -e ".[$(EXTRAS)]"
 	@touch $@
 
-demo: install  ## register a real brain to a simulated second contrast with a known answer, beside MIND
+demo: install  ## register a brain with a known answer, beside mutual information; ends with verdict, page and picture
 	$(DSIR) demo --out demo-result --threads $(THREADS) --overwrite
 
 # Real MRML and a Qt for the tests of the Slicer side; where they have no build, those tests are skipped and say so.

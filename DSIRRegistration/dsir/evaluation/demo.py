@@ -24,8 +24,14 @@ GREY, WHITE, FLUID = 520.0, 330.0, 950.0
 """Brightness of the tissues in the partner, roughly a T2-weighted image's."""
 
 
-def demo_case(*, seed: int = 0, amplitude: float = 12.0, spacing: int = SPACING) -> Case:
+def demo_case(
+    *, seed: int = 0, amplitude: float = 12.0, spacing: int = SPACING, rotation: float = 4.0, translation: float = 6.0
+) -> Case:
     """The brain, deformed by up to ``amplitude`` mm, and its undeformed partner of another contrast.
+
+    Args:
+        spacing: mm, a whole number.
+        rotation, translation: degrees and mm of the rigid motion on top.
 
     Raises:
         DsirError: nilearn is not installed.
@@ -39,7 +45,7 @@ def demo_case(*, seed: int = 0, amplitude: float = 12.0, spacing: int = SPACING)
         brain,
         partner,
         body,
-        deformation=DeformationSettings(amplitude=amplitude, rotation=4.0, translation=6.0),
+        deformation=DeformationSettings(amplitude=amplitude, rotation=rotation, translation=translation),
         seed=seed,
         remark="real anatomy (an average of 152 brains); the partner's contrast and the deformation are simulated",
     )
