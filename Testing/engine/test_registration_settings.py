@@ -125,3 +125,9 @@ def test_stiffness_and_capture_change_every_level_and_no_more_than_asked() -> No
 def test_a_preset_that_does_not_exist_is_refused_with_those_that_do() -> None:
     with pytest.raises(DsirError, match="fast, default, accurate, paper"):
         preset("best")
+
+
+def test_between_two_persons_the_field_is_softer_on_every_level() -> None:
+    soft, usual = (preset(name).descent.levels for name in ("two_persons", "default"))
+    assert [level.scale for level in soft] == [level.scale for level in usual]
+    assert all(one.stiffness.bending < other.stiffness.bending for one, other in zip(soft, usual, strict=True))

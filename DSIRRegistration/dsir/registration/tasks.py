@@ -1,15 +1,18 @@
 """Settings for a task; why they are so, and what they were measured on, stands in :mod:`.preset_words`.
 
 ``same_person`` keeps the linear model free of scales; ``deformable`` is off where bones decide, on where it is known
-that something moved, and otherwise left to the scans (:mod:`.evidence`).
+that something moved, and otherwise left to the scans (:mod:`.evidence`). Between two persons the field is softer: their
+anatomy differs at every scale (Docs/measurements/solver.md).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from .descent import Level
 from .linear import LinearSettings
-from .settings import RegistrationSettings
+from .settings import DescentSettings, RegistrationSettings
+from .solver import Stiffness
 
 
 def _one_person(name: str, **changes: Any) -> RegistrationSettings:
@@ -29,6 +32,15 @@ TASKS: dict[str, RegistrationSettings] = {
         "pet_ct", descriptor="mind", deformable=False, linear=LinearSettings(start="identity", model="auto")
     ),
     "two_persons": RegistrationSettings(
-        preset="two_persons", same_person=False, deformable=True, linear=LinearSettings(model="affine")
+        preset="two_persons",
+        same_person=False,
+        deformable=True,
+        linear=LinearSettings(model="affine"),
+        descent=DescentSettings(
+            levels=(
+                Level(scale=2.0, stiffness=Stiffness(bending=3.0)),
+                Level(scale=1.0, stiffness=Stiffness(bending=0.5)),
+            )
+        ),
     ),
 }
