@@ -19,12 +19,9 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from scipy.linalg import eigh
-from scipy.optimize import nnls
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
@@ -33,6 +30,7 @@ from dsir.features.dns import DnsSettings
 from dsir.features.mind import Mind, MindSettings
 from dsir.geometry.sampling import sample
 from dsir.training.batches import ExampleSettings, Mixture
+from dsir.training.closed_form import placing_directions, placing_weights, sums
 from dsir.training.draws import step_generator
 from dsir.training.synthesis import SynthesisSettings, look
 from dsir.training.views import View, ViewSettings, draw_views
@@ -112,36 +110,6 @@ def correspondence(first: View, second: View, body: torch.Tensor) -> tuple[torch
     there = second.from_source(points).reshape(shape)
     inside = ((there >= 1) & (there <= second.size - 2)).all(0)
     return there, inside & (sample(body.float()[None], points, padding="zeros").reshape(shape[1:]) > 0.5)
-
-
-def sums(patches: torch.Tensor, turn: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """h and b, (N, 3, P): each turned channel's curvature and pull, summed over every patch."""
-    h, b = [], []
-    for part in patches.split(100):
-        turned = torch.einsum("nscv,cp->nspv", part, turn)
-        difference, slopes = turned[:, :1], turned[:, 1:]
-        h.append(slopes.square().sum(-1))
-        b.append((slopes * difference).sum(-1))
-    return torch.cat(h), torch.cat(b)
-
-
-def placing_directions(patches: torch.Tensor) -> torch.Tensor:
-    """(C, C) columns: the channels' mixtures of large gradient for their difference between views."""
-    flat = patches.permute(1, 2, 0, 3).flatten(2).double().numpy()  # (4, C, M)
-    noise = flat[0] @ flat[0].T / flat.shape[2]
-    signal = sum(part @ part.T for part in flat[1:]) / flat.shape[2]
-    noise += 1e-4 * np.trace(noise) / len(noise) * np.eye(len(noise))
-    return torch.as_tensor(eigh(signal, noise)[1], dtype=torch.float32)
-
-
-def placing_weights(h: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """(P,) weights >= 0 that make E[(sum a b)^2] least while sum a E[h] stays 1."""
-    flat, mean = b.flatten(0, 1).double().numpy(), h.mean((0, 1)).double().numpy()
-    spread = flat.T @ flat / len(flat)
-    root = np.linalg.cholesky(spread + 1e-6 * spread.trace() / len(spread) * np.eye(len(spread))).T
-    strong = 1e3 * np.abs(root).max()  # the side condition as one more, very heavy row
-    weights, _ = nnls(np.vstack([root, strong * mean / mean.mean()]), np.append(np.zeros(len(mean)), strong))
-    return torch.as_tensor(weights, dtype=torch.float32)
 
 
 def pull(h: torch.Tensor, b: torch.Tensor, weights: torch.Tensor) -> float:

@@ -13,6 +13,7 @@ from dsir.features.place import PlaceHead, PlaceSettings
 from dsir.features.place_weights import is_place, read_place, write_place
 from dsir.features.weights import shipped
 from dsir.geometry.sampling import gaussian_blur, index_grid
+from dsir.training.closed_form import placing_weights, sums
 from dsir.training.gauss_newton import SIDE, Patches, basin, gauss_newton, normal_matrices
 
 pytestmark = [pytest.mark.slow, pytest.mark.models]
@@ -95,3 +96,14 @@ def test_relations_need_no_contrast() -> None:
     head = PlaceHead(replace(PlaceSettings(), hidden=4))
     volume = gaussian_blur(torch.randn(1, 24, 24, 24, generator=torch.Generator().manual_seed(2)), 1.0)[None]
     assert torch.allclose(head.relations(volume), head.relations(-2 * volume), atol=1e-2)
+
+
+def test_the_closed_form_weighs_the_channel_that_places_and_drops_the_one_that_pulls() -> None:
+    draw = torch.Generator().manual_seed(5)
+    slopes = torch.randn(200, 3, 2, 27, generator=draw)
+    residual = 0.1 * torch.randn(200, 1, 2, 27, generator=draw)
+    residual[:, 0, 1] += 2.0 * slopes[:, 0, 1]  # the second channel's residual goes with its own gradient: it pulls
+    h, b = sums(torch.cat([residual, slopes], 1), torch.eye(2))
+    weights = placing_weights(h, b)
+    assert weights[0] > 20 * weights[1]
+    assert float((h.mean((0, 1)) * weights).sum()) == pytest.approx(float(h.mean((0, 1)).mean()), rel=1e-2)

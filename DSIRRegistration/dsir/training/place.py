@@ -18,6 +18,7 @@ from ..features.place_weights import write_place
 from ..features.weights import Weights
 from ..progress import Progress, silent
 from .batches import DRAWS, Examples, ExampleSettings
+from .closed_form import begin_directly
 from .contrast import LossSettings
 from .draws import chance, step_generator
 from .gauss_newton import Patches, basin, draw_patches, gauss_newton
@@ -34,15 +35,16 @@ class PlaceLoss:
 
     Attributes:
         patches: of 14 mm, in which Gauss-Newton steps are made.
-        farthest: voxels (2 mm) that a step may have to go.
+        farthest: voxels (2 mm) that a step may have to go. Coarser levels and the find vectors bring the field so near;
+            with 3 the head learned a wide basin and forgot to rest (0.17 to 0.35 voxels in 300 steps).
         basin: weight of the cross-entropy over displaced places.
         places: wrong places that a patch is compared at, 1.5 to 6 voxels away.
         compared: patches for that.
     """
 
     patches: int = 72
-    farthest: float = 2.5
-    basin: float = 0.5
+    farthest: float = 1.0
+    basin: float = 0.1
     places: int = 16
     compared: int = 32
 
@@ -56,7 +58,7 @@ class PlaceTrainingSettings(RunSettings):
         source_spacing: mm of the lattice the sources are kept on.
     """
 
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     average: float = 0.997
     head: PlaceSettings = field(default_factory=PlaceSettings)
     examples: ExampleSettings = field(default_factory=lambda: ExampleSettings(views=ViewSettings(size=48)))
@@ -81,7 +83,8 @@ def train_place(
     Args:
         data: folder of NIfTI volumes; files ``person_part_contrast`` of one person serve as views of each other.
         find: the trained find network; never changed.
-        init: tensors (``.safetensors``) to begin from, as the closed-form start of the direct path.
+        init: tensors (``.safetensors``) to begin from; without, the direct path begins in closed form
+            (:mod:`dsir.training.closed_form`).
         resume: go on from ``out``'s checkpoint.
     """
     begin(out, settings, resume=resume)
@@ -93,6 +96,9 @@ def train_place(
     head = PlaceHead(settings.head)
     if init:
         head.load_state_dict(load_file(init), strict=False)
+    elif not resume:
+        tell("what the relations place best")
+        begin_directly(head, task.examples)
     run = Run(settings, head, out)
     if resume:
         run.resume()

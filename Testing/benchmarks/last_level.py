@@ -1,0 +1,104 @@
+"""What one more finest level is worth after the default, by other descriptors and weighed by their own residuals.
+
+    python Testing/benchmarks/last_level.py --cases brain_t1_t2 head_t1 --place Resources/training/place.safetensors
+
+Each pair is registered with the default preset (one thread, seed 0); then the finest level is descended once more from
+there: by the same descriptors, by MIND-SSC alone, and by the place head beside MIND-SSC. Mean end-point error, mm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
+
+from dsir.evaluation.cases import Case
+from dsir.evaluation.catalogue import KNOWN, build
+from dsir.features.blend import Blend
+from dsir.features.descriptor import Descriptor, load_descriptor
+from dsir.features.mind import Mind
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
+from dsir.progress import silent
+from dsir.registration.boundary_fade import faded_at_boundary
+from dsir.registration.descent import descend
+from dsir.registration.levels import descend_levels
+from dsir.registration.presets import preset
+from dsir.registration.residual_weighing import residual_weights
+from dsir.registration.stages import FeaturePair, Start, align_linearly, describe_both, prepare, starting_field
+from dsir.registration.working_grid import FeatureMap, describe
+from dsir.transforms.composite import Transform
+from dsir.transforms.field import DisplacementField
+from dsir.transforms.linear import Linear
+from solver_parts import figure_of
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; exit code 0 also where there are no scans."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=PROJECT.parent / "shared" / "data" / "cases", metavar="FOLDER")
+    parser.add_argument("--cases", nargs="+", choices=KNOWN, metavar="CASE",
+                        default=["brain_t1_t2", "head_t1", "torso_ct", "lung_contrast", "multiphase_ct"])  # fmt: skip
+    parser.add_argument("--place", type=Path, metavar="WEIGHTS", help="of a place head, for one more row")
+    parser.add_argument("--seed", type=int, default=0, help="of the deformations")
+    options = parser.parse_args(arguments)
+    if not options.data.is_dir():
+        print(f"Nothing to measure: {options.data} is not there.")
+        return 0
+    torch.set_num_threads(1)
+    for name in options.cases:
+        found = measure(build(name, options.data, seed=options.seed), options.place)
+        print(name, ", ".join(f"{part} {figure:.3f}" for part, figure in found.items()), flush=True)
+    return 0
+
+
+def measure(case: Case, place: Path | None) -> dict[str, float]:
+    """Name of the last level's descriptor to the error after it."""
+    moving = case.moving
+    if case.start is not None:  # a shift that all methods begin from
+        affine = moving.lattice.affine.copy()
+        affine[:3, 3] -= case.start
+        moving = Image(moving.data, Lattice(moving.lattice.shape, affine))
+    settings = preset("default", device="cpu", threads=1)
+    with torch.no_grad():
+        prepared, start = prepare(case.fixed, moving, None, None, settings, silent), Start()
+        linear = Linear(align_linearly(prepared, start, silent).matrix)
+        features = describe_both(prepared, linear, start, silent)
+        begun = starting_field(features, start, prepared.settings, silent).field
+        field = descend_levels(features.fixed, features.moving, begun, prepared.settings, None, silent)
+        others: dict[str, Descriptor] = {"MIND-SSC": Mind()}
+        if place is not None:
+            others["place head and MIND-SSC"] = Blend(load_descriptor(str(place)), Mind(), 0.5)
+        pairs = {"the same": (features.fixed, features.moving)}
+        for name, descriptor in others.items():
+            still = describe(descriptor, case.fixed, prepared.fixed_mask, features.fixed.lattice)
+            other = describe(descriptor, moving, prepared.moving_mask, features.moving.lattice, features.pose)
+            pairs[name] = (still, other)
+        return {"default": error(case, field, linear, features)} | {
+            name: error(case, again(field, *pair, prepared.settings.descent.levels[-1]), linear, features)
+            for name, pair in pairs.items()
+        }
+
+
+def again(field: DisplacementField, fixed: FeatureMap, moving: FeatureMap, level: object) -> DisplacementField:
+    """The finest level once more, its residuals weighed."""
+    u = field.on(fixed.lattice).to_index()
+    weights = residual_weights(fixed, moving, u, level.robust)
+    return DisplacementField.from_index(descend(fixed, moving, u, level, weights=weights)[0], fixed.lattice)
+
+
+def error(case: Case, field: DisplacementField, linear: Linear, features: FeaturePair) -> float:
+    """mm, of the field as it is handed over."""
+    faded = faded_at_boundary(field, spacing=max(2 * float(features.lattice.spacing[0]), 3.0))
+    return figure_of(case, Transform((faded, linear)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
