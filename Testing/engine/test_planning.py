@@ -13,6 +13,7 @@ import pydicom
 import pytest
 from dsir.cli.main import main
 from dsir.dicom.series import read_series
+from dsir.files.output_folder import _importance
 from dsir.files.transforms import read_transform
 from dsir.planning.studies import fixed_study, moving_study
 from dsir.planning.task import preset_for
@@ -167,3 +168,14 @@ def test_dciodvfy_finds_no_error(name: str, case: Path) -> None:
     said = subprocess.run(["dciodvfy", str(case / name)], capture_output=True, text=True, check=False)
     errors = [line for line in (said.stderr + said.stdout).splitlines() if re.match(r"Error", line)]
     assert errors == []
+
+
+def test_the_plans_own_report_appears_when_everything_else_is_there() -> None:
+    names = [Path(n) for n in ("plan.json", "registration/report.json", "structures.dcm", "warped/slice_0001.dcm")]
+    order = [str(name) for name in sorted(names, key=_importance)]
+    assert order[-2:] == ["registration/report.json", "plan.json"]
+
+
+def test_the_report_knows_its_studies_by_fingerprint(case: Path) -> None:
+    inputs = json.loads((case / "plan.json").read_text())["inputs"]
+    assert set(inputs) == {"fixed study", "moving study"} and all(len(one["sha256"]) == 64 for one in inputs.values())

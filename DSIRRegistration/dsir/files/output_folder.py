@@ -18,8 +18,8 @@ from .work_folders import LOCK, WorkFolder, leftovers, make_work_folder, release
 MANIFEST = ".dsir-files"
 """Lists the files a run wrote, so that the next one with ``overwrite`` replaces these and no one else's."""
 
-REPORT = "report.json"
-"""Goes first and comes last, so that a report speaks of a whole result."""
+REPORTS = ("report.json", "plan.json", "compare.json")
+"""Go first and come last, those of the whole after those of its parts, so that a report speaks of a whole result."""
 
 UNFINISHED = "unfinished-result"
 
@@ -86,7 +86,7 @@ class OutputFolder:
     def _publish(self) -> None:
         if not self.overwrite and _holds_files(self.target):
             raise OutputError(f"The folder {self.name} was filled by somebody else in the meantime.")
-        files = sorted(self._work.files(), key=lambda file: file.name == REPORT)
+        files = sorted(self._work.files(), key=lambda file: _importance(file.relative_to(self.path)))
         names = [file.relative_to(self.path) for file in files]
         for file in files:
             sync(file)
@@ -113,7 +113,7 @@ class OutputFolder:
             Path(line) for line in listed if line and not Path(line).is_absolute() and ".." not in Path(line).parts
         ]
         found = {name for name in (*inside, *names) if os.path.lexists(self.target / name)}
-        return sorted(found, key=lambda name: (name.name != REPORT, name))
+        return sorted(found, key=lambda name: (*(-rank for rank in _importance(name)), name))
 
     def _keep(self, error: BaseException) -> None:
         """Put what was written under a name that the next run leaves alone, and say so in the error."""
@@ -198,6 +198,11 @@ def check_output_folder(target: str | Path, *, overwrite: bool = False) -> None:
         os.rmdir(tempfile.mkdtemp(prefix=".dsir-", dir=nearest))
     except OSError as error:
         raise OutputError(f"The folder {name} cannot be written: {reason(error)}.") from None
+
+
+def _importance(name: Path) -> tuple[int, int]:
+    """Rank in the order of appearance: all else, reports of parts, the report of the whole."""
+    return int(name.name in REPORTS), -len(name.parts)
 
 
 def _holds_files(folder: Path) -> bool:

@@ -97,7 +97,8 @@ def carry_out(
             "warnings": list(dict.fromkeys([*remarks, *registered["warnings"]])),
             **({"command_line": command_line} if command_line else {}),
         }  # fmt: skip
-        report = run_report("plan", inputs={}, settings=settings.to_json(), facts=facts)
+        inputs: dict[str, Path | None] = {"fixed study": plan.fixed.path, "moving study": plan.moving.path}
+        report = run_report("plan", inputs=inputs, settings=settings.to_json(), facts=facts)
         progress("writing", 0.97, "the report")
         write_page(folder.path / "report.html", report, None if found is None else found.verdicts, doses)
         write_report(folder.path / "plan.json", report)
