@@ -1,9 +1,9 @@
 # A worker for `dsir batch --scheduler`: docker build -t dsir . && docker run -v /shared:/shared dsir tcp://10.0.0.1:8786
-# With CUDA: docker build --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu128 -t dsir-gpu .
+# The CPU build of torch is smaller: --build-arg TORCH="torch --index-url ADDRESS", the address that PyTorch's start page names.
 FROM python:3.12-slim
 
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN pip install --no-cache-dir torch --index-url ${TORCH_INDEX}
+ARG TORCH=torch
+RUN pip install --no-cache-dir ${TORCH}
 
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./

@@ -228,6 +228,12 @@ def test_click_accept_refine_is_a_loop(page) -> None:
     page.click("#dsir-register")
     page.wait_for_selector("#dsir-words:has-text('Registered')", timeout=180_000)
     assert re.match(r"(PASS|CHECK|FAIL)", page.inner_text("#dsir-verdict"))
+    whole = pixels(page, cell(page, 0))
+    page.get_by_role("button", name="squares").click()
+    wait_for_change(page, cell(page, 0), whole)
+    if (folder := os.environ.get("DSIR_PICTURES")) is not None:
+        page.wait_for_timeout(1000)
+        page.screenshot(path=f"{folder}/viewer_squares.png")
     click(page, 0, 160, 170)
     page.wait_for_selector("#dsir-words:has-text('from where the transform puts it')", timeout=10_000)
     page.click("#dsir-accept")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ import slicer.util
 from dsir.errors import Cancelled, DsirError
 from DSIRRegistrationLib.roles import FIXED, MOVING
 from DSIRRegistrationLib.viewer.jobs import Jobs
+from DSIRRegistrationLib.viewer.newest import Newest
+from DSIRRegistrationLib.viewer.overlays import squares
 from DSIRRegistrationLib.viewer.pointer import Pointer
-from DSIRRegistrationLib.viewer.session import AFTER, Session
+from DSIRRegistrationLib.viewer.session import AFTER, SQUARES, Session
 from DSIRRegistrationLib.viewer.windowing import WindowDrag, show_with
 from mrml_scene import FakeEngine
 from scans import write_pair
@@ -218,3 +221,30 @@ def test_windows_for_ct_change_cts_alone(session: Session) -> None:
     show_with("lung", nodes)
     assert (nodes[0].GetDisplayNode().GetWindow(), nodes[0].GetDisplayNode().GetLevel()) == (1500, -600)
     assert nodes[1].GetDisplayNode().GetWindow() == kept
+
+
+def test_a_newer_place_takes_that_of_one_that_waits_and_the_last_one_is_answered() -> None:
+    done: list[int] = []
+
+    async def drag() -> None:
+        newest = Newest(lambda wish: (time.sleep(0.05), done.append(wish)))  # an answer takes longer than a move
+        for place in range(20):
+            newest.wish(place)
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.2)
+
+    asyncio.run(drag())
+    assert done[-1] == 19 and 1 < len(done) < 20 and done == sorted(done)
+
+
+def test_the_checkerboard_shows_the_warped_image_in_every_second_square_alone(session: Session) -> None:
+    finish(session.register("mind", "fast", progress=lambda *_: None))
+    session.overlay = SQUARES
+    session.lay()
+    view = session.sides[FIXED].views[0]
+    node = session.app.scene.GetNodeByID(view.get_foreground_volume_id())
+    warped, shown = (slicer.util.arrayFromVolume(n) for n in (session.warped, node))
+    there = squares(warped.shape[::-1], np.array(node.GetSpacing())).transpose(2, 1, 0)
+    assert np.array_equal(shown[there], warped[there].astype(np.float32)) and 0.3 < there.mean() < 0.7
+    assert shown[~there].max() < node.GetDisplayNode().GetLowerThreshold()
+    assert node in session.windowed(MOVING)

@@ -26,6 +26,7 @@ from trame_slicer.views import SliceView
 from .. import worker
 from .jobs import Jobs
 from .keys import STEPS
+from .newest import Newest
 from .page import PRESETS, Page
 from .pointer import Pointer
 from .reload import remember
@@ -80,8 +81,9 @@ class Viewer:
             "verdict": "", "reasons": [], "colour": COLOURS["CHECK"],
         }  # fmt: skip
         state.update({f"dsir_{name}": value for name, value in start.items()})
+        self._wishes: Newest[tuple[str, np.ndarray]] = Newest(lambda wish: self._asked(*wish))
         self._pointers = [
-            Pointer(view, partial(self._asked, name), lambda: bool(state.dsir_hover), partial(self._over, name, view))
+            Pointer(view, partial(self._wish, name), lambda: bool(state.dsir_hover), partial(self._over, name, view))
             for name, side in self.session.sides.items()
             for view in side.views
         ]
@@ -217,6 +219,9 @@ class Viewer:
         missed = self.session.missed
         self.server.state.dsir_missed = "" if missed is None else f", {missed:.1f} mm apart"
         self._redraw()
+
+    def _wish(self, side: str, point: np.ndarray) -> None:
+        self._wishes.wish((side, point))
 
     def _asked(self, side: str, point: np.ndarray) -> None:
         with self.server.state as state:

@@ -59,6 +59,12 @@ TITLES = {
     "dsir-window": "HU windows change CTs alone; right drag changes any scan (keys 1 to 5)",
     "dsir-descriptor": "dsir: the learned representation; mind: MIND-SSC; cnn: the network untrained",
 }
+OVERLAYS = {
+    "similarity": "the heat map, while a point is asked for",
+    "before": "the moving scan as it came, blended by the opacity",
+    "after": "the moving scan after registration, blended by the opacity",
+    "squares": "a checkerboard of both, squares of 24 mm: edges that break lie apart",
+}
 PRESETS = ("fast", "default", "accurate", *TASKS)
 
 
@@ -159,9 +165,16 @@ class Page:
             v_model=("dsir_overlay",), mandatory=True, density="compact", variant="outlined", divided=True,
             style="width: 100%;",
         ):  # fmt: skip
-            for value in ("similarity", "before", "after"):
-                off = ("!dsir_registered",) if value == "after" else ("false",)
-                VBtn(value, value=value, size="small", disabled=off, style="flex: 1; text-transform: none;")
+            for value in ("similarity", "before", "after", "squares"):
+                off = ("!dsir_registered",) if value in ("after", "squares") else ("false",)
+                VBtn(
+                    value,
+                    value=value,
+                    size="small",
+                    disabled=off,
+                    title=OVERLAYS[value],
+                    style="flex: 1; text-transform: none; min-width: 0; padding: 0 4px; font-size: 12px;",
+                )
         _button("Save", doings.save, "dsir-save", "mdi-content-save", off="dsir_busy")
 
 

@@ -23,10 +23,11 @@ from ..point_sets import ASKED, EXPECTED, FOUND
 from ..roles import FIXED, MOVING, OTHER
 from ..similarity import Shown, Similarity
 from .annotation import in_words
+from .overlays import checkerboard
 from .side import Side, load_volume
 from .windowing import show_with
 
-SIMILARITY, BEFORE, AFTER = "similarity", "before", "after"
+SIMILARITY, BEFORE, AFTER, SQUARES = "similarity", "before", "after", "squares"
 
 
 class Session:
@@ -53,6 +54,7 @@ class Session:
         self.similarity = Similarity(*volumes, launch=launch)
         self.pairs = Pairs(*volumes)
         self.warped: slicer.vtkMRMLScalarVolumeNode | None = None
+        self._squares: slicer.vtkMRMLScalarVolumeNode | None = None
         self.last: Shown | None = None
         self.asked: tuple[str, np.ndarray] | None = None
         self.overlay, self.opacity = SIMILARITY, 0.6
@@ -100,6 +102,9 @@ class Session:
             self.sides[FIXED].overlay(self.sides[MOVING].volume, self.opacity)
         elif self.overlay == AFTER and self.warped is not None:
             self.sides[FIXED].overlay(self.warped, self.opacity)
+        elif self.overlay == SQUARES and self.warped is not None:
+            self._squares = self._squares or checkerboard(self.warped)
+            self.sides[FIXED].overlay(self._squares, 1.0)
 
     def accept(self) -> int:
         """Keep the last match as a pair; returns how many there are.
@@ -173,7 +178,9 @@ class Session:
         warped.GetDisplayNode().SetWindowLevel(shown.GetWindow(), shown.GetLevel())
         if self.warped is not None:
             scene.RemoveNode(self.warped)
-        self.warped = warped
+        if self._squares is not None:
+            scene.RemoveNode(self._squares)
+        self.warped, self._squares = warped, None
         self.overlay = AFTER
         self.lay()
 
@@ -198,7 +205,9 @@ class Session:
     def windowed(self, side: str) -> list[slicer.vtkMRMLScalarVolumeNode]:
         """Volumes whose window belongs together: a side's, and with the moving scan the warped one."""
         nodes = [self.sides[side].volume]
-        return [*nodes, self.warped] if side == MOVING and self.warped is not None else nodes
+        if side == MOVING:
+            nodes += [node for node in (self.warped, self._squares) if node is not None]
+        return nodes
 
     def window(self, choice: str) -> None:
         """Show every volume with one of :data:`.windowing.CHOICES`."""
