@@ -15,7 +15,6 @@ import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
-from pydicom.valuerep import format_number_as_ds
 
 from .. import __version__
 from ..dicom.dataset import text
@@ -27,7 +26,7 @@ from ..files.itk import LPS
 from ..geometry.lattice import Lattice
 from ..transforms.composite import Transform, linear_matrix
 from ..transforms.field import DisplacementField
-from .structures_out import PATIENT, STUDY
+from .belonging import belong_to, decimal
 
 CONTENT_BASED = ("125024", "DCM", "Image Content-based Alignment")
 """Context group 7100: by what the two were aligned."""
@@ -96,12 +95,7 @@ def _head(fixed: Series, kind: str, label: str, description: str, pseudonym: str
     dataset.SOPClassUID, dataset.SOPInstanceUID = kind, meta.MediaStorageSOPInstanceUID
     dataset.InstanceCreationDate = dataset.SeriesDate = dataset.ContentDate = day
     dataset.InstanceCreationTime = dataset.SeriesTime = dataset.ContentTime = hour
-    for name in (*PATIENT, *STUDY):
-        setattr(dataset, name, fixed.header.get(name, "") or "")
-    if pseudonym is not None:
-        dataset.PatientName = dataset.PatientID = pseudonym
-        dataset.PatientBirthDate = dataset.PatientSex = dataset.ReferringPhysicianName = dataset.AccessionNumber = ""
-        dataset.PatientIdentityRemoved, dataset.DeidentificationMethod = "YES", "Pseudonym given by the user"
+    belong_to(dataset, fixed, pseudonym)
     dataset.Modality, dataset.Laterality = "REG", ""
     dataset.SeriesInstanceUID, dataset.SeriesNumber = generate_uid(), 1
     dataset.SeriesDescription = description[:64]
@@ -140,8 +134,8 @@ def _deformable_item(transform: Transform, fixed: Lattice, moving: Series) -> Da
     item.PreDeformationMatrixRegistrationSequence = Items([_matrix_item(np.eye(4))])
     item.PostDeformationMatrixRegistrationSequence = Items([_matrix_item(LPS @ post @ LPS)])
     affine, spacing = LPS @ field.lattice.affine, field.lattice.spacing
-    grid.ImageOrientationPatient = [_ds(v) for v in (affine[:3, :2] / spacing[:2]).T.ravel()]
-    grid.ImagePositionPatient = [_ds(v) for v in affine[:3, 3]]
+    grid.ImageOrientationPatient = [decimal(v) for v in (affine[:3, :2] / spacing[:2]).T.ravel()]
+    grid.ImagePositionPatient = [decimal(v) for v in affine[:3, 3]]
     grid.GridDimensions = list(field.lattice.shape)
     grid.GridResolution = spacing.tolist()
     vectors = field.vectors.cpu().numpy() * np.array([-1, -1, 1], np.float32).reshape(3, 1, 1, 1)
@@ -186,7 +180,7 @@ def _covering(lattice: Lattice, fixed: Lattice) -> Lattice:
 def _matrix_item(matrix: Matrix) -> Dataset:
     item = Dataset()
     item.FrameOfReferenceTransformationMatrixType = matrix_type(matrix)
-    item.FrameOfReferenceTransformationMatrix = [_ds(value) for value in matrix.ravel()]
+    item.FrameOfReferenceTransformationMatrix = [decimal(value) for value in matrix.ravel()]
     return item
 
 
@@ -198,11 +192,6 @@ def matrix_type(matrix: Matrix) -> str:
         return "RIGID"
     off = np.abs(gram - np.diag(np.diag(gram))).max()
     return "RIGID_SCALE" if off < ORTHOGONAL and np.linalg.det(linear) > 0 else "AFFINE"
-
-
-def _ds(value: float) -> str:
-    """A decimal string of at most 16 letters, as exact as that allows."""
-    return format_number_as_ds(0.0 if abs(value) < 1e-12 else float(value))
 
 
 def _references(series: Series) -> Sequence[Dataset]:

@@ -18,7 +18,6 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
     generate_uid,
 )
-from pydicom.valuerep import format_number_as_ds
 
 from .. import __version__
 from ..dicom.dataset import text
@@ -26,7 +25,7 @@ from ..dicom.series import Series
 from ..errors import DsirError
 from ..geometry.image import Image
 from ..geometry.lattice import LPS
-from .structures_out import PATIENT, STUDY
+from .belonging import belong_to, decimal
 
 CLASSES = {"CT": CTImageStorage, "MR": MRImageStorage}
 
@@ -80,9 +79,7 @@ def write_series(
     values = image.data.numpy()
     slope, stored = _stored(values, text(moving.header, "Modality").upper())
     head = _head(fixed, moving, description, pseudonym)
-    head.RescaleIntercept, head.RescaleSlope = "0", format_number_as_ds(slope)
-    head.SmallestImagePixelValue = head.LargestImagePixelValue = None
-    del head.SmallestImagePixelValue, head.LargestImagePixelValue
+    head.RescaleIntercept, head.RescaleSlope = "0", decimal(slope)
     written = []
     for k in range(fixed.lattice.shape[2]):
         path = folder / f"slice_{k + 1:04d}.dcm"
@@ -105,12 +102,7 @@ def _head(fixed: Series, moving: Series, description: str | None, pseudonym: str
     head.SpecificCharacterSet = "ISO_IR 192"
     head.SOPClassUID = CLASSES.get(modality, SecondaryCaptureImageStorage)
     head.ImageType = ["DERIVED", "SECONDARY", "AXIAL" if modality == "CT" else "OTHER"]
-    for name in (*PATIENT, *STUDY):
-        setattr(head, name, fixed.header.get(name, "") or "")
-    if pseudonym is not None:
-        head.PatientName = head.PatientID = pseudonym
-        head.PatientBirthDate = head.PatientSex = head.ReferringPhysicianName = head.AccessionNumber = ""
-        head.PatientIdentityRemoved, head.DeidentificationMethod = "YES", "Pseudonym given by the user"
+    belong_to(head, fixed, pseudonym)
     head.Modality, head.Laterality = modality or "OT", ""
     if modality not in CLASSES:
         head.ConversionType = "WSD"
@@ -129,9 +121,9 @@ def _head(fixed: Series, moving: Series, description: str | None, pseudonym: str
         setattr(head, name, otherwise if value is None or value == "" else value)
     lattice = fixed.lattice
     affine = LPS @ lattice.affine
-    head.ImageOrientationPatient = [_ds(v) for v in (affine[:3, :2] / lattice.spacing[:2]).T.ravel()]
-    head.PixelSpacing = [_ds(lattice.spacing[1]), _ds(lattice.spacing[0])]
-    head.SliceThickness = _ds(lattice.spacing[2])
+    head.ImageOrientationPatient = [decimal(v) for v in (affine[:3, :2] / lattice.spacing[:2]).T.ravel()]
+    head.PixelSpacing = [decimal(lattice.spacing[1]), decimal(lattice.spacing[0])]
+    head.SliceThickness = decimal(lattice.spacing[2])
     head.Rows, head.Columns = lattice.shape[1], lattice.shape[0]
     head.SamplesPerPixel, head.PhotometricInterpretation = 1, "MONOCHROME2"
     head.BitsAllocated = head.BitsStored = 16
@@ -146,7 +138,7 @@ def _slice(head: Dataset, fixed: Series, stored: np.ndarray, k: int) -> FileData
     dataset = FileDataset("", head, file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPInstanceUID, dataset.InstanceNumber = meta.MediaStorageSOPInstanceUID, k + 1
     position = fixed.lattice.to_world(np.array([0.0, 0.0, k])) * np.array([-1, -1, 1])
-    dataset.ImagePositionPatient = [_ds(v) for v in position]
+    dataset.ImagePositionPatient = [decimal(v) for v in position]
     dataset.PixelData = np.ascontiguousarray(stored.T).tobytes()
     return dataset
 
@@ -155,7 +147,3 @@ def _number(fixed: Series) -> int:
     """A series number that is probably free in the fixed study."""
     said = text(fixed.header, "SeriesNumber")
     return (int(said) if said.isdigit() else 0) + 9000
-
-
-def _ds(value: float) -> str:
-    return format_number_as_ds(0.0 if abs(value) < 1e-9 else float(value))

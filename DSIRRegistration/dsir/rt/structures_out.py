@@ -23,6 +23,7 @@ from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..shapes.contours import keyholes, outlines
 from ..shapes.structure import PointMark, Role, Structure
+from .belonging import belong_to
 
 RTSTRUCT = UID("1.2.840.10008.5.1.4.1.1.481.3")
 DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
@@ -32,9 +33,6 @@ Holes = Literal["inner", "keyhole", "xor"]
 """How holes are written: joined to the outer contour by a channel of no width, as DICOM has it for CLOSED_PLANAR and as
 every reader understands; as inner contours, which are holes by the even-odd rule and which plastimatch fills; or as
 CLOSEDPLANAR_XOR, DICOM's newer rule, which plastimatch 1.9 does not read (measured)."""
-
-PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
-STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID", "AccessionNumber")
 
 
 def write_rtstruct(
@@ -99,12 +97,7 @@ def _head(series: Series, label: str, now: datetime, pseudonym: str | None) -> F
     dataset.Modality = "RTSTRUCT"
     dataset.Manufacturer, dataset.ManufacturerModelName = "DSIR Registration", "dsir propagate"
     dataset.SoftwareVersions = __version__
-    for name in (*PATIENT, *STUDY):
-        setattr(dataset, name, series.header.get(name, "") or "")
-    if pseudonym is not None:
-        dataset.PatientName = dataset.PatientID = pseudonym
-        dataset.PatientBirthDate = dataset.PatientSex = dataset.ReferringPhysicianName = dataset.AccessionNumber = ""
-        dataset.PatientIdentityRemoved, dataset.DeidentificationMethod = "YES", "Pseudonym given by the user"
+    belong_to(dataset, series, pseudonym)
     dataset.SeriesInstanceUID = generate_uid()
     dataset.SeriesNumber = dataset.InstanceNumber = 1
     dataset.SeriesDescription = "Contours propagated by DSIR, not reviewed"
