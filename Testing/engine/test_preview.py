@@ -94,7 +94,7 @@ def test_folds_have_a_colour_of_their_own(lattice: Lattice) -> None:
     matrix = np.diag([-1.0, 1.0, 1.0, 1.0])  # a mirror: every determinant is -1
     field = DisplacementField.from_affine(matrix, lattice)
     image = spot(lattice, lattice.centre)
-    figure = preview.draw(image, image, field, body=everything(lattice))
+    figure = preview.draw(preview.views_of(image, image, field, body=everything(lattice)))
     target = io.BytesIO()
     preview.write(figure, target)
     target.seek(0)
@@ -158,7 +158,8 @@ def test_a_thin_slab_and_an_empty_body_still_make_a_picture() -> None:
     thin = tilted((40, 40, 2), (1.0, 1.0, 6.0), 0.0)
     image = spot(thin, thin.centre)
     nothing = torch.zeros(thin.shape, dtype=torch.bool)
-    figure = preview.draw(image, image, DisplacementField.identity(thin), body=nothing, facts=("no folds",))
+    views = preview.views_of(image, image, DisplacementField.identity(thin), body=nothing)
+    figure = preview.draw(views, ("no folds",))
     target = io.BytesIO()
     preview.write(figure, target)
     assert target.getvalue()[:4] == b"\x89PNG"

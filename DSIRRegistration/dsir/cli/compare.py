@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..progress import Progress
 from .command import Command, Outcome
+from .evaluate import align
 from .options import IMAGE_KINDS, add_field_convention, add_overwrite
 
 
@@ -63,16 +64,14 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
                 "fixed": fixed_file if fixed_file.is_file() else None,
             }
             report = run_report("compare", inputs=inputs, settings={}, facts=facts)
-            write_comparison(folder.path / "report.html", found.length, fixed, report)
+            write_comparison(folder.path / "report.html", found.length, fixed, found.body, report)
             write_report(folder.path / "compare.json", report)
     progress("done", 1.0, "")
     rows = [("", "mean", "median", "95 %", "largest", "mean vector (R A S)")]
     for one in found.regions:
         vector = " ".join(f"{v:+.1f}" for v in one.systematic)
         rows.append((one.name, f"{one.mean:.2f}", f"{one.median:.2f}", f"{one.p95:.2f}", f"{one.largest:.2f}", vector))
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    lines = ["Distance between the two registrations, mm:"]
-    lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = ["Distance between the two registrations, mm:", *align(rows)]
     values: dict[str, object] = {"regions": [region.to_json() for region in found.regions]}
     return Outcome(arguments.out.resolve() if arguments.out else None, tuple(lines), values, answer=True)
 

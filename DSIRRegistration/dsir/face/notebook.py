@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from html import escape
 from typing import Any
 
@@ -22,22 +20,12 @@ def page(fixed: Image, moving: Image, found: RegistrationResult, initial: Transf
     """HTML of a verdict, warnings, the picture and the figures; the picture is within it."""
     parts = [_verdict(found.report.get("verdict"))]
     parts += [f"<p><b>Note:</b> {escape(sentence)}</p>" for sentence in warnings_beside_verdict(found.report)]
-    figure = preview.draw(
-        fixed,
-        moving,
-        found.displacement(fixed.lattice),
-        start=initial,
-        body=found.masks[0] if found.masks else None,
-        moving_body=found.masks[1] if found.masks else None,
-        facts=preview_facts(found.report),
+    body, moving_body = found.masks or (None, None)
+    views = preview.views_of(
+        fixed, moving, found.displacement(fixed.lattice), start=initial, body=body, moving_body=moving_body
     )
-    held = io.BytesIO()
-    preview.write(figure, held)
-    picture = base64.b64encode(held.getvalue()).decode()
-    parts.append(
-        '<img style="max-width:100%" alt="Fixed, moving and warped scan in three planes" '
-        f'src="data:image/png;base64,{picture}">'
-    )
+    picture = preview.inline(preview.draw(views, preview_facts(found.report)))
+    parts.append(f'<img style="max-width:100%" alt="Fixed, moving and warped scan in three planes" src="{picture}">')
     cells = "".join(
         f'<tr><th style="text-align:left" title="{escape(fact.meaning)}">{escape(fact.name)}</th>'
         f'<td style="text-align:left">{escape(fact.value)}</td></tr>'

@@ -7,10 +7,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ..files.atomic import complete_file
 from ..reports.registration.page import WORDS
 from ..reports.structures.page import SIGNS
-from ..reports.templating import render
+from ..reports.templating import render, save_page
 from ..structures.verdict import Verdict
 from .doses import ERROR, DoseRow, DoseTable
 
@@ -43,8 +42,7 @@ def write_page(
         command=report.get("command_line", ""),
         versions=" · ".join(f"{name} {number}" for name, number in report["versions"].items()),
     )
-    with complete_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    save_page(path, text)
 
 
 def _lights(verdicts: Sequence[Verdict]) -> list[dict[str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -26,36 +28,8 @@ QUIET, TEXT = "#7d8590", "#d5dae1"
 INCH_WIDTH, GAP, LEFT, RIGHT, TOP, BOTTOM = 15.0, 0.10, 0.30, 0.10, 0.36, 0.62
 """Inches: the whole width, between panels, and the four borders."""
 
-TITLE = 0.26
-"""Inches more at the top where there is a title or a line of figures."""
-
-
-def draw(
-    fixed: Image,
-    moving: Image,
-    displacement: DisplacementField,
-    *,
-    start: Transform | None = None,
-    body: torch.Tensor | None = None,
-    moving_body: torch.Tensor | None = None,
-    title: str = "",
-    facts: Sequence[str] = (),
-) -> Figure:
-    """Draw three planes through the fixed body in six columns.
-
-    Args:
-        displacement: the whole transform, fixed to moving.
-        start: what the user gave to begin with; identity by default. Where it leaves the images without common ground,
-            the moving image is shown centred instead, and the heading says so.
-        body, moving_body: (I, J, K) bool on either grid: what was registered, drawn as an outline; the fixed one is
-            found when it is not given.
-        facts: short figures for the bottom line ("no folds", "inverse within 0.04 mm").
-
-    Returns:
-        the figure; :func:`write` saves it.
-    """
-    views = views_of(fixed, moving, displacement, start=start, body=body, moving_body=moving_body)
-    return compose(panels.overview(views), views.planes, title, facts)
+FACTS = 0.26
+"""Inches more at the top where there is a line of figures."""
 
 
 def views_of(
@@ -67,21 +41,40 @@ def views_of(
     body: torch.Tensor | None = None,
     moving_body: torch.Tensor | None = None,
 ) -> Views:
-    """What pictures show of a registration, in three planes through the fixed body; arguments as of :func:`draw`."""
+    """What pictures show of a registration, in three planes through the fixed body.
+
+    Args:
+        displacement: the whole transform, fixed to moving.
+        start: what the user gave to begin with; identity by default. Where it leaves the images without common ground,
+            the moving image is shown centred instead, and the heading says so.
+        body, moving_body: (I, J, K) bool on either grid: what was registered, drawn as an outline; the fixed one is
+            found when it is not given.
+    """
     body = body_mask(fixed) if body is None else body
     planes = planes_through(fixed.lattice, body)
     return Views(fixed, moving, displacement, start or Transform(), body, moving_body, planes)
 
 
-def write(figure: Figure, target: Path | IO[bytes]) -> None:
-    """Save as PNG, 130 pixels an inch."""
-    figure.savefig(target, format="png", dpi=130, facecolor=BACKGROUND)
+def draw(views: Views, facts: Sequence[str] = ()) -> Figure:
+    """Three planes in six columns; ``facts`` are short figures for the top line ("no folds", ...)."""
+    return compose(panels.overview(views), views.planes, facts)
+
+
+def write(figure: Figure, target: Path | IO[bytes], *, dpi: int = 130) -> None:
+    """Save as PNG; ``dpi``: pixels an inch."""
+    figure.savefig(target, format="png", dpi=dpi, facecolor=BACKGROUND)
+
+
+def inline(figure: Figure, *, dpi: int = 130) -> str:
+    """As the address of a picture that lies within the page itself."""
+    held = io.BytesIO()
+    write(figure, held, dpi=dpi)
+    return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode("ascii")
 
 
 def compose(
     views: Sequence[panels.Column],
     planes: Sequence[Plane],
-    title: str = "",
     facts: Sequence[str] = (),
     *,
     width: float = INCH_WIDTH,
@@ -91,7 +84,7 @@ def compose(
     cell = (width - LEFT - RIGHT - GAP * (len(views) - 1)) / len(views)
     scale = cell / widest  # inches for a mm
     heights = [max(plane.size[1] * scale, 0.25) for plane in planes]
-    top = TOP + (TITLE if title or facts else 0)
+    top = TOP + (FACTS if facts else 0)
     height = top + BOTTOM + sum(heights) + GAP * (len(planes) - 1)
     figure = Figure(figsize=(width, height), facecolor=BACKGROUND)
     FigureCanvasAgg(figure)
@@ -115,7 +108,6 @@ def compose(
     for column, view in enumerate(views):
         x = LEFT + column * (cell + GAP) + cell / 2
         figure.text(x / width, 1 - (top - 0.14) / height, view.heading, color=TEXT, size=9.5, ha="center")
-    figure.text(LEFT / width, 1 - 0.24 / height, title, color=QUIET, size=8.5, ha="left")
     figure.text(1 - RIGHT / width, 1 - 0.24 / height, "   ·   ".join(facts), color=QUIET, size=8.5, ha="right")
     for column, view in enumerate(views):
         if isinstance(view, panels.Jacobian):

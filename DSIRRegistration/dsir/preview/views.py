@@ -45,17 +45,17 @@ class Views:
     def still(self) -> list[np.ndarray]:
         """The fixed scan, grey values 0..1."""
         window = fitting_window(self.fixed.data.numpy(), self.body.numpy())
-        return _grey([look(self.fixed, plane.points) for plane in self.planes], window)
+        return grey([look(self.fixed, plane.points) for plane in self.planes], window)
 
     @cached_property
     def before(self) -> list[np.ndarray]:
         """The moving scan at the start."""
-        return _grey([look(self.moving, points) for points in self._before_points], self._moving_window)
+        return grey([look(self.moving, points) for points in self._before_points], self._moving_window)
 
     @cached_property
     def warped(self) -> list[np.ndarray]:
         """The moving scan on the fixed grid."""
-        return _grey([look(self.moving, points) for points in self.whereto], self._moving_window)
+        return grey([look(self.moving, points) for points in self.whereto], self._moving_window)
 
     @cached_property
     def whereto(self) -> list[np.ndarray]:
@@ -147,6 +147,7 @@ def _determinant(displacement: DisplacementField, points: np.ndarray) -> np.ndar
     return np.linalg.det(np.eye(3) + along @ directions.T)
 
 
-def _grey(pictures: Sequence[np.ndarray], window: tuple[float, float]) -> list[np.ndarray]:
+def grey(pictures: Sequence[np.ndarray], window: tuple[float, float]) -> list[np.ndarray]:
+    """Values to 0..1 between the window's lowest and highest grey."""
     low, high = window
     return [np.clip((p - low) / max(high - low, 1e-6), 0, 1) for p in pictures]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 
-from ..files.atomic import complete_file
-from ..geometry.body_mask import body_mask
 from ..geometry.image import Image
 from ..geometry.windows import fitting_window
-from ..preview.figure import BACKGROUND, compose
+from ..preview.figure import compose, inline
+from ..preview.panels import Grey
 from ..preview.planes import look, planes_through
-from .templating import render
+from ..preview.views import grey
+from .templating import render, save_page
 
 SCALES = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
 """mm at the brightest colour; the first that holds 99 % of the body."""
@@ -41,43 +40,28 @@ class Heat:
         axes.imshow(shown, cmap="inferno", vmin=0, vmax=1, alpha=np.clip(1.5 * shown, 0, 0.9), aspect="auto")
 
 
-@dataclass(frozen=True)
-class Plain:
-    """The fixed scan as it is."""
-
-    heading: str
-    pictures: Sequence[np.ndarray]
-
-    def paint(self, axes: Axes, row: int) -> None:
-        """Grey values 0..1."""
-        axes.imshow(self.pictures[row], cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="bilinear")
-
-
-def write_comparison(path: Path, length: Image, fixed: Image, report: Mapping[str, Any]) -> None:
+def write_comparison(path: Path, length: Image, fixed: Image, body: torch.Tensor, report: Mapping[str, Any]) -> None:
     """Write the page, whole or not at all.
 
     Args:
         length: mm between the two places of each fixed point.
+        body: (I, J, K) bool on the fixed grid.
         report: as ``compare.json`` holds it.
     """
-    body = body_mask(fixed)
     planes = planes_through(fixed.lattice, body)
-    low, high = fitting_window(fixed.data.numpy(), body.numpy())
-    still = [np.clip((look(fixed, plane.points) - low) / max(high - low, 1e-6), 0, 1) for plane in planes]
+    window = fitting_window(fixed.data.numpy(), body.numpy())
+    still = grey([look(fixed, plane.points) for plane in planes], window)
     lengths = [np.nan_to_num(look(length, plane.points)) for plane in planes]
     most = float(np.percentile(length.data[body].numpy(), 99))
     top = next((scale for scale in SCALES if most <= scale), SCALES[-1])
-    figure = compose([Plain("fixed", still), Heat(f"distance, bright: {top:g} mm", still, lengths, top)], planes)
-    held = io.BytesIO()
-    figure.savefig(held, format="png", dpi=80, facecolor=BACKGROUND)
+    figure = compose([Grey("fixed", still), Heat(f"distance, bright: {top:g} mm", still, lengths, top)], planes)
     text = render(
         "comparison.html.j2",
         date=date.today().isoformat(),
         names={role: report["inputs"][role]["name"] for role in ("first", "second")},
         regions=report["regions"],
-        picture="data:image/png;base64," + base64.b64encode(held.getvalue()).decode("ascii"),
+        picture=inline(figure, dpi=80),
         top=f"{top:g}",
         command=report.get("command_line", ""),
     )
-    with complete_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    save_page(path, text)

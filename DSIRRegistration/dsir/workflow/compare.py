@@ -51,10 +51,12 @@ class Comparison:
 
     Attributes:
         length: (I, J, K) mm between the two places of each fixed point.
+        body: (I, J, K) bool on the fixed grid.
         regions: the body first, then each structure.
     """
 
     length: Image
+    body: torch.Tensor
     regions: tuple[Difference, ...]
 
 
@@ -87,7 +89,8 @@ def compare(
         DsirError: the label map lies outside the fixed scan.
     """
     vectors = second.displacement(fixed.lattice).vectors - first.displacement(fixed.lattice).vectors
-    regions = {"body": body_mask(fixed)}
+    body = body_mask(fixed)
+    regions = {"body": body}
     if labels is not None:
         values, lattice = labels
         if not lattice.matches(fixed.lattice):
@@ -98,7 +101,7 @@ def compare(
             raise DsirError("The label map holds nothing within the fixed scan.")
         regions |= {(names or {}).get(value, f"label {value}"): values == value for value in there}
     found = tuple(_difference(name, mask, vectors) for name, mask in regions.items())
-    return Comparison(Image(vectors.norm(dim=0), fixed.lattice), found)
+    return Comparison(Image(vectors.norm(dim=0), fixed.lattice), body, found)
 
 
 def _difference(name: str, mask: torch.Tensor, vectors: torch.Tensor) -> Difference:

@@ -136,9 +136,7 @@ def _write_rest(
         **sizes(displacement, jacobian, views.body),
     }
     progress("writing", 0.7, "the pictures")
-    preview.write(
-        preview.compose(preview.overview(views), views.planes, "", preview_facts(facts)), folder / "preview.png"
-    )
+    preview.write(preview.draw(views, preview_facts(facts)), folder / "preview.png")
     return facts, views
 
 

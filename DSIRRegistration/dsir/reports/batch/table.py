@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ...files.atomic import complete_file
+from ..templating import save_page
 from .page import page
 from .rows import Row
 
@@ -23,5 +24,4 @@ def write_table(out: Path, rows: Sequence[Row]) -> None:
     table.writerows({**asdict(each), "state": each.state.value} for each in rows)
     with complete_file(out / TABLE) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
-    with complete_file(out / PAGE) as temporary:
-        temporary.write_text(page(rows), encoding="utf-8")
+    save_page(out / PAGE, page(rows))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +9,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
-from ...files.atomic import complete_file
 from ...preview import panels
-from ...preview.figure import BACKGROUND, compose
+from ...preview.figure import compose, inline
 from ...preview.views import Views
-from ..templating import render
+from ..templating import render, save_page
 from .facts import facts_of, warnings_beside_verdict
 
 WORDS = {
@@ -42,9 +37,7 @@ class Shown:
 
 def write_page(path: str | Path, report: Mapping[str, Any], views: Views) -> None:
     """Write :func:`page`; whole under its name, or not at all."""
-    text = page(report, views)
-    with complete_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    save_page(path, page(report, views))
 
 
 def page(report: Mapping[str, Any], views: Views) -> str:
@@ -69,14 +62,14 @@ def page(report: Mapping[str, Any], views: Views) -> str:
         figures=[
             Shown(
                 "Before and after",
-                _inline(before),
+                inline(before, dpi=DPI),
                 "Fixed scan, moving scan before and after, checkerboards before and after, in three planes",
                 "Radiological view: R and L are the patient's. In the checkerboards the bluish squares are the moving "
                 "scan; structures must run on across their borders.",
             ),
             Shown(
                 "Where structures meet, and how tissue was moved",
-                _inline(after),
+                inline(after, dpi=DPI),
                 "Outlines of the fixed scan on the registered one, regions registered, volume change, deformed grid",
                 "Amber: outlines of the fixed scan. Blue line: the region that was registered. Volume change: blue "
                 "where the moving scan's tissue is smaller, amber where it is larger.",
@@ -111,9 +104,3 @@ def _provenance(report: Mapping[str, Any]) -> str:
     made_by = report.get("descriptor") or {}
     weights = f" · weights {made_by['sha256'][:16]}" if made_by.get("sha256") else ""
     return f"{versions} · descriptor {made_by.get('descriptor', 'not said')}{weights}"
-
-
-def _inline(figure: Figure) -> str:
-    held = io.BytesIO()
-    figure.savefig(held, format="png", dpi=DPI, facecolor=BACKGROUND)
-    return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode("ascii")

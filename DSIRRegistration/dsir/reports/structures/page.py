@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from ...files.atomic import complete_file
 from ...structures.measures import Measures
 from ...structures.verdict import THRESHOLDS, Light, Threshold, Verdict
-from ..templating import render
+from ..templating import render, save_page
 from .pictures import Picture
 
 WORDS = {Light.GREEN: "nothing against it", Light.AMBER: "look closely", Light.RED: "do not use as it is"}
@@ -98,8 +97,7 @@ def write_page(
         ],
         thresholds=[{"figure": t.figure, "limits": _limits(t), "source": t.source} for t in THRESHOLDS],
     )
-    with complete_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    save_page(path, text)
 
 
 def _chips(verdicts: Sequence[Verdict]) -> list[Chip]:
