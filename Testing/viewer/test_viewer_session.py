@@ -11,13 +11,14 @@ import pytest
 import slicer
 import slicer.util
 from dsir.errors import Cancelled, DsirError
+from DSIRRegistrationLib.nodes.windows import show_with
 from DSIRRegistrationLib.roles import FIXED, MOVING
 from DSIRRegistrationLib.viewer.jobs import Jobs
 from DSIRRegistrationLib.viewer.newest import Newest
 from DSIRRegistrationLib.viewer.overlays import squares
 from DSIRRegistrationLib.viewer.pointer import Pointer
 from DSIRRegistrationLib.viewer.session import AFTER, SQUARES, Session
-from DSIRRegistrationLib.viewer.windowing import WindowDrag, show_with
+from DSIRRegistrationLib.viewer.windowing import WindowDrag
 from mrml_scene import FakeEngine
 from scans import write_pair
 from trame_slicer.core import SlicerApp
@@ -218,7 +219,7 @@ def test_windows_for_ct_change_cts_alone(session: Session) -> None:
     array = slicer.util.arrayFromVolume(nodes[0])
     array[:] = np.where(array > 100, 40, -1000)
     kept = nodes[1].GetDisplayNode().GetWindow()
-    show_with("lung", nodes)
+    show_with("lung", *nodes)
     assert (nodes[0].GetDisplayNode().GetWindow(), nodes[0].GetDisplayNode().GetLevel()) == (1500, -600)
     assert nodes[1].GetDisplayNode().GetWindow() == kept
 

@@ -24,6 +24,7 @@ from trame_slicer.rca_view import register_rca_factories
 from trame_slicer.views import SliceView
 
 from .. import worker
+from ..nodes.windows import FITTING
 from .jobs import Jobs
 from .keys import STEPS
 from .newest import Newest
@@ -31,7 +32,7 @@ from .page import PRESETS, Page
 from .pointer import Pointer
 from .reload import remember
 from .session import AFTER, BEFORE, SIMILARITY, Session
-from .windowing import CHOICES, FITTING, WindowDrag
+from .windowing import CHOICES, WindowDrag
 
 DESCRIPTORS = ("dsir", "mind", "cnn")
 LOOPBACK = "127.0.0.1"

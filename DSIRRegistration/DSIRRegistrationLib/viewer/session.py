@@ -18,6 +18,7 @@ from trame_slicer.core import SlicerApp
 from .. import worker
 from ..nodes.transforms import load_transform, write_transform
 from ..nodes.volumes import lattice_of, write_volume
+from ..nodes.windows import show_with
 from ..pairs import Pairs, apart, landmarks
 from ..point_sets import ASKED, EXPECTED, FOUND
 from ..roles import FIXED, MOVING, OTHER
@@ -25,7 +26,6 @@ from ..similarity import Shown, Similarity
 from .annotation import in_words
 from .overlays import checkerboard
 from .side import Side, load_volume
-from .windowing import show_with
 
 SIMILARITY, BEFORE, AFTER, SQUARES = "similarity", "before", "after", "squares"
 
@@ -211,7 +211,7 @@ class Session:
 
     def window(self, choice: str) -> None:
         """Show every volume with one of :data:`.windowing.CHOICES`."""
-        show_with(choice, [node for side in (FIXED, MOVING) for node in self.windowed(side)])
+        show_with(choice, *(node for side in (FIXED, MOVING) for node in self.windowed(side)))
 
     def where(self, side: str, point: np.ndarray) -> str:
         """What lies under the pointer: RAS, value and voxel."""

@@ -13,9 +13,9 @@ from trame_slicer.core import SlicerApp
 from trame_slicer.views import SliceView, ViewLayoutDefinition
 
 from ..nodes.volumes import lattice_of
+from ..nodes.windows import FITTING, show_with
 from ..point_sets import LOOKS, Mark
 from .annotation import Annotation
-from .windowing import show_fitting
 
 PLANES = ("Axial", "Coronal", "Sagittal")
 
@@ -32,7 +32,7 @@ def load_volume(app: SlicerApp, path: Path, name: str) -> slicer.vtkMRMLScalarVo
     matrix = vtk.vtkMatrix4x4()
     matrix.DeepCopy(image.lattice.affine.ravel())
     node.SetIJKToRASMatrix(matrix)
-    show_fitting(node)
+    show_with(FITTING, node)
     return node
 
 

@@ -1,4 +1,4 @@
-"""Window and level of a pair: a choice that fits the modality, presets for CT, and the right mouse button."""
+"""Window and level by the right mouse button; what else a window may be stands in :mod:`..nodes.windows`."""
 
 from __future__ import annotations
 
@@ -6,37 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 import slicer
-import slicer.util
-from dsir.geometry.windows import CT_WINDOWS, fitting_window, is_ct
+from dsir.geometry.windows import CT_WINDOWS
 from trame_slicer.views import SliceView
 
-FITTING = "fitting"
+from ..nodes.windows import FITTING
+
 CHOICES = (FITTING, *CT_WINDOWS)
 """What the page offers; all but the first change CTs alone."""
 
 SPEED = 1 / 250
 """Share of the present window by which a pixel of the mouse changes it."""
-
-
-def show_fitting(node: slicer.vtkMRMLScalarVolumeNode) -> None:
-    """Soft tissue (or lung) for a CT, the body's greys for anything else."""
-    _set(node, *fitting_window(slicer.util.arrayFromVolume(node)))
-
-
-def show_with(choice: str, nodes: list[slicer.vtkMRMLScalarVolumeNode]) -> None:
-    """One of :data:`CHOICES` for the volumes that it is made for."""
-    for node in nodes:
-        if choice == FITTING:
-            show_fitting(node)
-        elif is_ct(slicer.util.arrayFromVolume(node)):
-            _set(node, *CT_WINDOWS[choice])
-
-
-def _set(node: slicer.vtkMRMLScalarVolumeNode, low: float, high: float) -> None:
-    node.CreateDefaultDisplayNodes()
-    display = node.GetDisplayNode()
-    display.AutoWindowLevelOff()
-    display.SetWindowLevelMinMax(float(low), float(max(high, low + 1e-6)))
 
 
 class WindowDrag:
