@@ -75,9 +75,10 @@ def dvh(mask: torch.Tensor, lattice: Lattice, dose: Image, *, shift: np.ndarray 
     steps = (torch.arange(parts) + 0.5) / parts - 0.5
     offsets = torch.stack(torch.meshgrid(steps, steps, steps, indexing="ij")).reshape(3, 1, -1)
     points = (index[:, :, None] + offsets).reshape(3, -1)
-    world = lattice.affine @ np.vstack([points.numpy().astype(np.float64), np.ones((1, points.shape[1]))])
-    world = world[:3] + (0 if shift is None else np.asarray(shift, dtype=float)[:, None])
-    there = torch.as_tensor(dose.lattice.to_index(world.T).T, dtype=torch.float32)
-    inside = dose.lattice.contains(world.T)
+    world = lattice.to_world(points.T.double().numpy())
+    if shift is not None:
+        world = world + np.asarray(shift, dtype=float)
+    there = torch.as_tensor(dose.lattice.to_index(world).T, dtype=torch.float32)
+    inside = dose.lattice.contains(world)
     values = sample(dose.data[None].float(), there, padding="border")[0].numpy()
     return Dvh(volume, np.sort(np.where(inside, values, 0.0)), float(1 - inside.mean()))

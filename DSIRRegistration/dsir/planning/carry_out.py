@@ -8,7 +8,7 @@ from typing import Any
 
 from ..dicom.dataset import read_header, text
 from ..dicom.picks import picking
-from ..dicom.series import Series, read_series
+from ..dicom.series import read_series
 from ..files.output_folder import OutputFolder
 from ..files.report import run_report, write_report
 from ..files.transforms import read_transform
@@ -71,10 +71,8 @@ def carry_out(
             command_line=command_line,
             progress=within(progress, 0.0, 0.6),
         )
-        files, remarks = (
-            {"registration/report.html": "the registration: verdict, pictures, figures"},
-            list(plan.persons),
-        )
+        files = {"registration/report.html": "the registration: verdict, pictures, figures"}
+        remarks = list(plan.persons)
         withheld = registered["verdict"]["level"] == "FAIL" and not even_if_failed
         found: Propagation | None = None
         doses: DoseTable | None = None
@@ -128,7 +126,8 @@ class _Hand:
         warped = warp_image(moved, self.transform, self.fixed.lattice)
         write_series(self.folder / "warped", warped, self.fixed, self.moving, pseudonym=self.pseudonym)
         self.files["warped/"] = "the moving scan on the fixed scan's slices, DICOM, derived"
-        drawn = self._drawn(self.moving)
+        sets = self.plan.moving.structures
+        drawn = None if sets is None else read_rtstruct(sets, self.moving)
         found = None if drawn is None else self._structures(drawn, still, moved)
         return found, self._dose(drawn, found)
 
@@ -144,9 +143,6 @@ class _Hand:
             pseudonym=self.pseudonym,
         )
         self.files["registration.dcm"] = f"DICOM {kind} registration, not approved"
-
-    def _drawn(self, moving: Series) -> StructureSet | None:
-        return None if self.plan.moving.structures is None else read_rtstruct(self.plan.moving.structures, moving)
 
     def _structures(self, drawn: StructureSet, still: Image, moved: Image) -> Propagation:
         confidence = measure_confidence(still, moved, self.transform, progress=within(self.progress, 0.2, 0.6))

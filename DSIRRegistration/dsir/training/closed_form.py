@@ -15,8 +15,7 @@ import torch
 from scipy.linalg import eigh
 from scipy.optimize import nnls
 
-from ..geometry.sampling import sample
-from .gauss_newton import SIDE, Patches
+from .gauss_newton import Patches, residual_and_slopes
 
 if TYPE_CHECKING:
     from ..features.place import PlaceHead
@@ -47,12 +46,8 @@ def begin_directly(head: PlaceHead, examples: PlaceExamples, count: int = 90) ->
 
 def patch_parts(first: torch.Tensor, second: torch.Tensor, patches: Patches) -> torch.Tensor:
     """(P, 4, C, SIDE^3): what differs, and the mean gradients along the three axes."""
-    index, side, core = patches.here.long(), SIDE + 2, slice(1, -1)
-    fixed = first[:, index[0], index[1], index[2]]
-    fixed, moved = (v.reshape(v.shape[0], -1, side, side, side) for v in (fixed, sample(second, patches.there)))
-    slopes = torch.gradient(0.5 * (fixed + moved), dim=(2, 3, 4))
-    parts = torch.stack([fixed - moved, *slopes])[..., core, core, core]
-    return parts.flatten(3).permute(2, 0, 1, 3).contiguous()
+    residual, slopes = residual_and_slopes(first, second, patches)
+    return torch.cat([residual[None], slopes]).permute(2, 0, 1, 3).contiguous()
 
 
 def placing_directions(patches: torch.Tensor) -> torch.Tensor:

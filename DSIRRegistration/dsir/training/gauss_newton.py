@@ -86,8 +86,10 @@ def draw_patches(
     return Patches(here[:, whole], there[:, whole], offset[:, whole])
 
 
-def normal_matrices(first: torch.Tensor, second: torch.Tensor, patches: Patches) -> tuple[torch.Tensor, torch.Tensor]:
-    """H (P, 3, 3) and b (P, 3) of every patch, per voxel squared and per voxel."""
+def residual_and_slopes(
+    first: torch.Tensor, second: torch.Tensor, patches: Patches
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What differs (C, P, SIDE^3), and the mean gradients along the three axes (3, C, P, SIDE^3), per voxel."""
     index, side = patches.here.long(), SIDE + 2
     fixed = first[:, index[0], index[1], index[2]]
     moved = sample(second, patches.there)
@@ -101,7 +103,12 @@ def normal_matrices(first: torch.Tensor, second: torch.Tensor, patches: Patches)
             0.5 * (both[:, :, core, core, 2:] - both[:, :, core, core, :-2]),
         ]
     ).flatten(3)
-    residual = (fixed - moved)[:, :, core, core, core].flatten(2)
+    return (fixed - moved)[:, :, core, core, core].flatten(2), slopes
+
+
+def normal_matrices(first: torch.Tensor, second: torch.Tensor, patches: Patches) -> tuple[torch.Tensor, torch.Tensor]:
+    """H (P, 3, 3) and b (P, 3) of every patch, per voxel squared and per voxel."""
+    residual, slopes = residual_and_slopes(first, second, patches)
     matrix = torch.einsum("acpv,bcpv->pab", slopes, slopes)
     right = torch.einsum("acpv,cpv->pa", slopes, residual)
     return matrix, right
