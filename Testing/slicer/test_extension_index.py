@@ -76,6 +76,16 @@ def test_the_entry_and_cmake_say_the_same() -> None:
     assert said["CONTRIBUTORS"] and 40 < len(said["DESCRIPTION"]) < 300
 
 
+def test_the_entry_for_older_slicers_says_the_same_too() -> None:
+    lines = (ROOT / "DSIRRegistration.s4ext").read_text().splitlines()
+    old = dict(line.split(None, 1) for line in lines if line and not line.startswith("#") and len(line.split()) > 1)
+    new, said = entry(), cmake()
+    assert old["scmurl"] == new["scm_url"] and old["category"] == new["category"] == said["CATEGORY"]
+    assert old["depends"] == " ".join(new["build_dependencies"]) == said["DEPENDS"]
+    assert old["description"] == said["DESCRIPTION"] and old["homepage"] == said["HOMEPAGE"]
+    assert old["iconurl"] == said["ICONURL"] and old["screenshoturls"] == said["SCREENSHOTURLS"]
+
+
 @pytest.mark.parametrize("key", ["ICONURL", "SCREENSHOTURLS"])
 def test_the_pictures_the_index_shows_are_in_the_repository(key) -> None:
     urls = cmake()[key].split()
