@@ -12,11 +12,11 @@ without its persons.
 from __future__ import annotations
 
 import argparse
-import pickle
+import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from dsir.errors import DsirError  # noqa: E402
 from dsir.evaluation.deformation import DeformationSettings, random_deformation  # noqa: E402
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
 from dsir.files.atomic import complete_file  # noqa: E402
+from dsir.files.report import plain  # noqa: E402
 from dsir.registration.presets import preset  # noqa: E402
 from dsir.registration.register import register  # noqa: E402
 from dsir.shapes.structure import StructureSet  # noqa: E402
@@ -87,7 +88,7 @@ def main() -> int:
     if not options.judge and (options.data / "train_labels").is_dir():
         torch.set_num_threads(1)
         make(options.data, options.cache, time.monotonic() + options.seconds)
-    results = [r for file in sorted(options.cache.glob("*.pkl")) for r in pickle.loads(file.read_bytes())]
+    results = [result for file in sorted(options.cache.glob("*.npz")) for result in kept(file)]
     if not results:
         print("Nothing to judge: no scans and no cache.")
         return 0
@@ -112,7 +113,7 @@ def make(data: Path, cache: Path, until: float) -> None:
     """Register, carry, keep."""
     descriptor = load_descriptor("dsir")
     for kind, person, seed in planned():
-        file = cache / f"{kind}_{person}_{seed}.pkl"
+        file = cache / f"{kind}_{person}_{seed}.npz"
         if file.exists():
             continue
         if time.monotonic() > until:
@@ -126,9 +127,40 @@ def make(data: Path, cache: Path, until: float) -> None:
             pair = spoiled(data, kind, one, seed)
         began = time.process_time()
         found = results_of(pair, descriptor, seed)
-        with complete_file(file) as temporary:
-            temporary.write_bytes(pickle.dumps(found))
+        keep(file, found)
         print(f"{file.stem}: {found[0].level if found else 'refused'}, {time.process_time() - began:.0f} s", flush=True)
+
+
+def keep(file: Path, results: list[Result]) -> None:
+    """Write what a pair gave: arrays as they are, the rest as JSON among them."""
+    arrays: dict[str, np.ndarray] = {}
+    told = []
+    for n, result in enumerate(results):
+        facts = {
+            f.name: getattr(result, f.name) for f in fields(result) if f.name not in ("rows", "evidence", "errors")
+        }
+        rows = [{f.name: getattr(row, f.name) for f in fields(row) if f.name != "evidence"} for row in result.rows]
+        arrays |= {f"{n}": result.evidence} | {f"{n}.{k}": row.evidence for k, row in enumerate(result.rows)}
+        if result.errors is not None:
+            arrays[f"{n}.errors"] = result.errors
+        told.append({**facts, "rows": rows})
+    with complete_file(file) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, told=np.array(json.dumps(plain(told))), **arrays)
+
+
+def kept(file: Path) -> list[Result]:
+    """Read what :func:`keep` wrote."""
+    with np.load(file, allow_pickle=False) as arrays:
+        results = []
+        for n, facts in enumerate(json.loads(str(arrays["told"]))):
+            rows = tuple(
+                Row(**{**row, "remarks": tuple(row["remarks"])}, evidence=arrays[f"{n}.{k}"])
+                for k, row in enumerate(facts.pop("rows"))
+            )
+            texts = {name: tuple(facts.pop(name)) for name in ("persons", "reasons")}
+            errors = arrays.get(f"{n}.errors")
+            results.append(Result(**facts, **texts, rows=rows, evidence=arrays[f"{n}"], errors=errors))
+    return results
 
 
 def results_of(pair: Pair, descriptor: Descriptor, seed: int) -> list[Result]:
