@@ -218,7 +218,7 @@ def test_inspect_shows_series_and_other_objects_without_names(ct: Path, capsys: 
     assert main(["inspect", str(ct)]) == 0
     said = capsys.readouterr().out
     assert "9 slices" in said and "14 x 12 x 9 voxels of 2 x 2.5 x 3 mm" in said and "RTSTRUCT" in said
-    assert "Secret" not in said and "4711" not in said
+    assert "Secret" not in said and "ID-4711" not in said
 
 
 def test_every_command_gives_the_same_answer(ct: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

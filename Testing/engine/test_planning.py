@@ -101,7 +101,7 @@ def test_the_page_says_what_was_chosen_and_asks_for_nothing(case: Path) -> None:
         assert words in page
     assert "<script" not in page and "://" not in page
     for text in (page, (case / "plan.json").read_text()):
-        assert "Secret" not in text and "4711" not in text
+        assert "Secret" not in text and "ID-4711" not in text
 
 
 def test_two_persons_and_folders_without_a_scan_are_refused(

@@ -51,7 +51,7 @@ def test_it_says_verdict_figures_series_and_command_and_no_name(folder: Path) ->
     for words in ("Shift", "Turn", "Volume change", "Folded voxels", "CT ", "dsir register --fixed fixed --moving"):
         assert words in page
     report = (folder / "report.json").read_text(encoding="utf-8")
-    for secret in ("Meyer", "4711", "1.2.826"):
+    for secret in ("Meyer", "ID-4711", "1.2.826"):
         assert secret not in page and secret not in report
 
 

@@ -141,7 +141,7 @@ def test_two_persons_are_refused_unless_it_is_said(tmp_path: Path, capsys: pytes
     assert main(words) == 2
     said = capsys.readouterr().err
     assert "of different persons: they differ in patient ID and patient name" in said and "--different-patients" in said
-    assert not any(secret in said for secret in ("4711", "9999", "Other", "Secret"))
+    assert not any(secret in said for secret in ("ID-4711", "ID-9999", "Other^", "Secret^"))
     rs = tmp_path / "rs.dcm"
     dicom_made.make_rtstruct(rs, grid, {"a": dicom_made.ball(grid, grid.centre, 4)}, frame="1.2")
     (tmp_path / "id.tfm").write_text(

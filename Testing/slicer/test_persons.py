@@ -20,9 +20,9 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from standin.dicom_database import DicomDatabase
 from test_nodes_structures import add_segmentation
 
-ONE = {"PatientID": "4711", "PatientName": "Secret^Anna", "PatientBirthDate": "19500101", "PatientSex": "F"}
-OTHER = {"PatientID": "4712", "PatientName": "Hidden^Otto", "PatientBirthDate": "19500101", "PatientSex": "F"}
-WORDS = ("Secret", "Anna", "Hidden", "Otto", "4711", "4712", "1950")
+ONE = {"PatientID": "ID-4711", "PatientName": "Secret^Anna", "PatientBirthDate": "19500101", "PatientSex": "F"}
+OTHER = {"PatientID": "ID-4712", "PatientName": "Hidden^Otto", "PatientBirthDate": "19500101", "PatientSex": "F"}
+WORDS = ("Secret", "Anna", "Hidden", "Otto", "ID-4711", "ID-4712", "19500101")
 
 
 def instance(folder, patient: dict[str, str]) -> str:
