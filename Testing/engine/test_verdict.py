@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import dicom_made
+import dsir
 import numpy as np
 import pydicom
 import pytest
@@ -27,6 +28,11 @@ from dsir.transforms.linear import Linear
 pytestmark = pytest.mark.slow
 
 GRID = Lattice((48, 52, 44), np.diag([3.0, 3.0, 3.0, 1.0]))
+IDENTITY = (
+    "#Insight Transform File V1.0\n#Transform 0\nTransform: AffineTransform_double_3_3\n"
+    "Parameters: 1 0 0 0 1 0 0 0 1 0 0 0\nFixedParameters: 0 0 0\n"
+)
+SMALL = Lattice((10, 9, 5), np.diag([-2.0, -2.0, 3.0, 1.0]))
 
 
 def anatomy(seed: int) -> torch.Tensor:
@@ -130,25 +136,54 @@ def test_labels_and_landmarks_that_get_worse_fail_and_earlier_reasons_stay() -> 
     assert judged_by_known(better) == []
 
 
-def test_two_persons_are_refused_unless_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    grid = Lattice((10, 9, 5), np.diag([-2.0, -2.0, 3.0, 1.0]))
-    ct, mr = dicom_made.make_series(tmp_path / "ct", grid), dicom_made.make_series(tmp_path / "mr", grid)
+@pytest.fixture
+def two_persons(tmp_path: Path) -> tuple[Path, Path]:
+    """CTs of one grid whose patients differ in ID and name."""
+    ct, mr = dicom_made.make_series(tmp_path / "ct", SMALL), dicom_made.make_series(tmp_path / "mr", SMALL)
     for path in mr.iterdir():
         dataset = pydicom.dcmread(path)
         dataset.PatientID, dataset.PatientName = "ID-9999-Z", "Other^Person"
         dataset.save_as(path)
+    return ct, mr
+
+
+def test_two_persons_are_refused_unless_it_is_said(
+    two_persons: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ct, mr = two_persons
     words = ["register", "--fixed", str(ct), "--moving", str(mr), "--out", str(tmp_path / "out")]
     assert main(words) == 2
     said = capsys.readouterr().err
     assert "of different persons: they differ in patient ID and patient name" in said and "--different-patients" in said
     assert not any(secret in said for secret in ("ID-4711", "ID-9999", "Other^", "Secret^"))
     rs = tmp_path / "rs.dcm"
-    dicom_made.make_rtstruct(rs, grid, {"a": dicom_made.ball(grid, grid.centre, 4)}, frame="1.2")
-    (tmp_path / "id.tfm").write_text(
-        "#Insight Transform File V1.0\n#Transform 0\nTransform: AffineTransform_double_3_3\n"
-        "Parameters: 1 0 0 0 1 0 0 0 1 0 0 0\nFixedParameters: 0 0 0\n"
-    )
+    dicom_made.make_rtstruct(rs, SMALL, {"a": dicom_made.ball(SMALL, SMALL.centre, 4)}, frame="1.2")
+    (tmp_path / "id.tfm").write_text(IDENTITY)
     propagate = ["propagate", "-t", str(tmp_path / "id.tfm"), "--rtstruct", str(rs), "--moving-series", str(ct)]
     propagate += ["--fixed-series", str(mr), "-o", str(tmp_path / "o.dcm")]
     assert main(propagate) == 2
     assert "of different persons" in capsys.readouterr().err and not (tmp_path / "o.dcm").exists()
+
+
+@pytest.mark.parametrize("word", ["query", "figure", "confidence"])
+def test_a_click_does_not_lead_from_one_person_to_another(
+    word: str, two_persons: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ct, mr = map(str, two_persons)
+    point, out = [str(x) for x in SMALL.centre], tmp_path / "out.nii.gz"
+    identity = tmp_path / "id.tfm"
+    identity.write_text(IDENTITY)
+    words = {
+        "query": ["--image", ct, "--other", mr, "--ras", *point, "--heat-map", str(out), "--descriptor", "mind"],
+        "figure": ["--image", ct, "--other", mr, "--ras", *point, "--descriptors", "mind", "-o", str(out) + ".png"],
+        "confidence": ["--fixed", ct, "--moving", mr, "-t", str(identity), "--descriptor", "mind", "-o", str(out)],
+    }[word]
+    assert main([word, *words]) == 2
+    assert "of different persons" in capsys.readouterr().err and not list(tmp_path.glob("out*"))
+    assert main([word, *words, "--different-patients"]) == 0
+    assert "two different persons" in capsys.readouterr().out and list(tmp_path.glob("out*"))
+
+
+def test_a_click_in_python_asks_whose_scans_they_are_too(two_persons: tuple[Path, Path]) -> None:
+    with pytest.raises(dsir.DsirError, match=r"image and the other scan are of different persons.*different_patients"):
+        dsir.query(two_persons[0], SMALL.centre, two_persons[1])

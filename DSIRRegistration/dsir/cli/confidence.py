@@ -7,7 +7,15 @@ from pathlib import Path
 
 from ..progress import Progress, within
 from .command import Command, Outcome
-from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_field_convention, add_machine, add_overwrite, begin
+from .options import (
+    IMAGE_KINDS,
+    TRANSFORM_KINDS,
+    add_different_patients,
+    add_field_convention,
+    add_machine,
+    add_overwrite,
+    begin,
+)
 
 KINDS = (".nii", ".nii.gz", ".nrrd", ".mha")
 
@@ -26,6 +34,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--descriptor", metavar="NAME", help="dsir (default), mind or weights"
     )  # fmt: skip
     parser.add_argument("--out", "-o", required=True, type=Path, metavar="FILE", help="the map, 0 to 1, about 4 mm")
+    add_different_patients(parser)
     add_overwrite(parser)
     add_machine(parser)
 
@@ -37,7 +46,12 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..rt.label_maps import read_labels
     from ..similarity.confidence import confidence_of
     from ..workflow.given_transform import read_given_transform
+    from ..workflow.identity_gate import check_one_person, identities
 
+    persons = check_one_person(
+        identities({"fixed": arguments.fixed, "moving": arguments.moving}),
+        different_patients=arguments.different_patients,
+    )
     descriptor = load_descriptor(arguments.descriptor or "dsir")
     fixed, moving = read_image(arguments.fixed), read_image(arguments.moving)
     mask = read_mask(arguments.mask, fixed.lattice) if arguments.mask else None
@@ -53,7 +67,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     lines = [f"The map is {arguments.out}; {100 * doubtful:.0f} % of the body is doubtful (below 0.5)."]
     if not found.calibrated:
         lines.append("It orders places by trust; this descriptor has no calibrated probabilities.")
-    lines += [f"Note: {sentence}" for sentence in (*given.remarks, *fixed.remarks, *moving.remarks)]
+    lines += [f"Note: {sentence}" for sentence in (*persons, *given.remarks, *fixed.remarks, *moving.remarks)]
     rows = found.structures(*labels, _names(arguments.names)) if labels else []
     for row in sorted(rows, key=lambda row: row.confidence):
         lines.append(

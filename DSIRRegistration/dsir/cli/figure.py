@@ -8,7 +8,16 @@ from pathlib import Path
 from ..errors import DsirError
 from ..progress import Progress, within
 from .command import Command, Outcome
-from .options import IMAGE_KINDS, TRANSFORM_KINDS, add_field_convention, add_machine, add_overwrite, begin, millimetres
+from .options import (
+    IMAGE_KINDS,
+    TRANSFORM_KINDS,
+    add_different_patients,
+    add_field_convention,
+    add_machine,
+    add_overwrite,
+    begin,
+    millimetres,
+)
 
 PLANES = ("axial", "coronal", "sagittal")
 KINDS = (".png", ".pdf", ".svg")
@@ -42,6 +51,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the made-up contrasts (default: 0)")
     parser.add_argument("--out", "-o", required=True, type=Path, metavar="FILE", help="a .png, .pdf or .svg to write")
+    add_different_patients(parser)
     add_overwrite(parser)
     add_machine(parser)
 
@@ -56,7 +66,12 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..similarity.compare import Partner, augmented, compare
     from ..similarity.figure import draw, write
     from ..workflow.given_transform import read_given_transform
+    from ..workflow.identity_gate import check_one_person, identities
 
+    others = {"other_scan" if n == 0 else f"other_scan_{n + 1}": path for n, path in enumerate(arguments.other)}
+    persons = check_one_person(
+        identities({"image": arguments.image, **others}), different_patients=arguments.different_patients
+    )
     descriptors = [load_descriptor(name) for name in arguments.descriptors]
     point = np.array(arguments.ras)
     image = read_image(arguments.image)
@@ -93,7 +108,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         for partner, row in zip(rows, findings, strict=True)
         for finding in row
     ]
-    return Outcome(arguments.out.resolve(), (f"The figure is {arguments.out}",), {"findings": table})
+    told = (f"The figure is {arguments.out}", *(f"Note: {sentence}" for sentence in persons))
+    return Outcome(arguments.out.resolve(), told, {"findings": table})
 
 
 COMMAND = Command(

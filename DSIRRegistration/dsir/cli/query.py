@@ -13,6 +13,7 @@ from .command import Command, Outcome
 from .options import (
     IMAGE_KINDS,
     TRANSFORM_KINDS,
+    add_different_patients,
     add_field_convention,
     add_machine,
     add_overwrite,
@@ -48,6 +49,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--heat-map", type=Path, metavar="FILE", help="write the similarity with every voxel on the other scan's grid"
     )
+    add_different_patients(parser)
     add_overwrite(parser)
     add_machine(parser)
 
@@ -68,7 +70,12 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..similarity.describe import describe_image
     from ..similarity.query import query
     from ..workflow.given_transform import read_given_transform
+    from ..workflow.identity_gate import check_one_person, identities
 
+    persons = check_one_person(
+        identities({"image": arguments.image, "other_scan": arguments.other}),
+        different_patients=arguments.different_patients,
+    )
     descriptor = load_descriptor(arguments.descriptor or RegistrationSettings().descriptor)
     point = np.array(arguments.ras)
     image = read_image(arguments.image)
@@ -92,7 +99,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         heat = Image(torch.from_numpy(answer.similarity), answer.lattice).on(other.lattice, padding="zeros")
         write_image(arguments.heat_map, heat)
     values = _values(answer, descriptor.name, expected, chance_within(answer, descriptor.identity))
-    remarks = list(dict.fromkeys((*image.remarks, *other.remarks)))
+    remarks = list(dict.fromkeys((*persons, *image.remarks, *other.remarks)))
     values |= {"warnings": remarks} if remarks else {}
     path = arguments.heat_map.resolve() if arguments.heat_map else None
     return Outcome(path, (json.dumps(values, indent=2),), values, answer=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -75,7 +76,7 @@ def register(
     """
     chosen = chosen_settings(preset, model, deformable, settings)
     told = _told(progress)
-    persons, same = _persons(fixed, moving, different_patients)
+    persons, same = _persons({"fixed": fixed, "moving": moving}, different_patients)
     if same and chosen.same_person is None:
         chosen = replace(chosen, same_person=True)
     fixed, moving = as_image(fixed), as_image(moving)
@@ -124,6 +125,7 @@ def query(
     radius: float | None = None,
     alone: bool = False,
     descriptor: str | None = None,
+    different_patients: bool = False,
     progress: bool | Progress = False,
 ) -> Answer:
     """Where a voxel of one scan lies in another, or in the same one again.
@@ -135,14 +137,16 @@ def query(
         radius: mm of the search; the whole volume by default.
         alone: ask by the voxel's own vector; by default its surroundings must fit too.
         descriptor: ``"dsir"`` (default), ``"mind"`` or a file of weights.
+        different_patients: as for :func:`register`.
 
     Returns:
         :class:`dsir.similarity.query.Answer`: ``best.point``, ``best.similarity``, ``runners_up``, ``share``.
 
     Raises:
-        DsirError: the point lies outside the image or its body, or an input is no image.
+        DsirError: the point lies outside the image or its body, an input is no image, or the persons differ.
     """
     told = _told(progress)
+    _persons({"image": image, "other_scan": other}, different_patients)
     image = as_image(image)
     point = np.asarray(point, dtype=np.float64)
     if point.shape != (3,) or not np.isfinite(point).all():
@@ -157,13 +161,13 @@ def query(
     return ask(store, point, searched, around=around, radius=radius, alone=alone)
 
 
-def _persons(fixed: Any, moving: Any, different_patients: bool) -> tuple[tuple[str, ...], bool]:
+def _persons(scans: Mapping[str, Any], different_patients: bool) -> tuple[tuple[str, ...], bool]:
     """What must be said of whose scans they are, and whether they are known to be one person's."""
-    files = {role: Path(at) for role, at in (("fixed", fixed), ("moving", moving)) if isinstance(at, str | Path)}
+    files = {role: Path(at) for role, at in scans.items() if isinstance(at, str | Path)}
     try:
         people = identities(files)
         said = check_one_person(people, different_patients=different_patients)
-        return said, one_person(people.get("fixed"), people.get("moving"))
+        return said, one_person(*(people.get(role) for role in scans))
     except DsirError as error:  # the same sentence, in this language's words
         raise DsirError(str(error).replace("--different-patients", "different_patients=True")) from None
 
