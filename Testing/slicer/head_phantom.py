@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from dsir.evaluation.demo import _icbm
+from dsir.evaluation.demo import icbm
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.transforms.composite import Transform
@@ -32,7 +32,7 @@ RIM = 11
 
 def head_pair() -> tuple[Image, Image, Linear]:
     """CT, MR, and the truth, fixed to moving."""
-    t1, grey, white, mask = (_padded(image) for image in _icbm(SPACING))
+    t1, grey, white, mask = (_padded(image) for image in icbm(SPACING))
     brain = torch.from_numpy(binary_fill_holes(mask.data.numpy() > 0.5))
     outside = torch.from_numpy(distance_transform_edt(~brain.numpy(), t1.lattice.spacing))
     skull, skin = (outside > 2) & (outside <= 8), (outside > 8) & (outside <= 14)

@@ -21,12 +21,14 @@ class Outcome:
         lines: what a person should read at the end, one sentence or table row each.
         values: the same for a program; joins the last line of ``--json-progress``.
         answer: whether the lines are what was asked for, and no remark on the work: said even with ``--quiet``.
+        status: the exit code; not 0 where the work is done and its answer is no.
     """
 
     path: Path | None = None
     lines: tuple[str, ...] = ()
     values: dict[str, object] = field(default_factory=dict)
     answer: bool = False
+    status: int = 0
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from ..files.output_folder import where_kept
 from . import (
     apply,
     batch,
+    commission,
     compare,
     confidence,
     demo,
@@ -61,6 +62,7 @@ COMMANDS: tuple[Command, ...] = (
     view.COMMAND,
     compare.COMMAND,
     evaluate.COMMAND,
+    commission.COMMAND,
     train.COMMAND,
     demo.COMMAND,
 )
@@ -68,8 +70,8 @@ COMMANDS: tuple[Command, ...] = (
 SCANS = ("register", "apply", "propagate", "features", "describe", "query", "confidence", "figure", "plan")
 """Commands that read scans and take ``--series``."""
 
-DONE, OUR_FAULT, YOUR_TURN, STOPPED = 0, 1, 2, 130
-"""Exit codes: success; a fault of ours; something the user can mend; stopped by the user."""
+OUR_FAULT, YOUR_TURN, STOPPED = 1, 2, 130
+"""Exit codes beside the command's own (0, mostly): a fault of ours; what the user can mend; stopped by the user."""
 
 DESCRIPTION = """\
 Multimodal deformable registration with deep structural image representations.
@@ -160,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             except OSError as error:
                 lost = f"The work is done, but what there is to say cannot be printed: {_os_sentence(error)}"
                 return _say(f"{lost} Result in {outcome.path}." if outcome.path else lost, YOUR_TURN)
-            return DONE
+            return outcome.status
     except (Exception, KeyboardInterrupt) as error:
         fault = _fault(error, stopped)
         if "--json-progress" in (sys.argv[1:] if argv is None else argv):

@@ -36,10 +36,10 @@ def demo_case(
     Raises:
         DsirError: nilearn is not installed.
     """
-    brain, grey, white, mask = _icbm(spacing)
+    brain, grey, white, mask = icbm(spacing)
     body = mask.data > 0.5
     brain = Image(brain.data * body, brain.lattice)  # resampling rings a little around the brain
-    partner = Image(_second_contrast(grey.data, white.data, body, seed), brain.lattice)
+    partner = Image(second_contrast(grey.data, white.data, body, seed), brain.lattice)
     return known_case(
         "icbm152",
         brain,
@@ -51,8 +51,12 @@ def demo_case(
     )
 
 
-def _icbm(spacing: int) -> tuple[Image, ...]:
-    """T1-weighted average, grey matter, white matter, brain."""
+def icbm(spacing: int) -> tuple[Image, ...]:
+    """T1-weighted average, grey matter, white matter, brain; voxels of ``spacing`` mm, a whole number.
+
+    Raises:
+        DsirError: nilearn is not installed.
+    """
     try:
         from nilearn import datasets
     except ImportError:
@@ -73,7 +77,7 @@ def _icbm(spacing: int) -> tuple[Image, ...]:
     return tuple(found)
 
 
-def _second_contrast(grey: torch.Tensor, white: torch.Tensor, body: torch.Tensor, seed: int) -> torch.Tensor:
+def second_contrast(grey: torch.Tensor, white: torch.Tensor, body: torch.Tensor, seed: int) -> torch.Tensor:
     """(I, J, K) brightness 0..~1000 from tissue shares; what is neither grey nor white is fluid."""
     draw = torch.Generator().manual_seed(seed)
     fluid = (1 - grey - white).clamp(0, 1)
