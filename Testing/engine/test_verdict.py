@@ -15,13 +15,9 @@ from dsir.geometry.body_mask import body_mask
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur
-from dsir.registration.verdict import (
-    judged_by_information,
-    judged_by_known,
-    judged_by_size,
-    verdict_of,
-    with_findings,
-)
+from dsir.registration.findings import verdict_of, with_findings
+from dsir.registration.verdict import judged_by_known, judged_by_size
+from dsir.registration.verdict_images import judged_by_images
 from dsir.transforms.composite import Transform
 from dsir.transforms.linear import Linear
 
@@ -59,7 +55,7 @@ def pair() -> tuple[Image, Image]:
 
 
 def level(fixed: Image, moving: Image, begin: Transform, end: Transform) -> tuple[str, set[str]]:
-    found = judged_by_information(fixed, moving, (body_mask(fixed), body_mask(moving)), begin, end)
+    found = judged_by_images(fixed, moving, (body_mask(fixed), body_mask(moving)), begin, end)
     return verdict_of(found)["level"], {f.code for f in found}
 
 
@@ -80,6 +76,22 @@ def test_a_wrong_place_is_no_peak(pair: tuple[Image, Image]) -> None:
 def test_two_anatomies_and_noise_do_not_pass(pair: tuple[Image, Image]) -> None:
     for other in (anatomy(7), torch.randn(GRID.shape, generator=torch.Generator().manual_seed(3)) * 50 + 400):
         assert level(pair[0], Image(other, GRID), Transform(), Transform())[0] != "PASS"
+
+
+def test_a_mirrored_scan_fails_however_well_it_lies(pair: tuple[Image, Image]) -> None:
+    """The outline is symmetric, and where the lumps are pulled aside half of the peak is there: only sides tell."""
+    fixed, moving = pair
+    found, codes = level(fixed, Image(moving.data.flip(0), GRID), Transform(), Transform())
+    assert found == "FAIL" and "mirrored" in codes
+
+
+@pytest.mark.parametrize("axis", [0, 2])
+def test_a_scan_of_which_half_is_blank_is_looked_at(pair: tuple[Image, Image], axis: int) -> None:
+    fixed, moving = pair
+    data = moving.data.clone()
+    data.narrow(axis, 0, data.shape[axis] // 2).fill_(0.0)
+    found, codes = level(fixed, Image(data, GRID), Transform(), Transform())
+    assert found != "PASS" and "blank" in codes
 
 
 def facts(**changes: object) -> dict:

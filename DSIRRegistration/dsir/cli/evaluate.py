@@ -65,7 +65,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..files.landmarks import read_landmarks
     from ..files.report import write_report
     from ..files.transforms import read_field, read_transform
-    from ..registration.verdict import judged_by_measures, verdict_of
+    from ..registration.findings import verdict_of
+    from ..registration.verdict import judged_by_measures
     from ..rt.label_maps import read_labels
     from ..workflow.measure import measure
 

@@ -14,6 +14,7 @@ from ..progress import Progress, silent
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
+from .findings import verdict_of
 from .landmark_forces import Pairs
 from .levels import descend_levels
 from .magnification import brought_back, enlarged, enlarged_pairs, enlarged_transform, magnification
@@ -22,7 +23,8 @@ from .repeatable import repeatable
 from .settings import RegistrationSettings
 from .stages import Start, align_linearly, describe_both, prepare, starting_field, undeformed
 from .stopwatch import Stopwatch
-from .verdict import judged_by_information, judged_by_masks, judged_by_size, verdict_of
+from .verdict import judged_by_masks, judged_by_size
+from .verdict_images import judged_by_images
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class RegistrationResult:
             linear stage and at the end, ``linear`` (:meth:`.align.Alignment.to_json`), ``deformation`` (whether it
             was ``kept``, and what spoke for it), ``folds``, ``smallest_determinant``, ``sd_log_j``, ``coverage``
             (share of the fixed body that has a counterpart in the moving image), ``lattice``, ``descriptor``,
-            ``warnings``, ``verdict`` (:mod:`.verdict`: ``level`` and ``reasons``).
+            ``warnings``, ``verdict`` (:mod:`.findings`: ``level`` and ``reasons``).
         masks: (I, J, K) bool of fixed and moving on their own grids: what was registered.
     """
 
@@ -118,7 +120,7 @@ def register(
         transform = outcome.transform(linear, initial)
         with watch.stage("verdict"):
             masks = (prepared.fixed_mask, prepared.moving_mask)
-            seen = judged_by_information(fixed, moving, masks, initial or refine or Transform(), transform)
+            seen = judged_by_images(fixed, moving, masks, initial or refine or Transform(), transform)
     lattice, folds, similarity = features.lattice, outcome.folds, outcome.similarity
     report = {
         "seconds": watch.seconds,

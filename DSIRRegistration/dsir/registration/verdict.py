@@ -1,39 +1,17 @@
 """PASS, CHECK or FAIL for a registration, with reasons; never green for want of evidence.
 
-What was optimised is a poor witness: descriptors agree a little better in many wrong places. So the judges here are
-others: mutual information, which nothing is fitted to, compared with the start and with the same result pushed aside;
-the size of what was found; how much of the body both scans show; and whatever labels or landmarks the user knows.
+What was optimised is a poor witness: descriptors agree a little better in many wrong places. So the judges are others:
+mutual information (:mod:`.verdict_images`); here the size of what was found, how much of the body both scans show, and
+whatever labels or landmarks the user knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-import torch
-
-from ..geometry.image import Image
-from ..geometry.lattice import Lattice
-from ..transforms.composite import Transform
-from ..transforms.linear import Linear
-from .evidence import SURE, Evidence, Judge
+from .findings import Finding, Level
 from .outcome import GROWTH, LOW_SIMILARITY
-from .working_grid import PreparedImage
-
-Level = Literal["PASS", "CHECK", "FAIL"]
-ORDER: tuple[Level, ...] = ("PASS", "CHECK", "FAIL")
-
-ASIDE = 15.0
-"""mm by which the result is pushed aside along each axis, both ways: the right place must be better than all six."""
-
-JUDGED = 120_000
-"""Voxels of the lattice on which mutual information is taken, at most."""
-
-MOVED = 3.0
-"""mm; a result that moves the body less than this need not raise the mutual information (TG-132: 2 to 3 mm are within
-the uncertainty of registration, Brock et al., Med Phys 44(7), 2017)."""
 
 LOW, DOUBTFUL = LOW_SIMILARITY, 0.30
 """Mean cosine of the descriptors below which nothing was matched, and below which one has to look (unrelated scans
@@ -60,101 +38,6 @@ about 0.2, two persons 0.3 to 0.4: our measurements)."""
 
 DICE_FALL, LANDMARK_RISE = 0.02, 0.5
 """How far the known answer may get worse before it counts: Dice, and mm."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One reason.
-
-    Attributes:
-        code: for programs.
-        level: what it makes of the verdict.
-        text: for people, one sentence.
-        values: the figures in it.
-    """
-
-    code: str
-    level: Level
-    text: str
-    values: dict[str, float]
-
-    def to_json(self) -> dict[str, Any]:
-        """For the report."""
-        return {"code": self.code, "level": self.level, "text": self.text, "values": self.values}
-
-
-def verdict_of(findings: Sequence[Finding]) -> dict[str, Any]:
-    """The worst level and every reason, for the report."""
-    level = max((f.level for f in findings), key=ORDER.index, default="PASS")
-    ordered = sorted(findings, key=lambda f: -ORDER.index(f.level))
-    return {"level": level, "reasons": [f.to_json() for f in ordered]}
-
-
-def judged_by_information(
-    fixed: Image, moving: Image, masks: tuple[torch.Tensor, torch.Tensor], begin: Transform, end: Transform
-) -> list[Finding]:
-    """What mutual information says of a result: against where it began, and against places beside it.
-
-    Args:
-        masks: (I, J, K) bool of fixed and moving on their own lattices.
-        begin, end: fixed to moving.
-    """
-    spacing = max(float((fixed.lattice.extent.prod() / JUDGED) ** (1 / 3)), 2.0)
-    still, other = PreparedImage.of(fixed, masks[0], spacing), PreparedImage.of(moving, masks[1], spacing)
-    judge = Judge.on(still.lattice.with_spacing(spacing), still, other)
-    return [*_against_start(judge, masks[0], fixed.lattice, begin, end), *_against_places_beside(judge, end)]
-
-
-def _against_start(
-    judge: Judge, mask: torch.Tensor, lattice: Lattice, begin: Transform, end: Transform
-) -> list[Finding]:
-    moved = _moved(mask, lattice, begin, end)
-    found = judge.compare(begin, end)
-    values = {"rise": found.rise, "noise": found.noise, "moved_mm": moved}
-    if not found.known or moved < MOVED / 3:
-        return []
-    if found.rise < -SURE * found.noise:
-        return [
-            Finding("worse_than_start", "FAIL", "Mutual information is lower than before: worse than nothing.", values)
-        ]
-    if moved > MOVED and not found.speaks_for:
-        text = f"The body was moved by {moved:.0f} mm, and mutual information does not say that this is better."
-        return [Finding("no_better_than_start", "CHECK", text, values)]
-    return []
-
-
-def _moved(mask: torch.Tensor, lattice: Lattice, begin: Transform, end: Transform) -> float:
-    """mm between where the two put the body's voxels, in the mean (of a few thousand)."""
-    at = mask.nonzero()
-    points = lattice.to_world(at[:: max(1, len(at) // 3000)].numpy())
-    return float(np.linalg.norm(end.transform_points(points) - begin.transform_points(points), axis=1).mean())
-
-
-def _against_places_beside(judge: Judge, end: Transform) -> list[Finding]:
-    """Is the result a peak? In a wrong place mutual information hardly changes, or rises, when it is pushed aside."""
-    compared: list[Evidence] = []
-    for axis in range(3):
-        for sign in (-1.0, 1.0):
-            matrix = np.eye(4)
-            matrix[axis, 3] = sign * ASIDE
-            compared.append(judge.compare(end.then(Linear(matrix)), end))
-    known = [found for found in compared if found.known]
-    if len(known) < 2:
-        text = "Too little of the body is seen in both scans to judge the result by mutual information."
-        return [Finding("not_judged", "CHECK", text, {"directions": float(len(known))})]
-    better = sum(found.rise < 0 for found in known)
-    unsure = sum(not found.speaks_for for found in known)
-    values = {"directions": float(len(known)), "better_aside": float(better), "unsure": float(unsure)}
-    if better > len(known) / 3:
-        text = f"Pushed aside by {ASIDE:.0f} mm the scans agree as well or better: this is not the right place."
-        return [Finding("not_a_peak", "FAIL", text, values)]
-    if better or unsure > len(known) / 3:
-        text = (
-            f"Pushed aside by {ASIDE:.0f} mm the scans agree hardly worse in {max(better, unsure)} of {len(known)} "
-            "directions: look whether this is the right place."
-        )
-        return [Finding("weak_peak", "CHECK", text, values)]
-    return []
 
 
 def judged_by_masks(doubts: Sequence[str]) -> list[Finding]:
@@ -225,9 +108,3 @@ def judged_by_measures(measures: dict[str, Any]) -> list[Finding]:
     if "landmarks" in measures:
         known["landmarks"] = {side: {"mean_mm": measures["landmarks"][side]["mean"]} for side in ("before", "after")}
     return judged_by_known(known)
-
-
-def with_findings(report: dict[str, Any], more: Sequence[Finding]) -> dict[str, Any]:
-    """The report with a verdict that knows of more reasons."""
-    reasons = [Finding(**reason) for reason in report.get("verdict", {}).get("reasons", ())]
-    return {**report, "verdict": verdict_of([*reasons, *more])}

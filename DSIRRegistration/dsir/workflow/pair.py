@@ -15,9 +15,10 @@ from ..files.images import geometry_remarks, read_image, read_mask
 from ..files.landmarks import read_landmarks
 from ..files.output_folder import check_output_folder, rescue_folder
 from ..progress import Progress, silent, within
+from ..registration.findings import with_findings
 from ..registration.register import register
 from ..registration.settings import RegistrationSettings
-from ..registration.verdict import judged_by_known, with_findings
+from ..registration.verdict import judged_by_known
 from ..rt.label_maps import read_labels
 from .given_transform import read_given_transform, start_warnings
 from .identity_gate import check_one_person, headers, one_person

@@ -1,0 +1,44 @@
+"""A reason for or against a registration, and the verdict that all of them make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Level = Literal["PASS", "CHECK", "FAIL"]
+ORDER: tuple[Level, ...] = ("PASS", "CHECK", "FAIL")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason.
+
+    Attributes:
+        code: for programs.
+        level: what it makes of the verdict.
+        text: for people, one sentence.
+        values: the figures in it.
+    """
+
+    code: str
+    level: Level
+    text: str
+    values: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """For the report."""
+        return {"code": self.code, "level": self.level, "text": self.text, "values": self.values}
+
+
+def verdict_of(findings: Sequence[Finding]) -> dict[str, Any]:
+    """The worst level and every reason, for the report."""
+    level = max((f.level for f in findings), key=ORDER.index, default="PASS")
+    ordered = sorted(findings, key=lambda f: -ORDER.index(f.level))
+    return {"level": level, "reasons": [f.to_json() for f in ordered]}
+
+
+def with_findings(report: dict[str, Any], more: Sequence[Finding]) -> dict[str, Any]:
+    """The report with a verdict that knows of more reasons."""
+    reasons = [Finding(**reason) for reason in report.get("verdict", {}).get("reasons", ())]
+    return {**report, "verdict": verdict_of([*reasons, *more])}
