@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 from batch_jobs import poison, quick
 from dsir.batch import cluster, run
 from dsir.batch.finished import is_finished
+from dsir.batch.kinds import PAIRS
 from dsir.batch.pairs import read_pairs
 from dsir.batch.run import run_batch
 from dsir.cli.main import main
@@ -159,10 +161,9 @@ def test_other_settings_make_another_result(tmp_path: Path) -> None:
 
 
 def test_a_pair_that_kills_its_workers_takes_no_other_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "register_one", poison)
     monkeypatch.setattr(cluster, "DEATHS", 0)
     pairs = {name: Pair(tmp_path / "f", tmp_path / "m") for name in ("poison", "a", "b")}
-    rows = {row.name: row for row in run_batch(pairs, tmp_path / "out", workers=1)}
+    rows = {row.name: row for row in run_batch(pairs, tmp_path / "out", kind=replace(PAIRS, job=poison), workers=1)}
     assert {name: row.state for name, row in rows.items()} == {"poison": "failed", "a": "done", "b": "done"}
     assert "memory" in rows["poison"].error
 
@@ -181,7 +182,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nobody_behind(tmp_path: Path) -> N
         os.killpg(batch.pid, signal.SIGINT)  # as a terminal does: everybody gets it
         _, said = batch.communicate(timeout=60)
     assert batch.returncode == 130, said
-    assert said.splitlines() == ["dsir: Stopped; finished pairs stay, and the same command goes on with the others."]
+    assert said.splitlines() == ["dsir: Stopped; finished cases stay, and the same command goes on with the others."]
     assert psutil.wait_procs(workers, timeout=10)[1] == []
     found = states(folder)
     assert found["a"] == "done"
@@ -206,14 +207,12 @@ def scheduler() -> str:
         yield found.scheduler_address
 
 
-def test_pairs_take_turns_on_a_gpu_of_any_scheduler(
-    tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run, "register_one", quick)
+def test_pairs_take_turns_on_a_gpu_of_any_scheduler(tmp_path: Path, scheduler: str) -> None:
+    kind = replace(PAIRS, job=quick)
 
     def overlaps(device: str) -> bool:
         pairs = {f"{device}{number}": Pair(tmp_path / "f", tmp_path / "m") for number in range(4)}
-        run_batch(pairs, tmp_path / "out", RegistrationSettings(device=device), scheduler=scheduler)
+        run_batch(pairs, tmp_path / "out", RegistrationSettings(device=device), kind=kind, scheduler=scheduler)
         spans = sorted(
             (report["began"], report["ended"])
             for report in (json.loads((tmp_path / "out" / name / "report.json").read_text()) for name in pairs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,18 @@ def is_finished(folder: Path, pair: Pair, settings: RegistrationSettings) -> boo
     if not isinstance(inputs, dict) or set(inputs) != set(pair.files):
         return False
     try:
-        if _what(RegistrationSettings.from_json(report["settings"])) != _what(settings):
+        if not same_settings(report["settings"], settings):
             return False
         return all(fingerprint(path)["sha256"] == inputs[role]["sha256"] for role, path in pair.files.items())
     except (DsirError, OSError, KeyError, TypeError, AttributeError):
         return False
 
 
-def _what(settings: RegistrationSettings) -> dict[str, Any]:
-    """As a report rounds them; a setting that an older report does not know has its default."""
-    return {name: value for name, value in plain(settings.to_json()).items() if name not in WHERE}
+def same_settings(reported: Mapping[str, Any], settings: RegistrationSettings, *, but: Sequence[str] = ()) -> bool:
+    """Whether a report's settings are these, apart from where to compute and what ``but`` names.
+
+    Raises:
+        DsirError: the report has a setting that does not exist.
+    """
+    mine, theirs = plain(settings.to_json()), plain(RegistrationSettings.from_json(dict(reported)).to_json())
+    return all(mine[name] == theirs[name] for name in mine if name not in (*WHERE, *but))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import DsirError
@@ -18,13 +19,18 @@ def register_one(pair: Pair, settings: RegistrationSettings, folder: Path) -> st
         the empty string, or the sentence that says why there is no result. Nothing is raised: an error that travelled
         would have to be understood by the process at the other end.
     """
+    return told(lambda: register_pair(pair, settings, folder, overwrite=True), folder)
+
+
+def told(work: Callable[[], object], folder: Path) -> str:
+    """Do it; the empty string, or what went wrong as a sentence. Details of a fault of ours go beside ``folder``."""
     log = log_of(folder)
     try:
-        register_pair(pair, settings, folder, overwrite=True)
+        work()
     except DsirError as error:
         return f"{error} {where_kept(error)}".strip()
     except MemoryError:
-        return "There was not enough memory for this pair."
+        return "There was not enough memory for this case."
     except Exception as error:
         log.write_text(traceback.format_exc(), encoding="utf-8")
         broke = f"Something broke inside dsir ({type(error).__name__}); the details are in {log.name}."
@@ -34,5 +40,5 @@ def register_one(pair: Pair, settings: RegistrationSettings, folder: Path) -> st
 
 
 def log_of(folder: Path) -> Path:
-    """Where the details of a fault of ours go, beside the pair's folder."""
+    """Where the details of a fault of ours go, beside the case's folder."""
     return folder.parent / f"{folder.name}.log"

@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def read_pairs(path: str | Path) -> dict[str, Pair]:
     return found
 
 
-def check_name(name: str, others: dict[str, Pair]) -> None:
+def check_name(name: str, others: Iterable[str]) -> None:
     """Refuse a name that cannot be a folder's beside the others'.
 
     Raises:

@@ -16,12 +16,9 @@ from ..files.output_folder import remove_unfinished
 from ..progress import Progress, silent, within
 from ..registration.settings import RegistrationSettings
 from ..reports.batch.rows import Row, State
-from ..reports.batch.table import write_table
-from ..workflow.pair import Pair
 from . import cluster
-from .finished import is_finished
-from .job import register_one
-from .outcome import row
+from .growing import GrowingTable
+from .kinds import PAIRS, Kind
 from .pairs import check_name
 
 if TYPE_CHECKING:
@@ -31,26 +28,29 @@ LOCK = ".dsir-batch.lock"
 
 
 def run_batch(
-    pairs: Mapping[str, Pair],
+    cases: Mapping[str, Any],
     out: str | Path,
     settings: RegistrationSettings | None = None,
     *,
+    kind: Kind = PAIRS,
     workers: int = 0,
     scheduler: str | None = None,
     progress: Progress = silent,
 ) -> list[Row]:
-    """Register each pair into ``out/NAME`` and write ``out/results.csv`` and ``out/results.html``.
+    """Do each case into ``out/NAME``; ``out/results.csv`` and ``out/results.html`` grow while it runs.
 
-    A pair whose result is there, made from the same files with the same settings, is kept. A pair that cannot be
-    registered, or whose workers die, is a row that says so. The table is written when the run is stopped, too.
+    A case whose result is there, made from the same files with the same settings, is kept. A case that cannot be
+    done, or whose workers die, is a row that says so. After a kill the table says what was done until then.
 
     Args:
+        cases: name to what is to be done: a :class:`dsir.workflow.pair.Pair`, or what ``kind`` takes.
+        kind: what the cases are.
         workers: processes on this machine; 0 for a number that fits it.
         scheduler: address of a Dask scheduler, whose workers are used instead; they must see the same files.
-        progress: told of each pair as it ends, under its name.
+        progress: told of each case as it ends, under its name.
 
     Returns:
-        one row for each pair, in their order.
+        one row for each case, in their order.
 
     Raises:
         DsirError: a name cannot be a folder's, the folder cannot be written or another batch works in it, Dask is
@@ -58,39 +58,43 @@ def run_batch(
     """
     settings = settings or RegistrationSettings()
     out = Path(os.path.abspath(out))
-    seen: dict[str, Pair] = {}
-    for name, pair in pairs.items():
+    seen: dict[str, Any] = {}
+    for name, case in cases.items():
         check_name(name, seen)
-        seen[name] = pair
+        seen[name] = case
     with _alone_in(out):
-        _sweep(out, pairs)
+        _sweep(out, cases)
         rows = {}
-        for number, (name, pair) in enumerate(pairs.items()):
-            progress("checking", 0.02 * number / len(pairs), "looking for what is done already")
-            kept = is_finished(out / name, pair, settings)
-            rows[name] = row(name, State.KEPT if kept else State.LEFT, out / name)
-        todo = {name: pair for name, pair in pairs.items() if rows[name].state is State.LEFT}
+        for number, (name, case) in enumerate(cases.items()):
+            progress("checking", 0.02 * number / len(cases), "looking for what is done already")
+            kept = kind.finished(out / name, case, settings)
+            rows[name] = kind.row(name, State.KEPT if kept else State.LEFT, out / name, "")
+        todo = {name: case for name, case in cases.items() if rows[name].state is State.LEFT}
+        table = GrowingTable(out)
+        table.write(list(rows.values()))
         try:
             if todo:
-                ended = _work(todo, out, settings, workers, scheduler, within(progress, 0.02, 0.99))
+                ended = _work(todo, out, settings, kind, workers, scheduler, within(progress, 0.02, 0.99))
                 for name, said in ended:
-                    rows[name] = row(name, State.FAILED if said else State.DONE, out / name, said)
+                    rows[name] = kind.row(name, State.FAILED if said else State.DONE, out / name, said)
+                    table.write(list(rows.values()))
         finally:
-            _sweep(out, pairs)
-            write_table(out, list(rows.values()))
-    progress("done", 1.0, f"{len(rows)} pairs")
+            _sweep(out, cases)
+            table.write(list(rows.values()), last=True)
+    progress("done", 1.0, f"{len(rows)} {kind.plural}")
     return list(rows.values())
 
 
 def _work(
-    todo: Mapping[str, Pair],
+    todo: Mapping[str, Any],
     out: Path,
     settings: RegistrationSettings,
+    kind: Kind,
     workers: int,
     scheduler: str | None,
     progress: Progress,
 ) -> Iterator[tuple[str, str]]:
-    """Yield each pair's name and what went wrong with it (nothing, mostly) as it ends."""
+    """Yield each case's name and what went wrong with it (nothing, mostly) as it ends."""
     gpus = 0 if scheduler else _gpus(settings.device)
     workers = workers or cluster.sensible_workers(len(todo), gpus)
     progress("workers", 0.0, f"starting {workers}" if not scheduler else f"connecting to {scheduler}")
@@ -105,7 +109,7 @@ def _work(
 
         def submit(name: str) -> Future:
             return client.submit(
-                register_one, todo[name], settings, out / name, key=f"{name}-{time.time_ns()}", pure=False, **turns
+                kind.job, todo[name], settings, out / name, key=f"{name}-{time.time_ns()}", pure=False, **turns
             )
 
         futures = {submit(name): name for name in todo}
@@ -202,7 +206,7 @@ def _alone_in(out: Path) -> Iterator[None]:
         raise DsirError(f"The folder {out} cannot be written: {error.strerror or error}.") from None
 
 
-def _sweep(out: Path, pairs: Mapping[str, Pair]) -> None:
+def _sweep(out: Path, cases: Mapping[str, Any]) -> None:
     """Remove what killed workers left half-written."""
-    for name in pairs:
+    for name in cases:
         remove_unfinished(out / name)

@@ -6,26 +6,46 @@ import argparse
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DsirError
 from ..progress import Progress
 from .command import Command, Outcome
-from .options import add_different_patients, add_machine, add_settings, count, settings_from
+from .options import TASKS, add_different_patients, add_machine, add_settings, count, settings_from
+
+if TYPE_CHECKING:
+    from ..batch.kinds import Kind
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "pairs",
+        nargs="?",
         type=Path,
         metavar="PAIRS.csv",
         help="columns name,fixed,moving and, where wanted, fixed_mask,moving_mask,initial,refine,landmarks,"
         "moving_labels,fixed_labels; paths are relative to this file",
     )
-    parser.add_argument("--out", "-o", required=True, type=Path, metavar="FOLDER", help="a folder NAME for each pair")
-    parser.add_argument("--exit-zero", action="store_true", help="exit with 0 even where pairs failed")
+    parser.add_argument("--out", "-o", required=True, type=Path, metavar="FOLDER", help="a folder NAME for each case")
+    parser.add_argument("--exit-zero", action="store_true", help="exit with 0 even where cases failed")
     add_different_patients(parser)
+    studies = parser.add_argument_group("patients with two DICOM studies each, in the place of PAIRS.csv")
+    studies.add_argument(
+        "--studies",
+        type=Path,
+        metavar="ROOT",
+        help="a folder for each patient, in it two studies (new and old, or told by their dates); or a CSV with "
+        "columns name,fixed_study,moving_study",
+    )
+    studies.add_argument(
+        "--even-if-failed", action="store_true", help="write contours and DICOM although the verdict is FAIL"
+    )
+    studies.add_argument(
+        "--series", action="append", default=[], metavar="PICK", help="where a study holds several scans: see dsir plan"
+    )
     add_workers(parser)
     add_settings(parser)
+    parser.set_defaults(preset=None)  # for studies their own, unless it is said
     add_machine(parser)
 
 
@@ -41,46 +61,85 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
+    if (arguments.pairs is None) == (arguments.studies is None):
+        raise DsirError("Give either PAIRS.csv or --studies.")
+    if arguments.pairs and (arguments.series or arguments.even_if_failed):
+        raise DsirError("--series and --even-if-failed belong to --studies.")
+    asked, arguments.preset = arguments.preset, arguments.preset or "default"
     settings = settings_from(arguments)
     progress("reading", 0.0, "loading the engine")
-    from ..batch.pairs import read_pairs
     from ..batch.run import run_batch
     from ..reports.batch.rows import State
     from ..reports.batch.table import PAGE
 
-    pairs = read_pairs(arguments.pairs)
-    if arguments.different_patients:
-        pairs = {name: replace(pair, different_patients=True) for name, pair in pairs.items()}
+    cases, kind = _patients(arguments, asked) if arguments.studies else _pairs(arguments)
     rows = run_batch(
-        pairs,
+        cases,
         arguments.out,
         settings,
+        kind=kind,
         workers=arguments.workers,
         scheduler=arguments.scheduler,
         progress=progress,
     )
     states = Counter(row.state for row in rows)
     failed = [row.name for row in rows if row.state is State.FAILED]
-    told = f"{states[State.DONE]} pairs registered, {states[State.KEPT]} kept, {len(failed)} failed"
+    done = f"{states[State.DONE]} {kind.plural} {kind.done}"
+    told = f"{done}, {states[State.KEPT]} kept, {len(failed)} failed"
     if failed and not arguments.exit_zero:
         some = ", ".join(failed[:5]) + (", ..." if len(failed) > 5 else "")
         raise DsirError(f"{told}: {some}; why is in {arguments.out / PAGE}.")
     table = [{**asdict(row), "state": row.state.value} for row in rows]
-    return Outcome(arguments.out.resolve(), (f"{told}; see {arguments.out / PAGE}",), {"pairs": table})
+    return Outcome(arguments.out.resolve(), (f"{told}; see {arguments.out / PAGE}",), {kind.plural: table})
+
+
+def _pairs(arguments: argparse.Namespace) -> tuple[dict[str, Any], Kind]:
+    from ..batch.kinds import PAIRS
+    from ..batch.pairs import read_pairs
+
+    pairs = read_pairs(arguments.pairs)
+    if arguments.different_patients:
+        pairs = {name: replace(pair, different_patients=True) for name, pair in pairs.items()}
+    return dict(pairs), PAIRS
+
+
+def _patients(arguments: argparse.Namespace, asked: str | None) -> tuple[dict[str, Any], Kind]:
+    """Each with the settings of every preset that its studies may call for."""
+    from ..batch.plans import PLANS, PlanCase
+    from ..batch.studies import find_studies
+
+    settings = {}
+    for name in (asked,) if asked else ("default", *TASKS):
+        arguments.preset = name
+        settings[name] = settings_from(arguments)
+    cases = {
+        name: PlanCase(
+            studies,
+            settings,
+            asked,
+            tuple(arguments.series),
+            different_patients=arguments.different_patients,
+            even_if_failed=arguments.even_if_failed,
+        )
+        for name, studies in find_studies(arguments.studies).items()
+    }
+    return dict(cases), PLANS
 
 
 COMMAND = Command(
     name="batch",
-    summary="register many pairs, on many workers, and go on where it was stopped",
+    summary="register many pairs, or plan many patients, and go on where it was stopped",
     description="""\
-Register each pair of a list into FOLDER/NAME (see dsir register), and write results.csv and results.html.
+Register each pair of a list into FOLDER/NAME (see dsir register); or, with --studies, carry the old study of each
+patient onto the new one (see dsir plan). results.csv and results.html grow while it runs.
 
-The same command goes on after a stop: pairs whose result is there, made from the same files with the same settings,
-are kept. A pair that fails, or whose worker dies, does not stop the others. Exit code 0: every pair has its result;
-2: some failed, and the table says why. Workers are Dask's: processes here, or those of any scheduler.""",
+The same command goes on after a stop or a kill: cases whose result is there, made from the same files with the same
+settings, are kept. A case that fails, or whose worker dies, does not stop the others. Exit code 0: every case has its
+result; 2: some failed, and the table says why. Workers are Dask's: processes here, or those of any scheduler.""",
     usage="PAIRS.csv --out FOLDER",
-    example="dsir batch pairs.csv --out results/ --workers 4 --preset fast",
+    example="dsir batch pairs.csv --out results/ --workers 4 --preset fast\n"
+    "  dsir batch --studies root/ --out results/",
     arguments=_arguments,
     run=_run,
-    stopped="Stopped; finished pairs stay, and the same command goes on with the others.",
+    stopped="Stopped; finished cases stay, and the same command goes on with the others.",
 )

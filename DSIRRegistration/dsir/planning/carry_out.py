@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ def carry_out(
     pseudonym: str | None = None,
     even_if_failed: bool = False,
     overwrite: bool = False,
+    asked: Mapping[str, Any] | None = None,
     command_line: str = "",
     progress: Progress = silent,
 ) -> dict[str, Any]:
@@ -53,6 +55,7 @@ def carry_out(
         settings: of the registration; its preset is the plan's.
         pseudonym: stands for the patient in what goes out.
         even_if_failed: write contours and DICOM although the verdict is FAIL.
+        asked: for the report: what a batch must know to see that a plan is there already.
 
     Returns:
         ``plan.json``, as it was written.
@@ -93,6 +96,7 @@ def carry_out(
             "dose": [] if doses is None else _doses(doses),
             "files": files,
             "warnings": list(dict.fromkeys([*remarks, *registered["warnings"]])),
+            **({"asked": dict(asked)} if asked else {}),
             **({"command_line": command_line} if command_line else {}),
         }  # fmt: skip
         inputs: dict[str, Path | None] = {"fixed study": plan.fixed.path, "moving study": plan.moving.path}

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
@@ -27,7 +28,10 @@ STATES = {
 }
 VERDICTS = ("FAIL", "CHECK", "PASS")
 PAGES = ("report.html", "preview.png")
-"""What a pair's row leads to: the first that its folder holds."""
+"""What a case's row leads to: the first that its folder holds."""
+
+PICTURES = ("preview.png", "registration/preview.png")
+"""Of a pair, and of a plan."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Shown:
     name: str
     state: str
     words: str
+    made: str
     verdict: str
     reasons: str
     error: str
@@ -74,7 +79,7 @@ class Chip:
 
 
 def page(rows: Sequence[Row]) -> str:
-    """The whole page; thumbnails lie inside, and lead to the pairs' own pages beside it."""
+    """The whole page; thumbnails lie inside, and lead to the cases' own pages beside it."""
     with_dice = any(row.dice_end is not None for row in rows)
     return render(
         "batch.html.j2",
@@ -123,6 +128,7 @@ def _shown(row: Row, with_dice: bool) -> Shown:
         name=row.name,
         state=row.state.value,
         words=STATES[row.state],
+        made="; ".join(part for part in (row.preset and f"preset {row.preset}", row.contours) if part),
         verdict=row.verdict,
         reasons=row.reasons,
         error=row.error,
@@ -154,10 +160,20 @@ def _link(row: Row) -> str:
 def _picture(row: Row) -> str:
     if not row.folder:
         return ""
+    for name in PICTURES:
+        file = Path(row.folder) / name
+        if file.is_file():
+            return _thumbnail(file, file.stat().st_mtime_ns)
+    return ""
+
+
+@cache
+def _thumbnail(file: Path, changed: int) -> str:
+    """Data URL; kept, since a growing page shows the same pictures again after each case."""
     try:
         from PIL import Image
 
-        with Image.open(Path(row.folder) / "preview.png") as whole:
+        with Image.open(file) as whole:
             small = whole.convert("RGB")
             small.thumbnail((WIDTH, WIDTH))
         stream = BytesIO()

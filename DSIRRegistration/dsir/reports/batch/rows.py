@@ -1,4 +1,4 @@
-"""What came of each pair of a batch: one row of its table and of its page."""
+"""What came of each case of a batch: one row of its table and of its page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class State(str, Enum):
-    """Of a pair: registered now, registered by an earlier run, without a result, or not come to."""
+    """Of a case: done now, done by an earlier run, without a result, or not come to."""
 
     DONE = "done"
     KEPT = "kept"
@@ -17,7 +17,7 @@ class State(str, Enum):
 
 @dataclass(frozen=True)
 class Row:
-    """One pair.
+    """One pair, or one patient.
 
     Attributes:
         error: why it failed.
@@ -28,6 +28,8 @@ class Row:
         coverage: share of the fixed body that has a counterpart.
         seconds: of the registration.
         warnings: sentences that the reasons do not say already, joined.
+        contours: how many lights of each colour, where contours were carried.
+        preset: that was chosen, where each case has its own.
         folder: where the result lies.
     """
 
@@ -46,4 +48,6 @@ class Row:
     coverage: float | None = None
     seconds: float | None = None
     warnings: str = ""
+    contours: str = ""
+    preset: str = ""
     folder: str = ""

@@ -16,12 +16,16 @@ from .rows import Row
 TABLE, PAGE = "results.csv", "results.html"
 
 
-def write_table(out: Path, rows: Sequence[Row]) -> None:
-    """``results.csv`` and ``results.html`` in ``out``, each whole or not at all."""
+def write_csv(out: Path, rows: Sequence[Row]) -> None:
+    """``results.csv`` in ``out``, whole or not at all."""
     text = io.StringIO()
     table = csv.DictWriter(text, list(Row.__dataclass_fields__), lineterminator="\n")
     table.writeheader()
     table.writerows({**asdict(each), "state": each.state.value} for each in rows)
     with complete_file(out / TABLE) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
+
+
+def write_page(out: Path, rows: Sequence[Row]) -> None:
+    """``results.html`` in ``out``, whole or not at all."""
     save_page(out / PAGE, page(rows))
