@@ -65,17 +65,21 @@ class Pair:
     start: Transform | None = None
 
 
-def neck(data: Path, number: str, *, mirrored: bool = False) -> Person:
-    """A planning CT, cut to its organs; voxels as they are (about 4 x 4 x 2.5 mm); with all that is drawn, mirrored."""
+def neck(data: Path, number: str, *, mirrored: bool = False, margin: float | None = MARGIN) -> Person:
+    """A planning CT and its organs; voxels as they are (about 4 x 4 x 2.5 mm); with all that is drawn, mirrored.
+
+    Args:
+        margin: mm that are kept around the organs; None: all.
+    """
     name = f"s1_headneck_ct_{number}"
     image = read_image(data / "train" / f"{name}.nii.gz")
     labels = torch.as_tensor(np.asarray(nibabel.load(data / "train_labels" / f"{name}.nii.gz").dataobj).astype(int))
-    margin = np.ceil(MARGIN / image.lattice.spacing).astype(int)
+    around = np.ceil((1e6 if margin is None else margin) / image.lattice.spacing).astype(int)
     if mirrored:
         image, labels = Image(image.data.flip(0), image.lattice), labels.flip(0)
     there = labels.nonzero()
-    low = np.maximum(there.amin(0).numpy() - margin, 0)
-    high = np.minimum(there.amax(0).numpy() + margin + 1, image.lattice.shape)
+    low = np.maximum(there.amin(0).numpy() - around, 0)
+    high = np.minimum(there.amax(0).numpy() + around + 1, image.lattice.shape)
     cut = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     grid = image.lattice.window(low, tuple(int(n) for n in high - low))
     drawn = [from_mask(labels[cut] == v, grid, name=n, number=v) for v, n in ORGANS.items() if (labels == v).any()]

@@ -36,10 +36,10 @@ CONTRASTS = (
 )  # fmt: skip
 SINGLE = ("s11_brain_t1", "s12_brain_t1", "s14_brain_t1", "s18_brain_t2", "s3_abdomen_ct", "s6_heart_cta")
 BODIES = ("neck_024", "p1_stroke_t1", "s3_abdomen_ct", "neck_155", "s12_brain_t1", "s6_heart_cta")
-SPOILED = (
-    "noise", "blank_top", "blank_right", "half_view", "body_part", "mirrored", "mirrored_other_contrast", "wrong_start",
-    "other_patient",
-)  # fmt: skip
+SPOILED = ("blank_top", "blank_right", "mirrored", "mirrored_other_contrast", "wrong_start", "other_patient")
+SPOILED_PLAINLY = ("noise", "half_view", "body_part")
+"""Tried on half of the bodies: nobody has ever been misled by them, and they take the longest."""
+
 SPACING = 2.0
 """mm at which single scans are taken, at the least: a fair verdict needs no more, and this machine has no time."""
 
@@ -84,8 +84,8 @@ def good(data: Path) -> Iterator[Case]:
         yield known(name, body(data, name), None, seed)
     for seed, (name, other) in enumerate(CONTRASTS, start=30):
         yield known(f"{name} to {other}", body(data, name), body(data, other), seed)
-    for n in range(0, len(NECKS), 2):
-        one, other = neck(data, NECKS[n]), neck(data, NECKS[(n + 5) % len(NECKS)])
+    for n in range(0, len(NECKS), 3):  # whole scans: what a cut leaves of one person need not be there of another
+        one, other = (neck(data, NECKS[m % len(NECKS)], margin=None) for m in (n, n + 5))
         truth = dice_of(one, other)
         yield Case(f"{one.name} and {other.name}", "two_persons", one.image, other.image, None, False, truth)
 
@@ -95,7 +95,7 @@ def spoiled(data: Path) -> Iterator[Case]:
     for seed, name in enumerate(BODIES, start=100):
         image = body(data, name)
         pair = known(name, image, None, 2 * seed)  # the same contrast on both sides
-        for kind in SPOILED:
+        for kind in (*SPOILED, *(SPOILED_PLAINLY if seed % 2 == 0 else ())):
             yield _spoiled(data, name, kind, pair, seed)
 
 

@@ -57,6 +57,12 @@ def test_mr_with_noise_gives_the_body(noise: float) -> None:
     assert dice(found(rician)) > 0.93
 
 
+def test_a_stripped_scan_that_dips_below_zero_is_no_ct_cut_inside_the_body() -> None:
+    """Interpolation rings at the edge of what was stripped; so bright an MR was taken for Hounsfield units."""
+    signal = inside(POINTS) * (1000 + 600 * tissue(POINTS))
+    assert dice(found(signal + np.random.default_rng(1).normal(0, 20, signal.shape))) > 0.93
+
+
 def test_a_stripped_scan_gives_what_was_left_of_it() -> None:
     kept = np.square(POINTS / (0.7 * RADII)).sum(-1) < 1
     assert dice(found(kept * (200 + 700 * tissue(POINTS))), kept) > 0.93

@@ -54,8 +54,11 @@ def pair() -> tuple[Image, Image]:
     return Image(values, GRID), Image(other, GRID)
 
 
-def level(fixed: Image, moving: Image, begin: Transform, end: Transform) -> tuple[str, set[str]]:
-    found = judged_by_images(fixed, moving, (body_mask(fixed), body_mask(moving)), begin, end)
+def level(
+    fixed: Image, moving: Image, begin: Transform, end: Transform, *, same_person: bool | None = None
+) -> tuple[str, set[str]]:
+    masks = body_mask(fixed), body_mask(moving)
+    found = judged_by_images(fixed, moving, masks, begin, end, same_person=same_person)
     return verdict_of(found)["level"], {f.code for f in found}
 
 
@@ -85,6 +88,12 @@ def test_a_mirrored_scan_fails_however_well_it_lies(pair: tuple[Image, Image]) -
     assert found == "FAIL" and "mirrored" in codes
 
 
+def test_where_both_sides_look_alike_one_has_to_look_unless_they_are_two_persons(pair: tuple[Image, Image]) -> None:
+    fixed, moving = (Image((image.data + image.data.flip(0)) / 2, GRID) for image in pair)
+    assert level(fixed, moving, Transform(), Transform()) == ("CHECK", {"sides_unsure"})
+    assert level(fixed, moving, Transform(), Transform(), same_person=False) == ("PASS", set())
+
+
 @pytest.mark.parametrize("axis", [0, 2])
 def test_a_scan_of_which_half_is_blank_is_looked_at(pair: tuple[Image, Image], axis: int) -> None:
     fixed, moving = pair
@@ -112,6 +121,7 @@ def facts(**changes: object) -> dict:
     [
         ({"similarity": {"end": 0.1}}, "no_similarity", "FAIL"),
         ({"similarity": {"end": 0.22}}, "low_similarity", "CHECK"),
+        ({"similarity": {"linear": 0.2, "end": 0.5}}, "much_deformed", "CHECK"),
         ({"coverage": 0.3}, "little_overlap", "FAIL"),
         ({"coverage": 0.7}, "little_overlap", "CHECK"),
         ({"linear": {"turn_deg": 90.0, "scale_percent": 0}}, "large_turn", "CHECK"),

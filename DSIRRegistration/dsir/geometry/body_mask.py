@@ -22,6 +22,10 @@ SMALLEST_SHARE = 0.02
 """A mask below this share of the volume is taken as a failure of the rule, and the whole volume is used instead."""
 
 
+DIP = 0.1
+"""How far noise and ringing reach below zero, in the body's own brightness."""
+
+
 @dataclass(frozen=True, eq=False)
 class Body:
     """What was found.
@@ -114,9 +118,10 @@ def _threshold(values: np.ndarray, low: float, high: float) -> float:
 def _is_background(air: float, bright: float, low: float) -> bool:
     """Whether the darker class can be air: in MR nearly no signal, in Hounsfield units far below fat.
 
-    Below zero and not in Hounsfield units (standardised intensities) nothing can be told, and air is assumed.
+    An MR may dip a little below zero, by noise or by interpolation. What lies far below zero and is not in Hounsfield
+    units (standardised intensities) tells nothing, and air is assumed.
     """
-    if low >= 0:
+    if low >= -DIP * bright:
         return air < 0.5 * bright
     hounsfield = bright - low > 200
     return not hounsfield or air < -250

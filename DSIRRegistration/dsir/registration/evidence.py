@@ -15,7 +15,7 @@ import torch
 
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
-from ..metrics.mutual_information import GROUPS, joint_histograms, levels, rise
+from ..metrics.mutual_information import GROUPS, joint_histograms, levels, mutual_information, rise
 from ..transforms.composite import Transform
 from .blocks import Blocks
 from .working_grid import PreparedImage
@@ -35,11 +35,13 @@ class Evidence:
         rise: of the mutual information, nats.
         noise: its standard error.
         known: whether the two mappings show enough in common to be compared.
+        whole: the mutual information to which it rose, nats.
     """
 
     rise: float
     noise: float
     known: bool = True
+    whole: float = 0.0
 
     @property
     def speaks_for(self) -> bool:
@@ -82,7 +84,7 @@ class Judge:
             return Evidence(0.0, float("inf"), known=False)
         group = (self.blocks.number * 7919) % GROUPS
         histograms = [joint_histograms(self.fixed, levels(v, weight), weight, group) for v in (first, second)]
-        return Evidence(*rise(*histograms))
+        return Evidence(*rise(*histograms), whole=float(mutual_information(histograms[1].sum(0))))
 
 
 def deformation_helps(

@@ -120,7 +120,8 @@ def register(
         transform = outcome.transform(linear, initial)
         with watch.stage("verdict"):
             masks = (prepared.fixed_mask, prepared.moving_mask)
-            seen = judged_by_images(fixed, moving, masks, initial or refine or Transform(), transform)
+            began, same = initial or refine or Transform(), prepared.settings.same_person
+            seen = judged_by_images(fixed, moving, masks, began, transform, same_person=same)
     lattice, folds, similarity = features.lattice, outcome.folds, outcome.similarity
     report = {
         "seconds": watch.seconds,
@@ -136,7 +137,7 @@ def register(
         "descriptor": prepared.descriptor.identity,
         "warnings": [*prepared.warnings, *outcome.warnings],
     }
-    sizes = judged_by_size(report, same_person=prepared.settings.same_person)
+    sizes = judged_by_size(report, same_person=same)
     report["verdict"] = verdict_of([*seen, *sizes, *judged_by_masks(prepared.mask_doubts)])
     message = f"similarity {similarity['start']:.2f} to {similarity['end']:.2f}, {folds.folds} folds"
     progress("done", 1.0, message)
