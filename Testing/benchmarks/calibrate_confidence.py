@@ -3,8 +3,8 @@
     python Testing/benchmarks/calibrate_confidence.py --descriptors mind dsir [--data ../shared/data] [--points 150]
         [--write] [--figure reliability.png]
 
-Every pair is looked at with the curve fitted on the other pairs; these left-out probabilities make the reliability
-curve and the table. ``--write`` stores the curve fitted on all pairs beside the models.
+Every person (:mod:`calibration_pairs`) is looked at with the curve fitted on the others; these left-out probabilities
+make the reliability curve and the table. ``--write`` stores the curve fitted on all of them beside the models.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 
+from calibration_pairs import calibration_pairs  # noqa: E402
 from dsir.errors import DsirError  # noqa: E402
 from dsir.evaluation.cases import Case  # noqa: E402
-from dsir.evaluation.catalogue import KNOWN, build  # noqa: E402
-from dsir.evaluation.demo import demo_case  # noqa: E402
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
 from dsir.similarity.calibration import FILE, RIGHT, evidence, fit, key, left_out, read, reliability, write  # noqa: E402
 from dsir.similarity.describe import describe_image  # noqa: E402
@@ -101,15 +100,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--descriptors", nargs="+", default=["mind", "dsir"])
-    parser.add_argument("--cases", nargs="+", default=list(KNOWN))
     parser.add_argument("--points", type=int, default=150)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
-    if not (options.data / "cases").is_dir():
-        print(f"No scans to calibrate on: {options.data / 'cases'} does not exist.")
+    if not (options.data / "train").is_dir():
+        print(f"No scans to calibrate on: {options.data / 'train'} does not exist.")
         return 0
-    cases = [*(build(name, options.data / "cases") for name in options.cases), demo_case()]
+    torch.set_num_threads(1)
+    cases = list(calibration_pairs(options.data))
     stored, curves = read(FILE) if FILE.exists() else {}, {}
     print(
         "| descriptor | within 4 mm | whole volume | within 30 mm | chance >= 0.8: share, right | Brier | base rate |"

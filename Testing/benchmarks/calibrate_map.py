@@ -2,15 +2,17 @@
 
     python Testing/benchmarks/calibrate_map.py [--descriptors mind dsir] [--write] [--figure reliability_map.png]
 
-Each pair with a known deformation is registered, by the preset ``fast``; the result is judged as it is, and once more
-bent by up to 12 mm, as a registration that went astray. Every pair is looked at with the curve fitted on the other
-pairs. ``--write`` stores the curve fitted on all pairs beside the models.
+Each pair with a known deformation (:mod:`calibration_pairs`) is registered, by the preset ``fast``; the result is
+judged as it is, and once more bent by up to 12 mm, as a registration that went astray. Every person is judged by the
+curve fitted on the others, and ``--unseen`` pairs of ``cases/``, whom nothing was ever fitted to, by that of all.
+``--write`` stores this curve beside the models.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 
 from calibrate_confidence import draw  # noqa: E402
+from calibration_pairs import calibration_pairs  # noqa: E402
 from dsir.evaluation.cases import Case  # noqa: E402
 from dsir.evaluation.catalogue import KNOWN, build  # noqa: E402
 from dsir.evaluation.deformation import DeformationSettings, random_deformation  # noqa: E402
-from dsir.evaluation.demo import demo_case  # noqa: E402
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
 from dsir.registration.presets import preset  # noqa: E402
 from dsir.registration.register import register  # noqa: E402
@@ -91,27 +93,35 @@ HEADS = (
 )  # fmt: skip
 
 
+def _all(cases: Iterable[Case], descriptors: Iterable[Descriptor]) -> dict[str, list[Judged]]:
+    """By the descriptor's name; each pair is registered once."""
+    found: dict[str, list[Judged]] = {descriptor.name: [] for descriptor in descriptors}
+    for case in cases:
+        results = transforms(case)
+        for descriptor in descriptors:
+            part = judged(case, results, descriptor)
+            found[descriptor.name].append(part)
+            said = f"{case.name}, {descriptor.name}: {(part.errors <= RIGHT).mean():.2f} within {RIGHT:g} mm"
+            print(said, file=sys.stderr, flush=True)
+    return found
+
+
 def main() -> int:
     """Judge, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--descriptors", nargs="+", default=["mind", "dsir"])
-    parser.add_argument("--cases", nargs="+", choices=list(KNOWN), default=["brain_t1_t2", "head_t1", "head_ct_t1"])
+    parser.add_argument("--unseen", nargs="*", choices=list(KNOWN), default=["brain_t1_t2", "lung_contrast"])
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
-    if not (options.data / "cases").is_dir():
-        print(f"No scans to calibrate on: {options.data / 'cases'} does not exist.")
+    if not (options.data / "train").is_dir():
+        print(f"No scans to calibrate on: {options.data / 'train'} does not exist.")
         return 0
     torch.set_num_threads(1)
-    cases = [demo_case(), *(build(name, options.data / "cases") for name in options.cases)]
     descriptors = {name: load_descriptor(name) for name in options.descriptors}
-    parts: dict[str, list[Judged]] = {name: [] for name in descriptors}
-    for case in cases:
-        found = transforms(case)
-        for name, descriptor in descriptors.items():
-            parts[name].append(judged(case, found, descriptor))
-            print(f"{case.name}, {name}: {(parts[name][-1].errors <= RIGHT).mean():.2f} within 4 mm", flush=True)
+    parts = _all(calibration_pairs(options.data), descriptors.values())
+    unseen = _all((build(name, options.data / "cases") for name in options.unseen), descriptors.values())
     print("| " + " | ".join(HEADS) + " |", "|" + "---|" * len(HEADS), sep="\n")
     stored, curves = read(FILE) if FILE.exists() else {}, {}
     for name, descriptor in descriptors.items():
@@ -119,10 +129,13 @@ def main() -> int:
         chance = left_out(found, [part.errors <= RIGHT for part in parts[name]])
         print(row(name, chance, errors), flush=True)
         curves[name] = reliability(chance, errors <= RIGHT, bins=10)
-        stored[curve_name(descriptor)] = fit(
+        curve = fit(
             np.concatenate(found), errors <= RIGHT,
             cases=tuple(p.case for p in parts[name]), sha256=descriptor.identity.get("sha256"),
         )  # fmt: skip
+        stored[curve_name(descriptor)] = curve
+        for part in unseen[name]:
+            print(row(f"{name}, {part.case}, unseen", curve.probability(part.evidence), part.errors), flush=True)
     if options.write:
         write(FILE, stored)
     if options.figure:
