@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from dsir.registration.findings import Finding
 from dsir.similarity.calibration import RIGHT, Calibration, fit, shipped
 from dsir.structures.measures import Measures
 from dsir.structures.verdict import CONFIDENCE, Light, judge
@@ -133,7 +134,8 @@ def is_green(result: Result, row: Row, curve: Calibration, limit: float) -> bool
         values |= {"confidence_mean": max(mean, CONFIDENCE.amber) if mean >= limit else mean, "confidence_low": low}
     source = SimpleNamespace(name=row.name, remarks=())
     carried: Any = SimpleNamespace(structure=source, source=source, cut=row.cut, rescued=False)
-    light = judge(carried, Measures(**values), slice_mm=result.slice_mm).light
+    doubts = [Finding("registration", result.level, "", {})] if result.level in ("CHECK", "FAIL") else []
+    light = judge(carried, Measures(**values), slice_mm=result.slice_mm, doubts=doubts).light
     return light is Light.GREEN and mean is not None and mean >= limit
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from dsir.errors import DsirError
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.metrics.overlap import mask_score
+from dsir.registration.findings import Finding
 from dsir.shapes.stacking import stack
 from dsir.shapes.structure import PointMark, Structure, StructureSet
 from dsir.structures.measures import Measures, measure
@@ -25,6 +27,7 @@ from dsir.transforms.jacobian import fold_report
 from dsir.transforms.linear import Linear
 from dsir.transforms.rigid_fit import rigid_fit
 from dsir.warp.pullback import pull_back
+from dsir.workflow.findings_beside import findings_beside
 from grids import GRIDS, field_of, lattice, rotation, waves
 
 pytestmark = pytest.mark.slow
@@ -253,6 +256,25 @@ def test_the_light_and_its_reason_follow_the_worst_figure(change, light, words):
     moving = MOVING_GRIDS["axial 3 mm"]
     verdict = judge(carry(drawn_ball(moving), Transform(), moving), figures(**change), slice_mm=3.0)
     assert verdict.light is light and words in " ".join(verdict.reasons)
+
+
+def test_no_contour_is_better_than_the_registration_that_carried_it_unless_a_reference_says_so():
+    moving = MOVING_GRIDS["axial 3 mm"]
+    carried, with_reference = carry(drawn_ball(moving), Transform(), moving), {"dice": 0.95, "surface_distance_mm": 0.5}
+    for level, light in (("CHECK", Light.AMBER), ("FAIL", Light.RED)):
+        doubts = [Finding("mirrored", level, "One of them is mirrored.", {})]
+        blind = judge(carried, figures(confidence_mean=0.9), slice_mm=3.0, doubts=doubts)
+        assert blind.light is light and blind.reasons[0] == "Of the registration: One of them is mirrored."
+        assert judge(carried, figures(**with_reference), slice_mm=3.0, doubts=doubts).light is Light.GREEN
+
+
+def test_what_a_registration_says_of_itself_is_found_beside_its_transform(tmp_path):
+    reasons = [{"code": "blank", "level": "CHECK", "text": "Half of it is blank.", "values": {"share": 0.5}}]
+    (tmp_path / "report.json").write_text(json.dumps({"verdict": {"level": "CHECK", "reasons": reasons}}))
+    assert [f.to_json() for f in findings_beside(tmp_path / "transform.h5")] == reasons
+    assert findings_beside(tmp_path / "another.tfm") == findings_beside(tmp_path / "none" / "transform.h5") == []
+    (tmp_path / "report.json").write_text("[1, 2")
+    assert findings_beside(tmp_path / "transform.h5") == []
 
 
 def test_thresholds_turn_where_they_say():

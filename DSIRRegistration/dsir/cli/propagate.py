@@ -110,6 +110,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..reports.structures.verdicts import write_verdicts
     from ..structures.propagate import propagate
     from ..structures.structure_io import identity_of
+    from ..workflow.findings_beside import findings_beside
     from ..workflow.given_transform import read_given_transform
 
     drawn = read(arguments)
@@ -122,12 +123,13 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     )
     transform = given.transform
     confidence = read_image(arguments.confidence) if arguments.confidence else None
+    doubts = findings_beside(arguments.transform)
     if arguments.measure_confidence:
-        from ..structures.confidence_map import measure_confidence
+        from ..structures.confidence_map import doubts_of, measure_confidence
 
-        confidence = measure_confidence(
-            drawn.fixed.voxels, drawn.moving.voxels, transform, progress=within(progress, 0.05, 0.4)
-        )
+        both = drawn.fixed.voxels, drawn.moving.voxels
+        confidence = measure_confidence(*both, transform, progress=within(progress, 0.05, 0.35))
+        doubts += doubts_of(*both, transform, same_person=False if drawn.persons else None)
     result = propagate(
         drawn.source,
         transform,
@@ -135,6 +137,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         rigid=arguments.rigid,
         reference=drawn.reference,
         confidence=confidence,
+        doubts=list({doubt.code: doubt for doubt in doubts}.values()),
         progress=within(progress, 0.4, 0.7),
     )
     progress("writing", 0.7, "the structures")

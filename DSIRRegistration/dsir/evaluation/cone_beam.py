@@ -69,7 +69,8 @@ def _from_middle(ct: Image, body: torch.Tensor) -> tuple[np.ndarray, np.ndarray,
     index = body.nonzero().numpy()
     middle = (index.min(0) + index.max(0)) / 2
     axes = [(np.arange(n) - m) * s for n, m, s in zip(ct.lattice.shape, middle, ct.lattice.spacing, strict=True)]
-    return tuple(np.meshgrid(*axes, indexing="ij"))  # type: ignore[return-value]
+    x, y, z = np.meshgrid(*axes, indexing="ij")
+    return x, y, z
 
 
 def _rays(ct: Image, draw: np.random.Generator) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ..files.report import run_report, write_report
 from ..files.transforms import read_transform
 from ..geometry.image import Image
 from ..progress import Progress, silent, within
+from ..registration.findings import Finding
 from ..registration.settings import RegistrationSettings
 from ..reports.structures.verdicts import write_verdicts
 from ..rt.dose import NOT_VALIDATED, read_dose, view_dose, write_dose_view
@@ -83,7 +84,8 @@ def carry_out(
             remarks.append(WITHHELD)
         else:
             transform = read_transform(folder.path / "registration" / "transform.h5")
-            work = _Hand(plan, folder.path, transform, pseudonym, within(progress, 0.6, 0.95))
+            doubts = [Finding(**reason) for reason in registered["verdict"]["reasons"]]
+            work = _Hand(plan, folder.path, transform, doubts, pseudonym, within(progress, 0.6, 0.95))
             found, doses = work.all()
             files |= work.files
             remarks += work.remarks
@@ -112,10 +114,16 @@ class _Hand:
     """What is written for the planning system, one thing after the other."""
 
     def __init__(
-        self, plan: PlanOfWork, folder: Path, transform: Transform, pseudonym: str | None, progress: Progress
+        self,
+        plan: PlanOfWork,
+        folder: Path,
+        transform: Transform,
+        doubts: Sequence[Finding],
+        pseudonym: str | None,
+        progress: Progress,
     ) -> None:
         self.plan, self.folder, self.transform, self.pseudonym = plan, folder, transform, pseudonym
-        self.progress = progress
+        self.doubts, self.progress = doubts, progress
         self.label = LABEL if plan.persons else "DSIR"
         self.files: dict[str, str] = {}
         self.remarks: list[str] = []
@@ -151,7 +159,12 @@ class _Hand:
     def _structures(self, drawn: StructureSet, still: Image, moved: Image) -> Propagation:
         confidence = measure_confidence(still, moved, self.transform, progress=within(self.progress, 0.2, 0.6))
         found = propagate(
-            drawn, self.transform, self.fixed.lattice, confidence=confidence, progress=within(self.progress, 0.6, 0.8)
+            drawn,
+            self.transform,
+            self.fixed.lattice,
+            confidence=confidence,
+            doubts=self.doubts,
+            progress=within(self.progress, 0.6, 0.8),
         )
         self.remarks += found.remarks
         for name, words in (

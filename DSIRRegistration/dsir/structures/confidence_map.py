@@ -1,13 +1,16 @@
-"""The confidence of a registration as the verdicts read it."""
+"""What the two scans say of a registration, as the verdicts on its contours read it."""
 
 from __future__ import annotations
 
 import torch
 
 from ..features.descriptor import load_descriptor
+from ..geometry.body_mask import body_mask
 from ..geometry.image import Image
 from ..progress import Progress, silent
+from ..registration.findings import Finding
 from ..registration.settings import RegistrationSettings
+from ..registration.verdict_images import judged_by_images
 from ..similarity.confidence import confidence_of
 from ..transforms.composite import Transform
 
@@ -24,3 +27,14 @@ def measure_confidence(
     how = load_descriptor(descriptor or RegistrationSettings().descriptor)
     found = confidence_of(fixed, moving, transform, how, progress=progress)
     return Image(torch.where(found.body, found.confidence, torch.nan), found.lattice)
+
+
+def doubts_of(fixed: Image, moving: Image, transform: Transform, *, same_person: bool | None = None) -> list[Finding]:
+    """What mutual information says against a transform, whoever made it: its place, blank parts, right and left.
+
+    Args:
+        transform: fixed to moving.
+        same_person: whether both scans show one person, where that is known.
+    """
+    masks = body_mask(fixed), body_mask(moving)
+    return judged_by_images(fixed, moving, masks, Transform(), transform, same_person=same_person)

@@ -10,6 +10,7 @@ from ..errors import DsirError
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..progress import Progress, silent, within
+from ..registration.findings import Finding
 from ..shapes.structure import PointMark, Structure, StructureSet
 from ..transforms.composite import Transform
 from ..warp.pullback import Carried, pull_back
@@ -62,6 +63,7 @@ def propagate(
     rigid: Sequence[str] = (),
     reference: StructureSet | None = None,
     confidence: Image | None = None,
+    doubts: Sequence[Finding] = (),
     progress: Progress = silent,
 ) -> Propagation:
     """Carry every structure and judge it.
@@ -73,6 +75,7 @@ def propagate(
         rigid: names of structures that must not deform.
         reference: structures drawn on the fixed scan; those of the same name are compared.
         confidence: a map in fixed space, 0 to 1.
+        doubts: what speaks against the registration as a whole; without a reference no light is better than these.
 
     Raises:
         DsirError: a rigid structure is not in the source, or cannot be kept rigid.
@@ -100,12 +103,12 @@ def propagate(
     for n, item in enumerate(carried):
         progress("judging", 0.5 + 0.5 * n / max(len(carried), 1), f"structure {n + 1} of {len(carried)}")
         figures = measure(item, transform, fixed, confidence=confidence, reference=references.get(item.structure.name))
-        verdicts.append(judge(item, figures, slice_mm=float(fixed.spacing[2])))
+        verdicts.append(judge(item, figures, slice_mm=float(fixed.spacing[2]), doubts=doubts))
     marks = tuple(carry_mark(mark, transform, fixed) for mark in source.marks)
     for mark in marks:
         partner = known.get(mark.structure.name)
         figures = measure_mark(mark, transform, fixed, confidence=confidence, reference=partner)
-        verdicts.append(judge_mark(mark, figures))
+        verdicts.append(judge_mark(mark, figures, doubts=doubts))
     return Propagation(carried, marks, tuple(verdicts), transform, references, tuple(remarks), kept)
 
 

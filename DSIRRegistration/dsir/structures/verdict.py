@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from ..registration.findings import Finding
 from ..warp.pullback import Carried
 from .measures import Measures
 from .point_sets import CarriedMark
@@ -96,19 +97,21 @@ class Verdict:
     carried: Carried | CarriedMark
 
 
-def judge(carried: Carried, measures: Measures, *, slice_mm: float) -> Verdict:
+def judge(carried: Carried, measures: Measures, *, slice_mm: float, doubts: Sequence[Finding] = ()) -> Verdict:
     """Hold the figures against the thresholds.
 
     Args:
         slice_mm: the fixed scan's slice spacing.
+        doubts: what speaks against the whole registration.
     """
     found = [*_losses(carried, measures, slice_mm), *_regularity(measures), *_agreement(measures)]
+    found += _doubted(measures, doubts)
     return _verdict(carried, measures, found, carried.structure.remarks)
 
 
-def judge_mark(carried: CarriedMark, measures: Measures) -> Verdict:
+def judge_mark(carried: CarriedMark, measures: Measures, *, doubts: Sequence[Finding] = ()) -> Verdict:
     """The same for points and curves, which have no volume."""
-    found = []
+    found = _doubted(measures, doubts)
     if carried.outside == 1.0:
         found.append((Light.RED, "All of it lies outside the fixed scan, where the transform means nothing."))
     elif (light := OUTSIDE.light(carried.outside)) > Light.GREEN:
@@ -177,6 +180,14 @@ def _regularity(m: Measures) -> list[tuple[Light, str]]:
         if light > Light.GREEN:
             found.append((light, f"The images {much[light]} here (confidence {m.confidence_mean:.2f})."))
     return found
+
+
+def _doubted(m: Measures, doubts: Sequence[Finding]) -> list[tuple[Light, str]]:
+    """No contour is better than the registration that carried it, unless a reference says that it is."""
+    if m.surface_distance_mm is not None:
+        return []
+    lights = {"CHECK": Light.AMBER, "FAIL": Light.RED}
+    return [(lights[d.level], f"Of the registration: {d.text}") for d in doubts if d.level in lights]
 
 
 def _agreement(m: Measures) -> list[tuple[Light, str]]:

@@ -1,0 +1,22 @@
+"""What a registration's own report says against it, found beside its transform."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ..registration.findings import Finding
+
+WRITTEN = ("transform.h5", "transform.tfm", "matrix.txt", "displacement.nii.gz")
+"""The transforms that ``dsir register`` writes into one folder with its report."""
+
+
+def findings_beside(transform: Path) -> list[Finding]:
+    """The reasons of the verdict in the ``report.json`` beside a transform; none where it is not one of ours."""
+    report = Path(transform).parent / "report.json"
+    if Path(transform).name not in WRITTEN or not report.is_file():
+        return []
+    try:
+        return [Finding(**reason) for reason in json.loads(report.read_text(encoding="utf-8"))["verdict"]["reasons"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
