@@ -9,16 +9,12 @@ import slicer
 import slicer.util
 import vtk
 
+from .nodes.colours import MAGMA, colour_table
+
 if TYPE_CHECKING:
     from dsir.similarity.query import Answer
 
 NAME = "Similarity"
-COLOURS = (
-    (0.00, 0.00, 0.02), (0.11, 0.06, 0.27), (0.32, 0.07, 0.48), (0.51, 0.15, 0.51), (0.72, 0.22, 0.47),
-    (0.90, 0.31, 0.39), (0.98, 0.53, 0.38), (1.00, 0.76, 0.53), (0.99, 0.99, 0.75),
-)  # fmt: skip
-"""Black through violet and orange to pale yellow, evenly bright steps (matplotlib's magma at nine places)."""
-
 THRESHOLD = 0.3
 """Cosine below which the anatomy shows through."""
 
@@ -33,7 +29,7 @@ class HeatMap:
     def __init__(self, scene: slicer.vtkMRMLScene) -> None:
         self.scene = scene
         self.volume = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", NAME)
-        self.colours = _colour_table(scene)
+        self.colours = colour_table(scene, "DSIR similarity", MAGMA)
         self.volume.CreateDefaultDisplayNodes()
         display = self.display
         display.SetAndObserveColorNodeID(self.colours.GetID())
@@ -97,17 +93,3 @@ class HeatMap:
         for node in (legend, self.display, self.volume, self.colours):
             if node is not None and self.scene.IsNodePresent(node):
                 self.scene.RemoveNode(node)
-
-
-def _colour_table(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLColorTableNode:
-    table = slicer.vtkMRMLColorTableNode()
-    table.SetName("DSIR similarity")
-    table.SetTypeToUser()
-    table.SetNumberOfColors(256)
-    table.SetHideFromEditors(True)
-    places = np.linspace(0, 1, len(COLOURS))
-    for n, share in enumerate(np.linspace(0, 1, 256)):
-        red, green, blue = (float(np.interp(share, places, channel)) for channel in np.array(COLOURS).T)
-        table.SetColor(n, f"{share:.2f}", red, green, blue, 1.0)
-    table.GetLookupTable().SetRange(0, 255)
-    return scene.AddNode(table)

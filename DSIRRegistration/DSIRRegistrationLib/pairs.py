@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -21,6 +24,16 @@ if TYPE_CHECKING:
     Points: TypeAlias = slicer.vtkMRMLMarkupsFiducialNode
 
 COLOURS = {FIXED: (1.0, 0.81, 0.2), MOVING: (0.37, 0.96, 0.89)}
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two world points (3,) RAS mm that belong together; the chance that they do; what they are called."""
+
+    fixed: np.ndarray
+    moving: np.ndarray
+    confidence: float
+    name: str
 
 
 class Pairs:
@@ -46,21 +59,53 @@ class Pairs:
         sides = {shown.side: shown.point, OTHER[shown.side]: shown.match}
         self.add(sides[FIXED], sides[MOVING], confidence=1.0 if shown.chance is None else shown.chance)
 
-    def add(self, fixed: np.ndarray, moving: np.ndarray, *, confidence: float = 1.0) -> None:
-        """Add a pair of world points."""
+    def add(self, fixed: np.ndarray, moving: np.ndarray, *, confidence: float = 1.0, name: str = "") -> None:
+        """Add a pair of world points; by default it is called by the first number that is free."""
+        name = name or self._free_number()
         for side, point in ((FIXED, fixed), (MOVING, moving)):
             node = self.nodes[side] = self.nodes[side] or self._made(side)
             node.SetAndObserveTransformNodeID(self.volumes[side].GetTransformNodeID())
             number = node.AddControlPointWorld(vtk.vtkVector3d(*map(float, point)))
-            node.SetNthControlPointLabel(number, str(number + 1))
+            node.SetNthControlPointLabel(number, name)
             node.SetNthControlPointDescription(number, f"confidence {confidence:.3f}")
 
     def take_back(self) -> None:
         """Remove the last pair."""
-        last = len(self) - 1
+        if len(self):
+            self.remove(len(self) - 1)
+
+    def remove(self, number: int) -> None:
+        """Remove one pair; the others keep their names."""
         for node in self.nodes.values():
-            if last >= 0:
-                node.RemoveNthControlPoint(last)
+            node.RemoveNthControlPoint(number)
+
+    def rename(self, number: int, name: str) -> None:
+        """Call a pair differently."""
+        for node in self.nodes.values():
+            node.SetNthControlPointLabel(number, name)
+
+    def records(self) -> tuple[Pair, ...]:
+        """All pairs, apart from the scene."""
+        if not len(self):
+            return ()
+        found = landmarks(*self.nodes.values())
+        names = [self.nodes[FIXED].GetNthControlPointLabel(n) for n in range(len(self))]
+        return tuple(
+            Pair(a, b, float(c), name)
+            for a, b, c, name in zip(found.fixed, found.moving, found.confidence, names, strict=True)
+        )
+
+    def restore(self, records: Iterable[Pair]) -> None:
+        """These pairs in the place of the present ones."""
+        for node in filter(None, self.nodes.values()):
+            node.RemoveAllControlPoints()
+        for pair in records:
+            self.add(pair.fixed, pair.moving, confidence=pair.confidence, name=pair.name)
+
+    def _free_number(self) -> str:
+        node = self.nodes[FIXED]
+        taken = {node.GetNthControlPointLabel(n) for n in range(_count(node))}
+        return next(str(number) for number in count(1) if str(number) not in taken)
 
     def _made(self, side: str) -> Points:
         node = self.volumes[side].GetScene().AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", f"DSIR pairs ({side})")

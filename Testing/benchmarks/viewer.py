@@ -23,7 +23,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "Testing" / "viewer")]
 
-from test_viewer_browser import CHROMIUM, FLAGS, cell, click, pixels, wait_for_change  # noqa: E402
+from browser import CHROMIUM, FLAGS, cell, click, pixels, wait_for_change  # noqa: E402
 
 PLACES = ((0.52, 0.44), (0.44, 0.55), (0.58, 0.58), (0.48, 0.36), (0.40, 0.42), (0.60, 0.50))
 """Shares of the view's width and height."""

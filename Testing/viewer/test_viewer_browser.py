@@ -2,121 +2,30 @@
 
 from __future__ import annotations
 
-import io
-import os
 import re
-import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import NEEDED, cell, chromium, click, cursor, pixels, viewer, wait_for_change
 from PIL import Image as Picture
 from scans import write_pair
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing: no browser was driven")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: no browser was driven"),
-    pytest.mark.browser,
-]
-
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-]  # fmt: skip
-MATCH = np.array([51, 255, 230])
-"""Colour of the best match's cursor."""
+pytestmark = NEEDED
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("viewer")
-    fixed, moving = write_pair(folder)
-    root = Path(__file__).resolve().parents[2] / "DSIRRegistration"
-    words = [str(fixed), str(moving), "--descriptor", "mind", "--no-browser", "--out", str(folder / "saved")]
-    with (folder / "said.txt").open("w+") as said:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "DSIRRegistrationLib.viewer", *words], cwd=folder, stdout=said,
-            stderr=subprocess.STDOUT, env=os.environ | {"PYTHONPATH": str(root)},
-        )  # fmt: skip
-        found = None
-        for _ in range(240):
-            time.sleep(0.5)
-            text = (folder / "said.txt").read_text()
-            found = re.search(r"http://127\.0\.0\.1:\d+/\S+", text)
-            if found or child.poll() is not None:
-                break
-        assert found, text
-        yield found.group(0)
-        child.terminate()
-        child.wait(20)
+    with viewer(folder, [*map(str, write_pair(folder)), "--descriptor", "mind"]) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def page(address: str, tmp_path_factory: pytest.TempPathFactory):
-    with playwright.sync_playwright() as driver:
-        profile = tmp_path_factory.mktemp("profile")
-        browser = driver.chromium.launch_persistent_context(
-            profile, executable_path=CHROMIUM, args=FLAGS, viewport={"width": 1280, "height": 720}
-        )
-        page = browser.new_page()
-        page.asked_for = []
-        page.on("request", lambda request: page.asked_for.append(request.url))
-        come_to_life(page, address)
-        page.wait_for_timeout(2500)  # the views take their size
-        yield page
-        browser.close()
-
-
-def come_to_life(page, address: str) -> None:
-    """Open the page; what the browser had to say is told if nothing appears."""
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    for _ in range(4):  # a slow machine may lose the first connection
-        page.goto(address)
-        try:
-            page.wait_for_selector("#dsir-words:has-text('Click')", timeout=40_000)
-            return
-        except playwright.TimeoutError:
-            said.append(f"nothing after 40 s: {page.locator('body').inner_text()[:300]!r}")
-    pytest.fail("The page did not come to life. The browser: " + "; ".join(said[-12:]))
-
-
-def cell(page, number: int) -> dict[str, float]:
-    """Where view ``number`` lies: fixed axial, coronal, sagittal, then moving."""
-    return page.locator(".layout-grid-item").nth(number).bounding_box()
-
-
-def pixels(page, box: dict[str, float]) -> np.ndarray:
-    return np.asarray(Picture.open(io.BytesIO(page.screenshot(clip=box))).convert("RGB")).astype(int)
-
-
-def cursor(page, number: int) -> np.ndarray | None:
-    """Middle of the best match's cursor in a view, relative to its corner."""
-    near = np.abs(pixels(page, cell(page, number)) - MATCH).max(-1) < 40
-    return np.argwhere(near).mean(0)[::-1] if near.sum() > 4 else None
-
-
-def click(page, number: int, x: float, y: float) -> tuple[float, float]:
-    box = cell(page, number)
-    page.mouse.move(box["x"] + x, box["y"] + y)
-    page.mouse.down()
-    page.mouse.up()
-    return x, y
-
-
-def wait_for_change(page, box: dict[str, float], before: np.ndarray, limit: float = 15.0) -> float:
-    """Seconds until pixels change."""
-    start = time.monotonic()
-    while time.monotonic() - start < limit:
-        if np.abs(pixels(page, box) - before).max() > 60:
-            return time.monotonic() - start
-    raise AssertionError("the picture did not change")
+    with chromium(tmp_path_factory.mktemp("profile"), address) as found:
+        yield found
 
 
 def test_a_click_puts_the_match_under_the_pointer_in_the_other_image(page) -> None:
@@ -176,6 +85,42 @@ def test_an_accepted_match_is_counted_and_can_be_undone_and_saved(page) -> None:
     page.wait_for_selector("#dsir-words:has-text('landmarks.csv')", timeout=10_000)
     page.click("#dsir-undo")
     page.wait_for_selector("text=0 accepted", timeout=10_000)
+    page.click("#dsir-redo")
+    page.wait_for_selector("text=1 accepted", timeout=10_000)
+
+
+def test_a_pair_can_be_renamed_visited_and_forgotten(page) -> None:
+    name = page.get_by_label("Name of pair 1")
+    name.fill("thalamus")
+    name.press("Enter")
+    page.wait_for_selector("[aria-label='Go to pair thalamus']", timeout=10_000)
+    box = cell(page, 0)
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.wait_for_timeout(400)
+    page.keyboard.press("PageUp")
+    page.wait_for_timeout(1000)
+    away = pixels(page, box)
+    page.get_by_label("Go to pair thalamus").click()
+    wait_for_change(page, box, away)
+    page.get_by_label("Forget pair thalamus").click()
+    page.wait_for_selector("text=0 accepted", timeout=10_000)
+    page.keyboard.press("Control+z")
+    page.wait_for_selector("[aria-label='Go to pair thalamus']", timeout=10_000)
+    page.keyboard.press("u")  # the name
+    page.wait_for_selector("[aria-label='Go to pair 1']", timeout=10_000)
+    page.keyboard.press("u")  # the pair
+    page.wait_for_selector("text=0 accepted", timeout=10_000)
+
+
+def test_what_is_seen_is_saved_as_a_picture(page) -> None:
+    page.click("#dsir-picture")
+    page.wait_for_selector("#dsir-words:has-text('view_1.png')", timeout=10_000)
+    file = re.search(r"/\S+view_1\.png", page.inner_text("#dsir-words")).group(0)
+    saved, box = np.asarray(Picture.open(file)).astype(int), cell(page, 4)
+    shown = pixels(page, {**box, "x": box["x"] + 60, "y": box["y"] + 60, "width": 200, "height": 200})
+    left, top = round(box["x"] - cell(page, 0)["x"]) + 60, round(box["y"] - cell(page, 0)["y"]) + 60
+    there = saved[top : top + 200, left : left + 200]
+    assert shown.max() > 100 and np.corrcoef(shown.ravel(), there.ravel())[0, 1] > 0.95
 
 
 def test_the_pointers_place_and_value_are_written_while_it_moves(page) -> None:
@@ -229,11 +174,8 @@ def test_click_accept_refine_is_a_loop(page) -> None:
     page.wait_for_selector("#dsir-words:has-text('Registered')", timeout=180_000)
     assert re.match(r"(PASS|CHECK|FAIL)", page.inner_text("#dsir-verdict"))
     whole = pixels(page, cell(page, 0))
-    page.get_by_role("button", name="squares").click()
+    page.get_by_role("button", name="checkerboard").click()
     wait_for_change(page, cell(page, 0), whole)
-    if (folder := os.environ.get("DSIR_PICTURES")) is not None:
-        page.wait_for_timeout(1000)
-        page.screenshot(path=f"{folder}/viewer_squares.png")
     click(page, 0, 160, 170)
     page.wait_for_selector("#dsir-words:has-text('from where the transform puts it')", timeout=10_000)
     page.click("#dsir-accept")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from pathlib import Path
 
@@ -11,13 +12,16 @@ import pytest
 import slicer
 import slicer.util
 from dsir.errors import Cancelled, DsirError
+from dsir.files.landmarks import read_landmarks
+from dsir.files.points import read_points
 from DSIRRegistrationLib.nodes.windows import show_with
 from DSIRRegistrationLib.roles import FIXED, MOVING
 from DSIRRegistrationLib.viewer.jobs import Jobs
+from DSIRRegistrationLib.viewer.look import AFTER
 from DSIRRegistrationLib.viewer.newest import Newest
-from DSIRRegistrationLib.viewer.overlays import squares
 from DSIRRegistrationLib.viewer.pointer import Pointer
-from DSIRRegistrationLib.viewer.session import AFTER, SQUARES, Session
+from DSIRRegistrationLib.viewer.saving import save_results, save_scene
+from DSIRRegistrationLib.viewer.session import Session
 from DSIRRegistrationLib.viewer.windowing import WindowDrag
 from mrml_scene import FakeEngine
 from scans import write_pair
@@ -92,7 +96,7 @@ def test_register_cancel_leaves_everything_as_it_was(session: Session) -> None:
 
     asyncio.run(run())
     assert said == ["Stopped; nothing was changed."]
-    assert session.warped is None and session.similarity.transform is None
+    assert session.result.warped is None and session.similarity.transform is None
     assert not jobs.running
 
 
@@ -111,11 +115,11 @@ def test_accepted_pairs_go_with_a_registration_and_the_last_point_is_asked_again
     finish(session.register("mind", "fast", progress=lambda *_: None))
     words = session.launch.started[-1]
     assert "--landmarks" in words and "--refine" not in words
-    assert session.overlay == AFTER and session.missed > 0
-    assert session.sides[FIXED].views[0].get_foreground_volume_id() == session.warped.GetID()
+    assert session.look.overlay == AFTER and session.missed.mean() > 0
+    assert session.sides[FIXED].views[0].get_foreground_volume_id() == session.result.warped.GetID()
     again = session.click_again("mind", radius=None)
     assert again.apart is not None  # the second cursor: where the transform puts it
-    files = session.save(tmp_path / "saved")
+    files = save_results(session, tmp_path / "saved")
     assert {"landmarks.csv", "transform.h5", "warped.nii.gz"} <= set(files)
 
 
@@ -127,14 +131,15 @@ def test_refining_begins_from_the_present_transform(session: Session) -> None:
     finish(session.register("mind", "fast", refine=True, progress=lambda *_: None))
     assert {"--refine", "--landmarks", "--brief"} <= set(session.launch.started[-1])
     assert session.similarity.transform is not former and former.GetScene() is None
-    assert session.take_back() == 0
+    session.undo()
+    assert session.similarity.transform is not None and len(session.pairs) == 1  # the result before, the pair still
 
 
 def test_nothing_to_accept_and_nothing_to_save_are_said_politely(session: Session, tmp_path: Path) -> None:
     with pytest.raises(DsirError, match="no match to accept"):
         session.accept()
     with pytest.raises(DsirError, match="nothing to save"):
-        session.save(tmp_path / "saved")
+        save_results(session, tmp_path / "saved")
     assert not (tmp_path / "saved").exists()
 
 
@@ -238,14 +243,65 @@ def test_a_newer_place_takes_that_of_one_that_waits_and_the_last_one_is_answered
     assert done[-1] == 19 and 1 < len(done) < 20 and done == sorted(done)
 
 
-def test_the_checkerboard_shows_the_warped_image_in_every_second_square_alone(session: Session) -> None:
+def test_pairs_are_renamed_forgotten_and_come_back(session: Session) -> None:
+    for point in ([7.0, -9.0, 11.0], [-12.0, 5.0, 3.0]):
+        session.click(FIXED, np.array(point), "mind", radius=None, follow=True)
+        session.accept()
+    session.rename(0, " thalamus ")
+    session.remove(1)
+    assert [pair.name for pair in session.pairs.records()] == ["thalamus"]
+    session.undo()
+    assert [pair.name for pair in session.pairs.records()] == ["thalamus", "2"]
+    session.undo()
+    session.undo()
+    assert [pair.name for pair in session.pairs.records()] == ["1"]
+    session.redo()
+    assert np.allclose(session.pairs.records()[1].fixed, [-12.0, 5.0, 3.0])
+    session.remove(0)
+    session.click(FIXED, np.array([1.0, -9.0, 11.0]), "mind", radius=None, follow=True)
+    session.accept()
+    assert [pair.name for pair in session.pairs.records()] == ["2", "1"]  # no name twice
+    session.go_to(0)
+    assert session.sides[FIXED].views[0].get_view_node().GetSliceOffset() == pytest.approx(3.0, abs=1.1)
+
+
+def test_undo_goes_back_before_a_registration_and_redo_after_it(session: Session) -> None:
     finish(session.register("mind", "fast", progress=lambda *_: None))
-    session.overlay = SQUARES
-    session.lay()
-    view = session.sides[FIXED].views[0]
-    node = session.app.scene.GetNodeByID(view.get_foreground_volume_id())
-    warped, shown = (slicer.util.arrayFromVolume(n) for n in (session.warped, node))
-    there = squares(warped.shape[::-1], np.array(node.GetSpacing())).transpose(2, 1, 0)
-    assert np.array_equal(shown[there], warped[there].astype(np.float32)) and 0.3 < there.mean() < 0.7
-    assert shown[~there].max() < node.GetDisplayNode().GetLowerThreshold()
-    assert node in session.windowed(MOVING)
+    found = slicer.util.arrayFromVolume(session.result.warped).copy()
+    session.undo()
+    assert session.result.transform is None and session.result.warped is None and session.look.overlay == "similarity"
+    session.redo()
+    assert np.array_equal(slicer.util.arrayFromVolume(session.result.warped), found)
+    assert session.result.kept.report["verdict"]["level"] and session.look.overlay == AFTER
+
+
+def test_saved_pairs_open_in_other_programs(session: Session, tmp_path: Path) -> None:
+    session.click(FIXED, np.array([7.0, -9.0, 11.0]), "mind", radius=None, follow=True)
+    session.accept()
+    session.rename(0, "thalamus")
+    assert save_results(session, tmp_path) == ["fixed.mrk.json", "landmarks.csv", "moving.mrk.json"]
+    point = json.loads((tmp_path / "fixed.mrk.json").read_text())["markups"][0]["controlPoints"][0]
+    assert point["label"] == "thalamus"
+    assert np.allclose(read_points(tmp_path / "fixed.mrk.json").points, [[7.0, -9.0, 11.0]])
+    assert np.allclose(read_landmarks(tmp_path / "landmarks.csv").fixed, [[7.0, -9.0, 11.0]])
+
+
+def test_the_saved_scene_opens_as_slicer_opens_it(session: Session, tmp_path: Path) -> None:
+    session.click(FIXED, np.array([7.0, -9.0, 11.0]), "mind", radius=None, follow=True)
+    session.accept()
+    finish(session.register("mind", "fast", progress=lambda *_: None))
+    file = save_scene(session, tmp_path)
+    for kind in ("vtkMRMLSliceCompositeNode", "vtkMRMLSliceNode"):
+        assert session.app.scene.GetSingletonNode("Red", kind) is None  # Slicer's own view was for the file alone
+    scene = slicer.vtkMRMLScene()
+    logic = slicer.vtkMRMLApplicationLogic()
+    logic.SetMRMLScene(scene)
+    (tmp_path / "open").mkdir()
+    assert logic.OpenSlicerDataBundle(str(file), str(tmp_path / "open"))
+    red = scene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
+    back, front = (scene.GetNodeByID(i) for i in (red.GetBackgroundVolumeID(), red.GetForegroundVolumeID()))
+    assert back.GetName() == "ct" and front.GetName() == "mr warped"
+    assert np.array_equal(slicer.util.arrayFromVolume(front), slicer.util.arrayFromVolume(session.result.warped))
+    assert scene.GetFirstNodeByName("DSIR pairs (fixed)").GetNumberOfControlPoints() == 1
+    assert scene.GetFirstNodeByName("DSIR transform") is not None
+    assert not [name for name in ("Similarity", "FixedAxial") if scene.GetFirstNodeByName(name)]

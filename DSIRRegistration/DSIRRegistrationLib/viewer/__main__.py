@@ -25,7 +25,8 @@ def main() -> int:
     try:
         import vtk
 
-        from .app import Viewer, serve
+        from .app import Viewer
+        from .serving import serve
     except ImportError as error:
         need = "pip install 'dsir-registration[viewer]'"
         print(f"dsir: The viewer needs trame-slicer ({error.name} is missing): {need}.", file=sys.stderr)

@@ -1,8 +1,7 @@
-"""What the page can do: click, register, accept, blend, save. Knows MRML and the engine, no widget."""
+"""What the page can do: click, register, accept, compare. Knows MRML and the engine, no widget."""
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -16,18 +15,21 @@ from dsir.progress import Progress
 from trame_slicer.core import SlicerApp
 
 from .. import worker
-from ..nodes.transforms import load_transform, write_transform
-from ..nodes.volumes import lattice_of, write_volume
+from ..nodes.transforms import write_transform
+from ..nodes.volumes import lattice_of
 from ..nodes.windows import show_with
-from ..pairs import Pairs, apart, landmarks
+from ..pairs import Pair, Pairs, apart, landmarks
 from ..point_sets import ASKED, EXPECTED, FOUND
 from ..roles import FIXED, MOVING, OTHER
 from ..similarity import Shown, Similarity
 from .annotation import in_words
-from .overlays import checkerboard
+from .history import History
+from .look import Look
+from .result import Kept, Result
 from .side import Side, load_volume
 
-SIMILARITY, BEFORE, AFTER, SQUARES = "similarity", "before", "after", "squares"
+State = tuple[tuple[Pair, ...], "Kept | None"]
+"""What undo brings back: pairs and result."""
 
 
 class Session:
@@ -36,6 +38,12 @@ class Session:
     Args:
         transform: fixed to moving, to show and to refine.
         launch: starts the engine.
+
+    Attributes:
+        sides, similarity, pairs, result, look: what a session consists of.
+        last: the answer that can be accepted; None where there is none.
+        asked: side and point of the last question.
+        history: of pairs and results.
     """
 
     def __init__(
@@ -53,15 +61,16 @@ class Session:
         self.sides = {name: Side(app, name, volume) for name, volume in zip((FIXED, MOVING), volumes, strict=True)}
         self.similarity = Similarity(*volumes, launch=launch)
         self.pairs = Pairs(*volumes)
-        self.warped: slicer.vtkMRMLScalarVolumeNode | None = None
-        self._squares: slicer.vtkMRMLScalarVolumeNode | None = None
         self.last: Shown | None = None
         self.asked: tuple[str, np.ndarray] | None = None
-        self.overlay, self.opacity = SIMILARITY, 0.6
+        self.history: History[State] = History()
         self._folder = tempfile.TemporaryDirectory(prefix="dsir-view-", ignore_cleanup_errors=True)
-        self._result: Path | None = None
+        self.result = Result(app, self.similarity, Path(self._folder.name), launch)
+        self.look = Look(app, self.sides, self.similarity, self.result)
         if transform is not None:
-            self.similarity.transform = load_transform(transform, app.scene, name="start")
+            self.result.begin_with(transform)
+            self.look.result_changed()
+            self.lay()
 
     def click(
         self, side: str, point: np.ndarray, descriptor: str, *, radius: float | None, follow: bool, alone: bool = False
@@ -92,19 +101,14 @@ class Session:
             return None
         return self.click(*self.asked, descriptor, radius=radius, follow=True, alone=alone)
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the scans are called."""
+        return tuple(self.sides[side].volume.GetName() for side in (FIXED, MOVING))
+
     def lay(self) -> None:
-        """Show the heat map over the searched image, and before or after over the fixed one where that is wished."""
-        heat = self.similarity.heat.volume if self.last is not None else None
-        searched = OTHER[self.last.side] if self.last is not None else MOVING
-        for name, side in self.sides.items():
-            side.overlay(heat if name == searched else None, self.opacity if name == searched else 0.0)
-        if self.overlay == BEFORE:
-            self.sides[FIXED].overlay(self.sides[MOVING].volume, self.opacity)
-        elif self.overlay == AFTER and self.warped is not None:
-            self.sides[FIXED].overlay(self.warped, self.opacity)
-        elif self.overlay == SQUARES and self.warped is not None:
-            self._squares = self._squares or checkerboard(self.warped)
-            self.sides[FIXED].overlay(self._squares, 1.0)
+        """Show what is wished over both scans."""
+        self.look.lay(self.last)
 
     def accept(self) -> int:
         """Keep the last match as a pair; returns how many there are.
@@ -114,6 +118,7 @@ class Session:
         """
         if self.last is None:
             raise DsirError("There is no match to accept yet; click into one of the images first.")
+        self._leave()
         self.pairs.accept(self.last)
         self._show_pairs_on_their_side()
         self.last = None
@@ -123,22 +128,58 @@ class Session:
         self.lay()
         return len(self.pairs)
 
-    def take_back(self) -> int:
-        """Forget the last pair; returns how many are left."""
-        self.pairs.take_back()
-        return len(self.pairs)
+    def remove(self, number: int) -> None:
+        """Forget one pair."""
+        self._leave()
+        self.pairs.remove(number)
+
+    def rename(self, number: int, name: str) -> None:
+        """Call a pair differently."""
+        self._leave()
+        self.pairs.rename(number, name.strip())
+
+    def go_to(self, number: int) -> None:
+        """Bring the views of both sides to a pair."""
+        pair = self.pairs.records()[number]
+        self.sides[FIXED].jump(pair.fixed)
+        self.sides[MOVING].jump(pair.moving)
+
+    def undo(self) -> None:
+        """Back to the pairs and the result there were before the last change."""
+        self._come_to(self.history.undo(self._state))
+
+    def redo(self) -> None:
+        """Do again what was undone."""
+        self._come_to(self.history.redo(self._state))
 
     @property
-    def missed(self) -> float | None:
-        """mm, mean, between the pairs and where the present transform puts them; None without one or the other."""
-        if not len(self.pairs) or self.similarity.transform is None:
+    def _state(self) -> State:
+        return self.pairs.records(), self.result.kept
+
+    def _leave(self) -> None:
+        self.history.leave(self._state)
+
+    def _come_to(self, state: State) -> None:
+        pairs, kept = state
+        self.pairs.restore(pairs)
+        self._show_pairs_on_their_side()
+        if kept is not self.result.kept:
+            self.result.show(kept)
+            self.look.result_changed()
+        self.lay()
+
+    @property
+    def missed(self) -> np.ndarray | None:
+        """(N,) mm between the pairs and where the present transform puts them; None without one or the other."""
+        if not len(self.pairs) or self.result.transform is None:
             return None
-        return float(apart(landmarks(*self.pairs.nodes.values()), self.similarity.transform).mean())
+        return apart(landmarks(*self.pairs.nodes.values()), self.result.transform)
 
     def _show_pairs_on_their_side(self) -> None:
         for side, node in self.pairs.nodes.items():
-            node.GetDisplayNode().SetViewNodeIDs([view.get_view_node_id() for view in self.sides[side].views])
-            node.GetDisplayNode().SetTextScale(3.0)
+            if node is not None:
+                node.GetDisplayNode().SetViewNodeIDs([view.get_view_node_id() for view in self.sides[side].views])
+                node.GetDisplayNode().SetTextScale(3.0)
 
     def register(
         self, descriptor: str, preset: str, *, refine: bool = False, progress: Progress
@@ -148,66 +189,29 @@ class Session:
         Args:
             refine: improve the present transform, which takes seconds, in the place of searching.
         """
-        folder = Path(tempfile.mkdtemp(dir=self._folder.name))
-        for side in (FIXED, MOVING):
-            write_volume(folder / f"{side}.nii", self.sides[side].volume)
+        folder = self.result.hand_over()
         out = folder / "result"
         words = ["register", "--fixed", str(folder / "fixed.nii"), "--moving", str(folder / "moving.nii")]
         words += ["--out", str(out), "--preset", preset, "--descriptor", descriptor]
-        if refine and self.similarity.transform is not None:
-            write_transform(folder / "refine.h5", self.similarity.transform, lattice_of(self.sides[FIXED].volume))
+        if refine and self.result.transform is not None:
+            write_transform(folder / "refine.h5", self.result.transform, lattice_of(self.sides[FIXED].volume))
             words += ["--refine", str(folder / "refine.h5"), "--brief"]
         if len(self.pairs):
             write_landmarks(folder / "pairs.csv", landmarks(*self.pairs.nodes.values()))
             words += ["--landmarks", str(folder / "pairs.csv")]
-        names = {str(folder / f"{side}.nii"): self.sides[side].volume.GetName() for side in (FIXED, MOVING)}
+        names = self.result.names(folder)
         said = yield from worker.run(words, folder, launch=self.launch, progress=progress, inputs=names)
-        self._result = out
-        self._take_over(out)
-        return dict(said.get("report") or {})
-
-    def _take_over(self, out: Path) -> None:
-        scene = self.app.scene
-        former = self.similarity.transform
-        self.similarity.transform = load_transform(out / "transform.h5", scene, name="DSIR transform")
-        if former is not None:
-            scene.RemoveNode(former)
-        warped = load_volume(self.app, out / "warped.nii.gz", f"{self.sides[MOVING].volume.GetName()} warped")
-        shown = self.sides[MOVING].volume.GetDisplayNode()
-        warped.GetDisplayNode().AutoWindowLevelOff()
-        warped.GetDisplayNode().SetWindowLevel(shown.GetWindow(), shown.GetLevel())
-        if self.warped is not None:
-            scene.RemoveNode(self.warped)
-        if self._squares is not None:
-            scene.RemoveNode(self._squares)
-        self.warped, self._squares = warped, None
-        self.overlay = AFTER
+        report = dict(said.get("report") or {})
+        self._leave()
+        self.result.show(Kept(out, report))
+        self.look.result_changed()
         self.lay()
-
-    def save(self, target: Path) -> list[str]:
-        """Write pairs and the last result into a folder; returns the names of the files.
-
-        Raises:
-            DsirError: there is nothing to save, or the folder cannot be written.
-        """
-        if not len(self.pairs) and self._result is None:
-            raise DsirError("There is nothing to save yet: no accepted pair, no registration.")
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-            if self._result is not None:
-                shutil.copytree(self._result, target, dirs_exist_ok=True)
-        except OSError as error:
-            raise DsirError(f"{target} cannot be written: {error.strerror}.") from None
-        if len(self.pairs):
-            write_landmarks(target / "landmarks.csv", landmarks(*self.pairs.nodes.values()))
-        return sorted(file.name for file in target.iterdir() if not file.name.startswith("."))
+        return report
 
     def windowed(self, side: str) -> list[slicer.vtkMRMLScalarVolumeNode]:
         """Volumes whose window belongs together: a side's, and with the moving scan the warped one."""
         nodes = [self.sides[side].volume]
-        if side == MOVING:
-            nodes += [node for node in (self.warped, self._squares) if node is not None]
-        return nodes
+        return [*nodes, self.result.warped] if side == MOVING and self.result.warped is not None else nodes
 
     def window(self, choice: str) -> None:
         """Show every volume with one of :data:`.windowing.CHOICES`."""

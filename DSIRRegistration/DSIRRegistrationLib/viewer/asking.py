@@ -1,0 +1,47 @@
+"""Clicks and drags as questions: the newest first, by what the page has chosen, answered in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from dsir.errors import DsirError
+from trame_server.state import State
+
+from .newest import Newest
+from .session import Session
+
+
+class Asking:
+    """Args:
+    answered: called after each answer.
+    """
+
+    def __init__(self, session: Session, state: State, answered: Callable[[], None]) -> None:
+        self.session, self.state, self.answered = session, state, answered
+        self._wishes: Newest[tuple[str, np.ndarray]] = Newest(lambda wish: self.ask(*wish))
+
+    def wish(self, side: str, point: np.ndarray) -> None:
+        """Ask soon, unless a newer wish comes before."""
+        self._wishes.wish((side, point))
+
+    def ask(self, side: str, point: np.ndarray) -> None:
+        """Ask now."""
+        with self.state as state:
+            try:
+                shown = self.session.click(side, point, state.dsir_descriptor, follow=state.dsir_follow, **self.search)
+                state.dsir_words, state.dsir_asked = shown.sentence[:1].upper() + shown.sentence[1:], True
+            except DsirError as error:
+                state.dsir_words = str(error)
+        self.answered()
+
+    def ask_again(self, **_: object) -> None:
+        """The last question once more: how to look has changed."""
+        if self.session.asked is not None and self.session.similarity.ready(self.state.dsir_descriptor):
+            self.ask(*self.session.asked)
+
+    @property
+    def search(self) -> dict[str, Any]:
+        """How the page wants a point to be looked for."""
+        return {"radius": float(self.state.dsir_radius) or None, "alone": not self.state.dsir_surroundings}
