@@ -29,7 +29,8 @@ class Deformation:
 
     def __init__(self, view: SliceView) -> None:
         self.view = view
-        self.how, self.moves = NONE, None
+        self.how = NONE
+        self.moves: Moves | None = None
         self._data = vtk.vtkPolyData()
         place = vtk.vtkCoordinate()
         place.SetCoordinateSystemToViewport()
@@ -53,22 +54,21 @@ class Deformation:
 
     def update(self) -> None:
         """Draw anew: the view's size or place has changed."""
-        shown = self.how != NONE and self.moves is not None
-        self._actor.SetVisibility(shown)
-        if shown:
-            lines = self._grid() if self.how == GRID else self._arrows()
+        self._actor.SetVisibility(self.how != NONE and self.moves is not None)
+        if self.how != NONE and self.moves is not None:
+            lines = self._grid(self.moves) if self.how == GRID else self._arrows(self.moves)
             _fill(self._data, [line for line in lines if len(line) > 1])
 
-    def _grid(self) -> list[np.ndarray]:
+    def _grid(self, moves: Moves) -> list[np.ndarray]:
         across, up, flat = self._sheet(STEP)
-        moved = self._pixels(flat + self.moves(flat)).reshape(len(up), len(across), 2)
+        moved = self._pixels(flat + moves(flat)).reshape(len(up), len(across), 2)
         every = round(SPACING / STEP)
         rows = [moved[n] for n in range(0, len(up), every)]
         return [part for line in (*rows, *moved[:, ::every].transpose(1, 0, 2)) for part in _unbroken(line)]
 
-    def _arrows(self) -> list[np.ndarray]:
+    def _arrows(self, moves: Moves) -> list[np.ndarray]:
         _across, _up, flat = self._sheet(SPACING)
-        starts, ends = self._pixels(flat), self._pixels(flat + self.moves(flat))
+        starts, ends = self._pixels(flat), self._pixels(flat + moves(flat))
         known = np.isfinite(ends).all(1) & (np.linalg.norm(ends - starts, axis=1) > 2)
         return [_arrow(a, b) for a, b in zip(starts[known], ends[known], strict=True)]
 

@@ -14,6 +14,8 @@ from .maps import Legend
 GAP, MARGIN, TEXT = 2, 10, 15
 """Pixels between views, around words, and the height of letters."""
 
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
 GREY, WHITE = (34, 34, 34), (238, 241, 245)
 
 
@@ -53,7 +55,7 @@ def compose(rows: list[tuple[str, list[np.ndarray]]], words: str, legend: Legend
     return whole
 
 
-def _ramp(draw: ImageDraw.ImageDraw, legend: Legend, font: ImageFont.FreeTypeFont, at: tuple[int, int]) -> None:
+def _ramp(draw: ImageDraw.ImageDraw, legend: Legend, font: Font, at: tuple[int, int]) -> None:
     """``0.5 [colours] 1.5  Jacobian determinant``, in one line."""
     x, y, length = at[0], at[1], 220
     draw.text((x, y), legend.ends[0], fill=WHITE, font=font)
