@@ -31,6 +31,7 @@ class Mark:
         self.node.SetLocked(True)
         self.node.CreateDefaultDisplayNodes()
         display = self.node.GetDisplayNode()
+        display.SetSaveWithScene(False)
         display.SetSelectedColor(*colour)
         display.SetColor(*colour)
         display.SetGlyphTypeFromString(glyph)

@@ -291,17 +291,18 @@ def test_the_saved_scene_opens_as_slicer_opens_it(session: Session, tmp_path: Pa
     session.accept()
     finish(session.register("mind", "fast", progress=lambda *_: None))
     file = save_scene(session, tmp_path)
-    for kind in ("vtkMRMLSliceCompositeNode", "vtkMRMLSliceNode"):
-        assert session.app.scene.GetSingletonNode("Red", kind) is None  # Slicer's own view was for the file alone
-    scene = slicer.vtkMRMLScene()
-    logic = slicer.vtkMRMLApplicationLogic()
-    logic.SetMRMLScene(scene)
+    assert session.app.scene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode") is None  # it was for the file alone
+    other = SlicerApp()
     (tmp_path / "open").mkdir()
-    assert logic.OpenSlicerDataBundle(str(file), str(tmp_path / "open"))
+    assert other.app_logic.OpenSlicerDataBundle(str(file), str(tmp_path / "open"))
+    scene = other.scene
     red = scene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
     back, front = (scene.GetNodeByID(i) for i in (red.GetBackgroundVolumeID(), red.GetForegroundVolumeID()))
     assert back.GetName() == "ct" and front.GetName() == "mr warped"
     assert np.array_equal(slicer.util.arrayFromVolume(front), slicer.util.arrayFromVolume(session.result.warped))
-    assert scene.GetFirstNodeByName("DSIR pairs (fixed)").GetNumberOfControlPoints() == 1
+    pairs = scene.GetFirstNodeByName("DSIR pairs (fixed)")
+    assert pairs.GetNumberOfControlPoints() == 1
+    assert pairs.GetDisplayNode().GetNumberOfViewNodeIDs() == 0  # seen in Slicer's views, which are none of ours
+    assert session.pairs.nodes[FIXED].GetDisplayNode().GetNumberOfViewNodeIDs() == 3
     assert scene.GetFirstNodeByName("DSIR transform") is not None
     assert not [name for name in ("Similarity", "FixedAxial") if scene.GetFirstNodeByName(name)]

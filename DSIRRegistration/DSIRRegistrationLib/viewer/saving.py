@@ -17,8 +17,8 @@ from ..roles import FIXED, MOVING
 from .picture import compose, grab
 from .session import Session
 
-SLICERS_VIEWS = {"Red": "Axial", "Green": "Coronal", "Yellow": "Sagittal"}
-"""Names of Slicer's own slice views, and how they cut."""
+SLICERS_VIEWS = ("Red", "Green", "Yellow")
+"""Slicer's own slice views."""
 
 
 def save_picture(session: Session, target: Path, words: str) -> Path:
@@ -76,22 +76,21 @@ def save_scene(session: Session, target: Path) -> Path:
 
 @contextmanager
 def _for_slicer(session: Session) -> Iterator[None]:
-    """Slicer's own views in the place of ours, while the scene is written."""
+    """What Slicer's own views show, in the place of ours, while the scene is written."""
     scene, shown = session.app.scene, session.result.warped or session.sides[MOVING].volume
     ours = [*_all(scene, "vtkMRMLSliceNode"), *_all(scene, "vtkMRMLSliceCompositeNode")]
     kept = {node: node.GetSaveWithScene() for node in ours}
     added = []
     for node in ours:
         node.SetSaveWithScene(False)
-    for name, orientation in SLICERS_VIEWS.items():
-        view = slicer.vtkMRMLSliceNode()
+    for pairs in filter(None, session.pairs.nodes.values()):
+        pairs.GetDisplayNode().RemoveAllViewNodeIDs()
+    for name in SLICERS_VIEWS:
         composite = slicer.vtkMRMLSliceCompositeNode()
-        for node in (view, composite):
-            node.SetName(name)
-            node.SetLayoutName(name)
-            node.SetSingletonTag(name)
-            added.append(scene.AddNode(node))
-        view.SetOrientation(orientation)
+        composite.SetName(name)
+        composite.SetLayoutName(name)
+        composite.SetSingletonTag(name)
+        added.append(scene.AddNode(composite))
         composite.SetBackgroundVolumeID(session.sides[FIXED].volume.GetID())
         composite.SetForegroundVolumeID(shown.GetID())
         composite.SetForegroundOpacity(0.5)
@@ -102,6 +101,7 @@ def _for_slicer(session: Session) -> Iterator[None]:
             scene.RemoveNode(node)
         for node, save in kept.items():
             node.SetSaveWithScene(save)
+        session.show_pairs_on_their_side()
 
 
 def _all(scene: slicer.vtkMRMLScene, kind: str) -> list:

@@ -120,7 +120,7 @@ class Session:
             raise DsirError("There is no match to accept yet; click into one of the images first.")
         self._leave()
         self.pairs.accept(self.last)
-        self._show_pairs_on_their_side()
+        self.show_pairs_on_their_side()
         self.last = None
         for side in self.sides.values():
             for what in (ASKED, FOUND, EXPECTED):
@@ -162,7 +162,7 @@ class Session:
     def _come_to(self, state: State) -> None:
         pairs, kept = state
         self.pairs.restore(pairs)
-        self._show_pairs_on_their_side()
+        self.show_pairs_on_their_side()
         if kept is not self.result.kept:
             self.result.show(kept)
             self.look.result_changed()
@@ -175,7 +175,8 @@ class Session:
             return None
         return apart(landmarks(*self.pairs.nodes.values()), self.result.transform)
 
-    def _show_pairs_on_their_side(self) -> None:
+    def show_pairs_on_their_side(self) -> None:
+        """Draw each pair's two points in the views of their own scan alone."""
         for side, node in self.pairs.nodes.items():
             if node is not None:
                 node.GetDisplayNode().SetViewNodeIDs([view.get_view_node_id() for view in self.sides[side].views])
