@@ -38,6 +38,7 @@ WORDS = {
     "slices_missing": "{name} lacks {missing} of its {count} slices (the first is slice {first}); they are "
     "interpolated.",
     "gantry_straightened": "{name} was taken with the gantry tilted by {degrees:.1f} degrees; it was straightened.",
+    "no_suv": "No SUV of the {role} PET: {reason}.",
     "copies_passed_over": "{count} copies of slices were passed over.",
     "localiser_left_out": "{count} planes of another orientation or size (a localiser) were left out.",
 }

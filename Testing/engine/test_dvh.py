@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pydicom
 import pytest
 import torch
+from dsir.dicom.series import read_series
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.metrics.dvh import dvh
+from dsir.rt.dose import read_dose
+from dsir.rt.structures_in import read_rtstruct
+from studies_made import GRID, make_dose, make_studies
 
 
 def ramp(lattice: Lattice) -> Image:
@@ -58,3 +65,25 @@ def test_a_shift_moves_the_structure_in_the_dose(box: tuple[torch.Tensor, Lattic
 def test_an_empty_structure_has_no_histogram() -> None:
     lattice = Lattice((5, 5, 5), np.eye(4))
     assert dvh(torch.zeros(5, 5, 5, dtype=torch.bool), lattice, ramp(lattice)) is None
+
+
+def test_the_same_histograms_as_dicompyler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # dicompyler-core 0.5.6 asks pydicom for a name that pydicom 3 gave up.
+    monkeypatch.setattr("pydicom.dicomio.read_file", pydicom.dcmread, raising=False)
+    peer = pytest.importorskip("dicompylercore.dvhcalc", reason="dicompyler-core is not installed (extra 'test')")
+    _, old = make_studies(tmp_path)
+    header = pydicom.dcmread(next((old / "ct").iterdir()))
+    fine = GRID.with_spacing(np.array([0.5, 0.5, 4.0]))  # it takes the dose of the grid's own pixels, without between
+    make_dose(tmp_path / "rd.dcm", fine, header, "PLAN")
+    drawn, dose = read_rtstruct(old / "rs_last.dcm", read_series(old / "ct")), read_dose(tmp_path / "rd.dcm")
+    for number, structure in enumerate(drawn.structures, start=1):
+        theirs = peer.get_dvh(str(old / "rs_last.dcm"), str(tmp_path / "rd.dcm"), number)
+        ours = dvh(structure.distance > 0, structure.lattice, dose)
+        assert theirs.name == structure.name
+        assert ours.volume == pytest.approx(theirs.volume, rel=0.02)
+        assert ours.mean == pytest.approx(theirs.mean, abs=0.1)
+        for percent in (2, 50, 95, 98):
+            assert ours.dose_to(percent) == pytest.approx(getattr(theirs, f"D{percent}").value, abs=0.6)
+        for gray in (20.25, 40.25, 50.25, 70.25, 80.25):  # between two pixels, which lie 0.5 Gy apart
+            share = 100 * theirs.statistic(f"V{gray}Gy").value / theirs.volume
+            assert ours.volume_above(gray) == pytest.approx(share, abs=1.0)

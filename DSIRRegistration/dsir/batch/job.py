@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import DsirError
+from ..errors import Cancelled, DsirError
 from ..files.output_folder import where_kept
 from ..registration.settings import RegistrationSettings
 from ..workflow.pair import Pair, register_pair
@@ -27,6 +27,8 @@ def told(work: Callable[[], object], folder: Path) -> str:
     log = log_of(folder)
     try:
         work()
+    except Cancelled:
+        raise
     except DsirError as error:
         return f"{error} {where_kept(error)}".strip()
     except MemoryError:

@@ -81,6 +81,7 @@ def _folder(path: Path) -> dict[str, Any]:
 def _volume(number: int, volume: Any, path: Path, frames: list[str]) -> dict[str, Any]:
     from ..dicom.dataset import text
     from ..dicom.stack import stacked
+    from ..dicom.suv import suv_facts
 
     frame = text(volume.header, "FrameOfReferenceUID")
     found: dict[str, Any] = {
@@ -92,6 +93,7 @@ def _volume(number: int, volume: Any, path: Path, frames: list[str]) -> dict[str
         "uid": volume.uid,
         "kind": "localiser" if volume.localiser else "volume" if volume.scan else "no volume",
         "warnings": list(volume.remarks),
+        **suv_facts(volume.header),
     }
     try:
         stack = stacked(volume.planes, "it")
@@ -115,6 +117,10 @@ def _lines(found: dict[str, Any]) -> list[str]:
             f"{series['number']:>3}  {series['modality']:<3} {series['description']}: {series['slices']} slices, "
             f"{where}, frame of reference {series['frame_of_reference']}, {series['kind']}"
         )
+        if "suv_factor" in series:
+            lines.append(f"     SUV (body weight) = value x {series['suv_factor']:.6g}")
+        if "no_suv" in series:
+            lines.append(f"     No SUV: {series['no_suv']}")
         lines += [f"     Warning: {sentence}" for sentence in series["warnings"]]
     lines += [f"  -  {other['kind']}: {other['file']}" for other in found["others"]]
     return lines

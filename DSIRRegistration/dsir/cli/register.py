@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..errors import DsirError
 from ..progress import Progress
 from .command import Command, Outcome
 from .options import (
@@ -19,6 +20,7 @@ from .options import (
     check_output_file,
     settings_from,
 )
+from .series import run_series
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +29,18 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--fixed", required=True, type=Path, metavar="IMAGE", help=f"the scan that stays ({IMAGE_KINDS})"
     )
     images.add_argument(
-        "--moving", required=True, type=Path, metavar="IMAGE", help="the scan that is brought onto it (same kinds)"
+        "--moving",
+        required=True,
+        nargs="+",
+        action="extend",
+        type=Path,
+        metavar="IMAGE",
+        help="the scan that is brought onto it (same kinds); several in order are a series: a folder each, one table",
+    )
+    images.add_argument(
+        "--chain",
+        action=argparse.BooleanOptionalAction,
+        help="of a series: begin each scan from its neighbour's result (default: with the preset lung_4dct)",
     )
     images.add_argument(
         "--fixed-mask", type=Path, metavar="MASK", help="where to look in fixed (above zero); found by itself otherwise"
@@ -68,6 +81,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     settings = settings_from(arguments)
+    if len(arguments.moving) > 1:
+        return run_series(arguments, settings, progress)
+    if arguments.chain is not None:
+        raise DsirError("--chain is for a series: give several scans to --moving.")
+    (moving,) = arguments.moving
     from ..files.output_folder import check_output_folder
 
     check_output_folder(arguments.out, overwrite=arguments.overwrite)
@@ -77,18 +95,11 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..workflow.pair import Pair, register_pair
 
     pair = Pair(
+        arguments.fixed,
+        moving,
         **{
             role: getattr(arguments, role)
-            for role in (
-                "fixed",
-                "moving",
-                "fixed_mask",
-                "moving_mask",
-                "initial",
-                "refine",
-                "landmarks",
-                "moving_labels",
-            )
+            for role in ("fixed_mask", "moving_mask", "initial", "refine", "landmarks", "moving_labels")
         },
         different_patients=arguments.different_patients,
     )
@@ -96,7 +107,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     if arguments.dicom_reg:
         from ..workflow.dicom_export import RegistrationExport
 
-        export = RegistrationExport.of(arguments.fixed, arguments.moving, arguments.different_patients)
+        export = RegistrationExport.of(arguments.fixed, moving, arguments.different_patients)
     report = register_pair(
         pair,
         settings,
@@ -161,7 +172,10 @@ The folder holds displacement.nii.gz (on the fixed grid, RAS mm: the fixed point
 transform.h5 and inverse.h5 (for SimpleITK and 3D Slicer), warped.nii.gz (moving on the fixed grid), jacobian.nii.gz,
 warped_labels.nii.gz (with --moving-labels), report.json, report.html and preview.png. A result without a deformation
 is a linear transform: transform.tfm and matrix.txt (4 x 4) are then there in the place of displacement.nii.gz. The
-scans may have any orientation, spacing and field of view; nothing need be aligned beforehand.""",
+scans may have any orientation, spacing and field of view; nothing need be aligned beforehand.
+
+Several moving scans are a series (phases of a breath, weekly scans): each has its folder in FOLDER, and results.csv and
+results.html are the table of all. Exit code 2 where one of them could not be registered; the others are there.""",
     usage="--fixed IMAGE --moving IMAGE --out FOLDER",
     example="dsir register --fixed ct.nii.gz --moving mr.nii.gz --out result/ --moving-labels organs.nii.gz",
     arguments=_arguments,

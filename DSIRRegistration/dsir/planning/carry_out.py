@@ -10,6 +10,7 @@ from typing import Any
 from ..dicom.dataset import read_header, text
 from ..dicom.picks import picking
 from ..dicom.series import read_series
+from ..files.images import read_image
 from ..files.output_folder import OutputFolder
 from ..files.report import run_report, write_report
 from ..files.transforms import read_transform
@@ -68,10 +69,12 @@ def carry_out(
     if two:
         settings = replace(settings, same_person=False)
     with picking(plan.picks), OutputFolder(out, overwrite=overwrite) as folder:
+        images = read_image(plan.fixed.path), read_image(plan.moving.path)
         registered = register_pair(
             Pair(plan.fixed.path, plan.moving.path, different_patients=two),
             settings,
             folder.path / "registration",
+            images=images,
             command_line=command_line,
             progress=within(progress, 0.0, 0.6),
         )
@@ -85,7 +88,7 @@ def carry_out(
         else:
             transform = read_transform(folder.path / "registration" / "transform.h5")
             doubts = [Finding(**reason) for reason in registered["verdict"]["reasons"]]
-            work = _Hand(plan, folder.path, transform, doubts, pseudonym, within(progress, 0.6, 0.95))
+            work = _Hand(plan, folder.path, images, transform, doubts, pseudonym, within(progress, 0.6, 0.95))
             found, doses = work.all()
             files |= work.files
             remarks += work.remarks
@@ -117,12 +120,14 @@ class _Hand:
         self,
         plan: PlanOfWork,
         folder: Path,
+        images: tuple[Image, Image],
         transform: Transform,
         doubts: Sequence[Finding],
         pseudonym: str | None,
         progress: Progress,
     ) -> None:
         self.plan, self.folder, self.transform, self.pseudonym = plan, folder, transform, pseudonym
+        self.still, self.moved = images
         self.doubts, self.progress = doubts, progress
         self.label = LABEL if plan.persons else "DSIR"
         self.files: dict[str, str] = {}
@@ -134,13 +139,12 @@ class _Hand:
         self.progress("writing", 0.0, "the DICOM registration object")
         self._registration()
         self.progress("writing", 0.1, "the warped series")
-        still, moved = self.fixed.volume(), self.moving.volume()
-        warped = warp_image(moved, self.transform, self.fixed.lattice)
+        warped = warp_image(self.moved, self.transform, self.fixed.lattice)
         write_series(self.folder / "warped", warped, self.fixed, self.moving, pseudonym=self.pseudonym)
         self.files["warped/"] = "the moving scan on the fixed scan's slices, DICOM, derived"
         sets = self.plan.moving.structures
         drawn = None if sets is None else read_rtstruct(sets, self.moving)
-        found = None if drawn is None else self._structures(drawn, still, moved)
+        found = None if drawn is None else self._structures(drawn)
         return found, self._dose(drawn, found)
 
     def _registration(self) -> None:
@@ -156,7 +160,8 @@ class _Hand:
         )
         self.files["registration.dcm"] = f"DICOM {kind} registration, not approved"
 
-    def _structures(self, drawn: StructureSet, still: Image, moved: Image) -> Propagation:
+    def _structures(self, drawn: StructureSet) -> Propagation:
+        still, moved = self.still, self.moved
         confidence = measure_confidence(still, moved, self.transform, progress=within(self.progress, 0.2, 0.6))
         found = propagate(
             drawn,

@@ -8,12 +8,15 @@ from typing import Any
 
 from ..dicom.identity import identity_of
 from ..dicom.pseudonym import series_facts
+from ..dicom.suv import suv_facts
 from ..errors import OutputError
 from ..files.dicom_registration import Frames
 from ..files.displacements import Convention
 from ..files.images import geometry_remarks, read_image, read_mask
 from ..files.landmarks import read_landmarks
 from ..files.output_folder import check_output_folder, rescue_folder
+from ..geometry.image import Image
+from ..messages import Message
 from ..progress import Progress, silent, within
 from ..registration.findings import with_findings
 from ..registration.register import register
@@ -65,6 +68,7 @@ def register_pair(
     *,
     brief: bool = False,
     field_convention: Convention | None = None,
+    images: tuple[Image, Image] | None = None,
     overwrite: bool = False,
     command_line: str = "",
     progress: Progress = silent,
@@ -72,6 +76,7 @@ def register_pair(
     """Register and write the result folder of :func:`dsir.workflow.result.write_result`; all of it, or nothing.
 
     Args:
+        images: fixed and moving, where the caller has read them already.
         command_line: what the user typed, for the report.
         field_convention: of ``initial`` or ``refine`` where their file does not say it; by default the images decide.
 
@@ -91,7 +96,7 @@ def register_pair(
     if settings.same_person is None and one_person(people.get("fixed"), people.get("moving")):
         settings = replace(settings, same_person=True)
     progress("reading", 0.01, "reading the images")
-    fixed, moving = read_image(pair.fixed), read_image(pair.moving)
+    fixed, moving = images or (read_image(pair.fixed), read_image(pair.moving))
     fixed_mask = read_mask(pair.fixed_mask, fixed.lattice) if pair.fixed_mask else None
     moving_mask = read_mask(pair.moving_mask, moving.lattice) if pair.moving_mask else None
     start = pair.refine or pair.initial
@@ -125,7 +130,9 @@ def register_pair(
         landmarks=landmarks,
         progress=within(progress, 0.03, 0.85),
     )
-    series = {role: series_facts(header) for role, header in read_first.items()}
+    series = {role: {**series_facts(header), **suv_facts(header)} for role, header in read_first.items()}
+    factor = series.get("moving", {}).get("suv_factor")
+    said += tuple(Message("no_suv", role=role, reason=one["no_suv"]) for role, one in series.items() if "no_suv" in one)
     facts = {**result.report, "warnings": [*said, *result.report["warnings"]], "series": series}
     if command_line:
         facts["command_line"] = command_line
@@ -144,6 +151,7 @@ def register_pair(
             result,
             initial=initial or refine,
             moving_labels=moving_labels,
+            suv_factor=None if factor is None else float(factor),
             inputs=pair.files,
             brief=brief,
             overwrite=overwrite,

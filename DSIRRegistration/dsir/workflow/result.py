@@ -50,6 +50,7 @@ def write_result(
     *,
     initial: Transform | None = None,
     moving_labels: tuple[torch.Tensor, Lattice] | None = None,
+    suv_factor: float | None = None,
     inputs: Mapping[str, str | Path | None] | None = None,
     brief: bool = False,
     overwrite: bool = False,
@@ -65,6 +66,7 @@ def write_result(
     Args:
         initial: what the user gave as a start; the preview shows the moving image through it.
         moving_labels: (I, J, K) label map and its lattice.
+        suv_factor: of a moving PET (:mod:`dsir.dicom.suv`); ``warped_suv.nii.gz`` is the warped scan in SUV then.
         inputs: role to file, for the report.
         brief: leave out the dense field, its Jacobian, the inverse, picture and page: somebody waits for the rest.
 
@@ -84,7 +86,10 @@ def write_result(
             write_transform(folder.path / "transform.tfm", Transform((Linear(matrix),)))
             write_matrix(folder.path / "matrix.txt", matrix)
         progress("writing", 0.1, "the warped image")
-        write_image(folder.path / "warped.nii.gz", warp_image(moving, result.transform, fixed.lattice))
+        warped = warp_image(moving, result.transform, fixed.lattice)
+        write_image(folder.path / "warped.nii.gz", warped)
+        if suv_factor is not None:
+            write_image(folder.path / "warped_suv.nii.gz", Image(warped.data * suv_factor, warped.lattice))
         if moving_labels is not None:
             progress("writing", 0.25, "the warped labels")
             carried = warp_labels(*moving_labels, result.transform, fixed.lattice)

@@ -128,7 +128,7 @@ def _shown(row: Row, with_dice: bool) -> Shown:
         name=row.name,
         state=row.state.value,
         words=STATES[row.state],
-        made="; ".join(part for part in (row.preset and f"preset {row.preset}", row.contours) if part),
+        made=_made(row),
         verdict=row.verdict,
         reasons=row.reasons,
         error=row.error,
@@ -137,6 +137,13 @@ def _shown(row: Row, with_dice: bool) -> Shown:
         link=_link(row),
         cells=cells,
     )
+
+
+def _made(row: Row) -> str:
+    """How the case was done, where that is not the same for all."""
+    preset = f"preset {row.preset}" if row.preset else ""
+    start = f"begun from {row.start}" if row.start else ""
+    return "; ".join(part for part in (preset, start, row.contours) if part)
 
 
 def _cell(value: float | None, form: str, *, bad: bool = False) -> Cell:

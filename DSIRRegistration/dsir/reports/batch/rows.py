@@ -29,6 +29,7 @@ class Row:
         seconds: of the registration.
         warnings: sentences that the reasons do not say already, joined.
         contours: how many lights of each colour, where contours were carried.
+        start: the scan of a series from whose result this one was begun.
         preset: that was chosen, where each case has its own.
         folder: where the result lies.
     """
@@ -49,5 +50,6 @@ class Row:
     seconds: float | None = None
     warnings: str = ""
     contours: str = ""
+    start: str = ""
     preset: str = ""
     folder: str = ""
