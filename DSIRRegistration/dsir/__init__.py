@@ -1,6 +1,6 @@
 """DSIR: multimodal deformable registration by deep structural image representations.
 
-Most people need five words::
+Most people need six words::
 
     import dsir
 
@@ -8,6 +8,7 @@ Most people need five words::
     result                                     # in a notebook: the picture, the warnings, the figures
     result.warped                              # the moving image on the fixed grid
     result.apply(labels="organs.nii.gz")       # labels, points and meshes of the moving scan, brought onto the fixed
+    dsir.show(result)                          # in the browser: compare, ask for points, steer
     result.save("result")                      # the folder that ``dsir register`` writes
 
 Everything that takes an image takes a path, a DICOM folder, a SimpleITK or nibabel image, a MONAI MetaTensor, the
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .face.found import Registration
     from .face.images import read, to_sitk
     from .face.register import query, register
+    from .face.show import show
     from .geometry.image import Image
 
 _WHERE = {
@@ -40,11 +42,12 @@ _WHERE = {
     "query": "face.register",
     "read": "face.images",
     "register": "face.register",
+    "show": "face.show",
     "to_sitk": "face.images",
 }
 """Name to module; each is imported when it is first asked for, since torch takes seconds."""
 
-__all__ = ["DsirError", "Image", "Registration", "__version__", "query", "read", "register", "to_sitk"]
+__all__ = ["DsirError", "Image", "Registration", "__version__", "query", "read", "register", "show", "to_sitk"]
 
 
 def __getattr__(name: str) -> Any:

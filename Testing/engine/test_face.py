@@ -6,8 +6,10 @@ import base64
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import dsir
@@ -169,6 +171,36 @@ def test_simpleitk_resamples_to_the_same_image_by_our_transform(result: dsir.Reg
     ours, theirs = result.warped.data.numpy(), sitk.GetArrayFromImage(by_itk).T
     middle = (slice(8, -8),) * 3
     assert np.abs(ours[middle] - theirs[middle]).max() < 0.5  # of 1000
+
+
+def test_itk_gets_the_same_transform_or_a_sentence(result: dsir.Registration) -> None:
+    if find_spec("itk") is None:
+        with pytest.raises(dsir.DsirError, match="pip install itk"):
+            result.to_itk()
+        return
+    points = np.array([[3.0, -8.0, 12.0], [-20.0, 10.0, 4.0]])
+    found = [result.to_itk().TransformPoint([-x, -y, z]) for x, y, z in points]  # ITK counts in LPS
+    assert np.allclose(np.array(found) * (-1, -1, 1), result.transform.transform_points(points), atol=1e-6)
+
+
+@pytest.mark.skipif(find_spec("trame_slicer") is None, reason="trame-slicer is missing: the viewer was not opened")
+def test_a_result_is_shown_in_the_viewer_until_it_is_closed(result: dsir.Registration, tmp_path: Path) -> None:
+    shown = dsir.show(result, out=tmp_path, descriptor="mind", browser=False)
+    with urllib.request.urlopen(shown.address, timeout=60) as page:
+        assert page.status == 200 and b"<html" in page.read().lower()
+    shown.close()
+    with pytest.raises(OSError):
+        urllib.request.urlopen(shown.address, timeout=5)
+
+
+def test_a_notebook_shows_the_picture_in_the_place_of_a_page(
+    result: dsir.Registration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    display = pytest.importorskip("IPython.display")
+    given: list[object] = []
+    monkeypatch.setattr("dsir.face.show._in_notebook", lambda: True)
+    monkeypatch.setattr(display, "display", given.append)
+    assert dsir.show(result) is None and given == [result]
 
 
 def test_the_result_is_saved_and_not_over_another(result: dsir.Registration, tmp_path: Path) -> None:

@@ -43,7 +43,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--descriptors", nargs="+", default=SHOWN, metavar="NAME", help="columns (default: cnn mind dsir)"
     )
     parser.add_argument(
-        "--surroundings", action="store_true", help="what lies around the voxel must fit too (the paper: voxel alone)"
+        "--alone",
+        action="store_true",
+        help="by the voxel's own vector, as in the paper; else its surroundings must fit too",
     )
     parser.add_argument("--plane", choices=PLANES, default="axial", help="(default: axial)")
     parser.add_argument(
@@ -92,9 +94,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
             raise DsirError(f"The point lies outside {path}; give --transform, or --unknown if nobody knows its place.")
         name = path.name.split(".")[0]
         rows.append(Partner(name, other, None if arguments.unknown else place))
-    findings = compare(
-        image, point, rows, descriptors, alone=not arguments.surroundings, progress=within(progress, 0.05, 0.95)
-    )
+    findings = compare(image, point, rows, descriptors, alone=arguments.alone, progress=within(progress, 0.05, 0.95))
     figure = draw(rows, findings, plane=arguments.plane, zoom=arguments.zoom)
     with complete_file(arguments.out) as temporary:
         write(figure, temporary, arguments.out.suffix[1:].lower())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ import SimpleITK as sitk
 from ..errors import DsirError
 from ..files.itk_transforms import composite_to_itk
 from ..files.meshes import Mesh, read_mesh
+from ..files.transforms import write_transform
 from ..geometry.image import Image
 from ..registration.register import RegistrationResult
 from ..registration.settings import RegistrationSettings
@@ -142,6 +144,28 @@ class Registration:
     def to_sitk(self) -> sitk.Transform:
         """The transform as SimpleITK takes it: ``sitk.Resample(moving, fixed, result.to_sitk())``."""
         return composite_to_itk(self.transform)
+
+    def to_itk(self) -> Any:
+        """The same as ``itk.CompositeTransform``, by the itk package, for pipelines that use it.
+
+        Raises:
+            DsirError: the itk package is not installed.
+        """
+        try:
+            import itk
+        except ImportError:
+            raise DsirError(
+                "to_itk() needs the itk package (pip install itk); to_sitk() gives the same transform to SimpleITK."
+            ) from None
+        with tempfile.TemporaryDirectory(prefix="dsir-") as folder:
+            file = Path(folder) / "transform.h5"
+            write_transform(file, self.transform)
+            parts = list(itk.transformread(str(file)))
+        whole = itk.CompositeTransform[itk.D, 3].New()
+        for part in parts:
+            if "Composite" not in part.GetNameOfClass():  # of which the file's other entries are the parts
+                whole.AddTransform(part)
+        return whole
 
     def __repr__(self) -> str:
         """One line."""
