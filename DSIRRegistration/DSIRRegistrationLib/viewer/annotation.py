@@ -13,7 +13,10 @@ EDGES = ((0.015, 0.5), (0.985, 0.5), (0.5, 0.985), (0.5, 0.02))
 """Left, right, top and bottom of the view, in its own width and height."""
 
 SIZE = 13
-"""Points of the letters."""
+"""Points of the letters, at least."""
+
+LINES = 36
+"""Letters that would fill a view from top to bottom: on large screens they grow with it."""
 
 
 def side_of(direction: np.ndarray) -> str:
@@ -70,6 +73,9 @@ class Annotation:
         )
         for actor, direction in zip(self._edges, (-across, across, up, -up), strict=True):
             actor.SetInput(side_of(direction))
+        points = max(SIZE, round(self.view.get_view_node().GetDimensions()[1] / LINES))
+        for actor in (*self._edges, self._offset):
+            actor.GetTextProperty().SetFontSize(points)
         axis = int(np.argmax(np.abs(normal)))
         value = float(origin[axis])
         self._offset.SetInput(f"{LETTERS[axis][0 if value >= 0 else 1]} {abs(value):.1f} mm")

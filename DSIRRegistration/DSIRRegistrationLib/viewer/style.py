@@ -32,6 +32,7 @@ html { overflow: hidden; }
   font-weight: 400; border-top: 1px solid #343b44; padding-top: 6px; }
 .dsir-line { display: flex; gap: 6px; align-items: center; }
 .dsir-field { flex: 1; min-width: 0; font-size: 11px; color: #b4bcc7; display: flex; flex-direction: column; gap: 1px; }
+.dsir-panel > .dsir-field { flex: none; }
 .dsir-field.inline { flex-direction: row; align-items: center; gap: 6px; flex: none; font-size: 12px; }
 .dsir-page select, .dsir-page input[type=text] { font: inherit; font-size: 13px; color: #eef1f5; background: #12161a;
   border: 1px solid #77828f; border-radius: 4px; padding: 3px 5px; min-width: 0; width: 100%; }
