@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "DSIRRegistration"), str(ROOT / "Testing" / "slicer")]
+sys.path[:0] = [str(ROOT / folder) for folder in ("DSIRRegistration", "Testing/slicer", "Testing/engine")]
 
 import slicer  # noqa: E402
 import slicer.util  # noqa: E402
