@@ -7,6 +7,7 @@ import pytest
 import torch
 from dsir.errors import DsirError
 from dsir.features.masrnet import MasrNet, MasrNetSettings
+from dsir.features.place_weights import shipped_place
 from dsir.features.weights import MODELS, manifest, read_weights, shipped, write_weights
 from safetensors.torch import save_file
 
@@ -59,3 +60,6 @@ def test_every_shipped_model_has_its_hash_and_finite_numbers():
     for name, entry in manifest().items():
         assert (MODELS / entry["file"]).stat().st_size < 16e6
         assert all(torch.isfinite(t).all() for t in shipped(name).tensors.values())
+        place = shipped_place(entry["sha256"])
+        assert place is not None and place.provenance["find"] == entry["sha256"]
+        assert all(torch.isfinite(t).all() for t in place.tensors.values())

@@ -69,15 +69,26 @@ class PlaceHead(nn.Module):
         """(N, 1, I, J, K) normalised intensities and (N, context, I, J, K) to (N, channels, I, J, K) unit vectors."""
         with torch.no_grad():
             relations = self.relations(volume)
+        return self.placed(relations, context)
+
+    def placed(self, relations: torch.Tensor, context: torch.Tensor | None) -> torch.Tensor:
+        """The same from the image's relations (N, relations, I, J, K)."""
         inputs = relations if context is None else torch.cat([relations, context.to(relations.dtype)], 1)
         x = F.leaky_relu(self.mix_norm(self.mix(inputs)), 0.1)
         x = F.leaky_relu(self.first_norm(self.first(x)), 0.1)
         return F.normalize((self.direct(relations) + self.second(x)).float(), dim=1, eps=1e-6)
 
     def relations(self, volume: torch.Tensor) -> torch.Tensor:
-        """(N, relations, I, J, K) centred and of unit length at each radius; nothing here is learned."""
+        """(N, relations, I, J, K) of (N, 1, I, J, K) normalised intensities; edges repeat their last voxel."""
+        return self.related(F.pad(volume.float(), [self.settings.relations.margin] * 6, mode="replicate"))
+
+    def related(self, padded: torch.Tensor) -> torch.Tensor:
+        """(N, relations, I, J, K) centred and of unit length at each radius; nothing here is learned.
+
+        Args:
+            padded: (N, 1, I + 2 m, ...) normalised intensities, with the margin m of the relations around.
+        """
         settings = self.settings.relations
-        padded = F.pad(volume.float(), [settings.margin] * 6, mode="replicate")
         values = dns_valid(padded, settings)[:, 0].unflatten(1, (len(settings.radii), 12))
         values = values - values.mean(2, keepdim=True)
         values = F.normalize(values, dim=2, eps=1e-3)

@@ -12,7 +12,7 @@ from torch import nn
 from ..errors import DsirError
 from .dns import DnsSettings
 from .place import PlaceSettings
-from .weights import read_tensors, tuples_of, write_tensors
+from .weights import MODELS, manifest, read_tensors, tuples_of, write_tensors
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,3 +53,15 @@ def read_place(path: Path, sha256: str | None = None) -> PlaceWeights:
     except (KeyError, TypeError, AttributeError) as error:
         raise DsirError(f"{path.name} holds no weights of a place head: {error}") from error
     return PlaceWeights(tensors, settings, provenance, digest)
+
+
+def shipped_place(find: str, folder: Path = MODELS) -> PlaceWeights | None:
+    """The shipped head of the find network with the SHA-256 ``find``, hash checked; None where it has none.
+
+    Raises:
+        DsirError: the file is missing or altered.
+    """
+    for entry in manifest(folder).values():
+        if entry["sha256"] == find and "place" in entry:
+            return read_place(folder / entry["place"]["file"], entry["place"]["sha256"])
+    return None

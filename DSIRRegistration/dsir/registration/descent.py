@@ -31,6 +31,7 @@ class Level:
         stiffness: how the field is held together.
         robust: squared residuals |F - M|^2 (0..4 for unit descriptors) beyond this count less and less.
         stop: mm; the level ends when the mean step is shorter.
+        place: match where edges lie (:mod:`.placing`), weighed by the pair's own residuals; for the last levels.
     """
 
     scale: Positive = 1.0
@@ -38,6 +39,7 @@ class Level:
     stiffness: Stiffness = field(default_factory=Stiffness)
     robust: Positive = 1.0
     stop: NotNegative = 0.03
+    place: bool = False
 
 
 def descend(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..progress import Progress
@@ -21,8 +22,13 @@ def descend_levels(
     settings: RegistrationSettings,
     forces: LandmarkForces | None,
     progress: Progress,
+    placing: Callable[[], tuple[FeatureMap, FeatureMap]] | None = None,
 ) -> DisplacementField:
-    """The field after every level, by the method that was chosen."""
+    """The field after every level, by the method that was chosen.
+
+    Args:
+        placing: describes both images for the levels that place (:mod:`.placing`); asked for when the first is reached.
+    """
     if settings.descent.method == "paper":
         return descend_as_paper(
             target,
@@ -33,9 +39,13 @@ def descend_levels(
         )
     done, total = 0, sum(level.iterations for level in settings.descent.levels)
     noise: PairNoise | None = None
+    placed: tuple[FeatureMap, FeatureMap] | None = None
     for n, level in enumerate(settings.descent.levels):
         spacing = level.scale * float(target.lattice.spacing[0])
-        fine, other = target.on(spacing), source.on(spacing)
+        if level.place and placed is None:
+            progress("descent", 0.55 + 0.4 * done / total, "describing where edges lie")
+            placed = placing() if placing else (target, source)
+        fine, other = (image.on(spacing) for image in (placed if level.place and placed else (target, source)))
 
         def tell(n: int, cost: float, done: int = done, level: Level = level, spacing: float = spacing) -> None:
             message = f"{spacing:.3g} mm, step {n + 1} of {level.iterations}, similarity {1 - cost / 2:.3f}"
@@ -43,11 +53,10 @@ def descend_levels(
 
         u = field.on(fine.lattice).to_index()
         weights = None
+        if level.place or noise is not None:
+            weights = residual_weights(fine, other, u, level.robust)
         if noise is not None:
-            weights, level = (
-                residual_weights(fine, other, u, level.robust),
-                replace(level, stiffness=noise.held(level.stiffness)),
-            )
+            level = replace(level, stiffness=noise.held(level.stiffness))
         u, _ = descend(fine, other, u, level, tell, forces, weights)
         if n == 0 and settings.descent.weighed and len(settings.descent.levels) > 1:
             # Asked where it costs least; weighed steps begin on this level too, so that the next starts from them.

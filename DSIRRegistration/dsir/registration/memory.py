@@ -34,6 +34,9 @@ SMALL_PIECE = 500_000
 NETWORK = 24
 """Floats for each voxel that the network's largest layers take (measured: 20, the vectors themselves not counted)."""
 
+PLACED = 28
+"""Channels of the levels that place, which are there beside the others (:mod:`.placing`)."""
+
 COST_VOLUME = 64
 """MiB to which the cost volume of the discrete search may be cut."""
 
@@ -122,6 +125,7 @@ def _plan(
     work, piece_mib = voxels / MIB, min(piece, 2.5 * voxels) / MIB
     channels = descriptor.channels
     network = NETWORK if descriptor.spacing is not None else 0
+    placed = PLACED if network and any(level.place for level in settings.descent.levels) else 0
     images = 5 * (still + other)  # float32 and a mask
     described = 2 * channels * 3 * work + 40 * work  # fixed, and moving with its rim; half precision
     stages = {
@@ -129,7 +133,8 @@ def _plan(
         "linear": images + 20 * other,
         "describing": images + 20 * max(still, other) + described + (4 * channels + 24 + 4 * network) * piece_mib,
         "discrete": images + described + 1.25 * settings.discrete.memory,
-        "descent": images + described + 150 * work,
+        "placing": images + described + 2 * (2 * placed + 52) * work + 300 * min(1.0, 4 * work),
+        "descent": images + described + (4 * placed + 150) * work,
         "writing": 4 * (still + other) + 24 * still + 600 * min(1.0, still / 20),
     }
     return Plan(settings, piece, PROGRAM + max(stages.values()))

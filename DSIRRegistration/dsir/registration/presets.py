@@ -43,6 +43,7 @@ PRESETS: dict[str, RegistrationSettings] = {
                 Level(scale=2.67, iterations=10, stiffness=Stiffness(bending=10.0)),
                 Level(scale=1.33, iterations=10),
                 Level(scale=1.0, iterations=8, stiffness=Stiffness(bending=8.0)),
+                Level(scale=1.0, iterations=8, stiffness=Stiffness(bending=4.0), place=True),
             )
         ),
     ),

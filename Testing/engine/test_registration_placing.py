@@ -1,0 +1,92 @@
+"""The last levels' descriptors: what they are made of, and that they are the head's own, block by block or whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import dsir.features.place_descriptor as place_descriptor
+import numpy as np
+import pytest
+import torch
+from dsir.features.dsir import Dsir
+from dsir.features.place_descriptor import PlaceOutput
+from dsir.features.weights import shipped
+from dsir.geometry.sampling import gaussian_blur
+from dsir.progress import silent
+from dsir.registration.levels import descend_levels
+from dsir.registration.placing import SHARE, placing_pair
+from dsir.registration.presets import preset
+from dsir.registration.settings import RegistrationSettings
+from dsir.registration.stages import FeaturePair, Prepared, Start, describe_both, prepare
+from dsir.transforms.field import DisplacementField
+from dsir.transforms.linear import Linear
+from phantoms import bright_on_dark, dark_on_bright, lattice_of, render
+
+pytestmark = [pytest.mark.models, pytest.mark.slow]
+
+
+def described(**changes: object) -> tuple[Prepared, FeaturePair]:
+    """A phantom in two contrasts, described as a registration does it."""
+    settings = replace(preset("default", device="cpu", threads=1), spacing=3.0, **changes)
+    fixed, moving = (render(lattice_of(), contrast) for contrast in (dark_on_bright, bright_on_dark))
+    with torch.no_grad():
+        prepared = prepare(fixed, moving, None, None, settings, silent)
+        return prepared, describe_both(prepared, Linear(np.eye(4)), Start(), silent)
+
+
+def test_block_by_block_is_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = PlaceOutput.of(Dsir.trained(shipped("dsir")))
+    assert output is not None
+    draw = torch.Generator().manual_seed(1)
+    volume = gaussian_blur(torch.randn(1, 30, 26, 22, generator=draw), 1.0)[0]
+    find = torch.nn.functional.normalize(torch.randn(24, 30, 26, 22, generator=draw), dim=0)
+    with torch.no_grad():
+        whole = output.head(volume[None, None], find[None])[0]
+    monkeypatch.setattr(place_descriptor, "BLOCK", 12)
+    monkeypatch.setattr(place_descriptor, "SLAB", 3000)
+    wanted = torch.ones(volume.shape)
+    wanted[:12] = 0
+    found = output.describe(volume, 0.3 * find, wanted).float()
+    torch.testing.assert_close(found[:, 12:], whole[:, 12:], atol=0.02, rtol=0)
+    assert not found[:, :12].any()  # nobody asked
+
+
+def test_place_vectors_and_mind_count_half_each() -> None:
+    prepared, features = described()
+    for before, after in zip((features.fixed, features.moving), placing_pair(prepared, features), strict=True):
+        assert len(after.features) == 16 + 12 and after.features.stride(0) == (
+            before.features.stride(0) if before is features.fixed else 1
+        )
+        inside = before.mask > 0.99
+        place, mind = (part[:, inside].float().square().sum(0) for part in after.features.split((16, 12)))
+        assert place.mean() == pytest.approx(1 - SHARE, abs=0.01) and mind.max() == pytest.approx(SHARE, abs=0.01)
+        assert after.lattice is before.lattice and not after.features[:, before.reach == 0].any()
+
+
+def test_a_network_without_a_head_leaves_the_last_levels_to_mind_and_mind_to_itself() -> None:
+    prepared, features = described(descriptor="cnn")
+    fixed, _ = placing_pair(prepared, features)
+    assert len(fixed.features) == 12
+    torch.testing.assert_close(
+        fixed.features.float(), features.fixed.features[24:].float() / 0.9**0.5, atol=2e-3, rtol=0
+    )
+    prepared, features = described(descriptor="mind")
+    assert placing_pair(prepared, features) == (features.fixed, features.moving)
+
+
+def test_places_are_asked_for_once_and_only_by_levels_that_place() -> None:
+    _, features = described(descriptor="mind")
+    asked: list[int] = []
+
+    def placing():
+        asked.append(1)
+        return features.fixed, features.moving
+
+    start, settings = DisplacementField.identity(features.lattice), RegistrationSettings()
+    assert [level.place for level in settings.descent.levels] == [False, False, True]
+    with torch.no_grad():
+        for levels, calls in ((settings.descent.levels[:2], 0), (settings.descent.levels, 1)):
+            shorter = tuple(replace(level, iterations=1) for level in levels)
+            cut = replace(settings, descent=replace(settings.descent, levels=shorter))
+            descend_levels(features.fixed, features.moving, start, cut, None, silent, placing)
+            assert len(asked) == calls
