@@ -35,7 +35,6 @@ from dsir.registration.presets import preset
 from dsir.registration.residual_weighing import residual_weights
 from dsir.registration.stages import (
     FeaturePair,
-    Prepared,
     Start,
     align_linearly,
     describe_both,
@@ -88,27 +87,18 @@ def measure(case: Case, place: Path | None) -> dict[str, float]:
         features = describe_both(prepared, linear, start, silent)
         begun = starting_field(features, start, prepared.settings, silent).field
         field = descend_levels(features.fixed, features.moving, begun, before, None, silent)
+        find, share = prepared.descriptor.first, prepared.descriptor.share
         pairs: dict[str, Maps] = {
             "the same": (features.fixed, features.moving),
-            "MIND-SSC": parts(prepared, features, None),
+            "MIND-SSC": Parts(find.channels, share, None).pair(prepared, features),
             "place head and MIND-SSC": placing_pair(prepared, features),
         }
         if place is not None:
-            find = prepared.descriptor.first
-            pairs[str(place)] = parts(prepared, features, PlaceOutput(read_place(place), find.device, half=find.half))
+            other = PlaceOutput(read_place(place), find.device, half=find.half)
+            pairs[str(place)] = Parts(find.channels, share, other).pair(prepared, features)
         return {"none": error(case, field, linear, features)} | {
             name: error(case, again(field, *pair, last), linear, features) for name, pair in pairs.items()
         }
-
-
-def parts(prepared: Prepared, features: FeaturePair, place: PlaceOutput | None) -> Maps:
-    """Both images by MIND-SSC, and a place head beside it where there is one."""
-    blend = prepared.descriptor
-    made = Parts(blend.first.channels, blend.share, place)
-    return (
-        made.described(prepared.fixed, prepared.fixed_mask, features.fixed, None),
-        made.described(prepared.moving, prepared.moving_mask, features.moving, features.pose),
-    )
 
 
 def again(field: DisplacementField, fixed: FeatureMap, moving: FeatureMap, level: Level) -> DisplacementField:

@@ -25,7 +25,6 @@ from mrml_scene import FakeEngine
 from scans import GRID as LATTICE
 from scans import write_pair
 from trame_slicer.core import SlicerApp
-from trame_slicer.views import DirectViewFactory
 
 SIZE = 300
 SHIFT = 6.0
@@ -38,13 +37,6 @@ def growing(lattice: Lattice) -> DisplacementField:
     vectors = torch.zeros(3, *lattice.shape)
     vectors[0] = torch.from_numpy(SHIFT + 0.1 * np.minimum(x, 0))
     return DisplacementField(vectors, lattice)
-
-
-@pytest.fixture(scope="module")
-def app() -> SlicerApp:
-    made = SlicerApp()
-    made.view_manager.register_factory(DirectViewFactory(do_render_offscreen=True))
-    return made
 
 
 @pytest.fixture

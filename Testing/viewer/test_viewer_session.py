@@ -26,14 +26,6 @@ from DSIRRegistrationLib.viewer.windowing import WindowDrag
 from mrml_scene import FakeEngine
 from scans import write_pair
 from trame_slicer.core import SlicerApp
-from trame_slicer.views import DirectViewFactory
-
-
-@pytest.fixture(scope="module")
-def app() -> SlicerApp:
-    made = SlicerApp()
-    made.view_manager.register_factory(DirectViewFactory(do_render_offscreen=True))
-    return made
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ WHERE = ("device", "threads")
 """Settings that say where to compute, not what: another machine may go on with the batch."""
 
 
-def read_report(folder: Path) -> dict[str, Any] | None:
-    """The report of a finished pair; None where there is none to be read."""
+def read_report(folder: Path, name: str = "report.json") -> dict[str, Any] | None:
+    """The report of a finished case, a pair's if no other ``name`` is given; None where there is none to be read."""
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        report = json.loads((folder / name).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return report if isinstance(report, dict) else None

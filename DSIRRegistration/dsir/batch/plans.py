@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,12 +16,15 @@ from ..planning.work import PlanOfWork
 from ..registration.settings import RegistrationSettings
 from ..reports.batch.rows import Row, State
 from . import outcome
-from .finished import same_settings
+from .finished import read_report, same_settings
 from .job import told
 from .kinds import Kind
 from .studies import TwoStudies
 
 LIGHTS = ("red", "amber", "green")
+
+PLAN = "plan.json"
+"""The report of ``dsir plan``, which appears last."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def is_planned(folder: Path, case: PlanCase, where: RegistrationSettings) -> boo
 
     Files are compared by what is in them (SHA-256), so the same series would be chosen again.
     """
-    report = read_plan(folder)
+    report = read_report(folder, PLAN)
     if report is None or report.get("format") != FORMAT or report.get("asked") != case.asked or case.studies.refused:
         return False
     try:
@@ -98,19 +100,10 @@ def is_planned(folder: Path, case: PlanCase, where: RegistrationSettings) -> boo
         return False
 
 
-def read_plan(folder: Path) -> dict[str, Any] | None:
-    """The plan's report; None where there is none to be read."""
-    try:
-        report = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return report if isinstance(report, dict) else None
-
-
 def row(name: str, state: State, folder: Path, error: str = "") -> Row:
     """A patient's row: the registration's figures, the preset, and the lights of the contours."""
     found = replace(outcome.row(name, state, folder / "registration", error), folder="")
-    report = read_plan(folder) if state in (State.DONE, State.KEPT) else None
+    report = read_report(folder, PLAN) if state in (State.DONE, State.KEPT) else None
     if report is None:
         return found
     lights = Counter(one["light"] for one in report.get("structures", ()))

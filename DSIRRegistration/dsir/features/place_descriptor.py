@@ -35,10 +35,8 @@ class Placed:
         if place.provenance.get("find") not in (None, find.sha256):
             raise DsirError(f"The place head {name} was trained beside another find network than the one that is here.")
         self.find = Dsir.trained(find, device=device)
-        self.head = PlaceHead(place.settings)
-        self.head.load_state_dict(place.tensors)
-        self.head.to(device).eval().requires_grad_(False)
-        self.name, self.channels = name, place.settings.channels
+        self.output = PlaceOutput(place, self.find.device, half=self.find.half)
+        self.name, self.channels = name, self.output.channels
         self.spacing: float | None = self.find.spacing
         self.margin = self.find.margin + place.settings.margin
         self.identity: dict[str, object] = {
@@ -53,11 +51,8 @@ class Placed:
 
     def describe(self, normalised: torch.Tensor) -> torch.Tensor:
         """(I, J, K) normalised intensities to (C, I, J, K) float32 unit vectors on the CPU."""
-        device = self.find.device
-        volume = normalised[None, None].float().to(device)
-        context = self.find.describe(normalised)[None].to(device) if self.head.settings.context else None
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=self.find.half):
-            return self.head(volume, context)[0].float().cpu()
+        find = self.find.describe(normalised) if self.output.reads_find else normalised[None]
+        return self.output.describe(normalised, find, torch.ones(normalised.shape)).float()
 
     def __call__(self, volume: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """(I, J, K) raw intensities on an isotropic lattice to (C, I, J, K)."""
@@ -69,6 +64,7 @@ class PlaceOutput:
 
     Attributes:
         channels: length of the place vectors.
+        reads_find: whether the head looks at the find vectors, or at the image alone.
     """
 
     def __init__(self, weights: PlaceWeights, device: torch.device, *, half: bool) -> None:
@@ -76,7 +72,7 @@ class PlaceOutput:
         self.head.load_state_dict(weights.tensors)
         self.head.to(device).eval().requires_grad_(False)
         self.device, self.half = device, half
-        self.channels = weights.settings.channels
+        self.channels, self.reads_find = weights.settings.channels, weights.settings.context > 0
 
     @staticmethod
     def of(find: Dsir) -> PlaceOutput | None:
@@ -104,9 +100,10 @@ class PlaceOutput:
             wide = [(max(s.start - REACH, 0), min(s.stop + REACH, size)) for s, size in zip(box, shape, strict=True)]
             around = (slice(None), *(slice(*ends) for ends in wide))
             inner = tuple(slice(s.start - start, s.stop - start) for s, (start, _) in zip(box, wide, strict=True))
-            context = F.normalize(find[around].float(), dim=0, eps=1e-3).to(self.device)
+            unit = F.normalize(find[around].float(), dim=0, eps=1e-3).to(self.device)
+            context = unit[None] if self.reads_find else None
             with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-                vectors = self.head.placed(relations[around].float().to(self.device)[None], context[None])[0]
+                vectors = self.head.placed(relations[around].float().to(self.device)[None], context)[0]
             out[(slice(None), *box)] = vectors[(slice(None), *inner)].cpu()
         return out
 

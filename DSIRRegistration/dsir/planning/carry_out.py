@@ -16,7 +16,7 @@ from ..files.report import run_report, write_report
 from ..files.transforms import read_transform
 from ..geometry.image import Image
 from ..progress import Progress, silent, within
-from ..registration.findings import Finding
+from ..registration.findings import Finding, findings_of
 from ..registration.settings import RegistrationSettings
 from ..reports.structures.verdicts import write_verdicts
 from ..rt.dose import NOT_VALIDATED, read_dose, view_dose, write_dose_view
@@ -87,7 +87,7 @@ def carry_out(
             remarks.append(WITHHELD)
         else:
             transform = read_transform(folder.path / "registration" / "transform.h5")
-            doubts = [Finding(**reason) for reason in registered["verdict"]["reasons"]]
+            doubts = findings_of(registered)
             work = _Hand(plan, folder.path, images, transform, doubts, pseudonym, within(progress, 0.6, 0.95))
             found, doses = work.all()
             files |= work.files

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -38,7 +38,15 @@ def verdict_of(findings: Sequence[Finding]) -> dict[str, Any]:
     return {"level": level, "reasons": [f.to_json() for f in ordered]}
 
 
+def findings_of(report: Mapping[str, Any]) -> list[Finding]:
+    """The reasons of a report's verdict; none where it has no verdict.
+
+    Raises:
+        TypeError: a reason is of another kind.
+    """
+    return [Finding(**reason) for reason in report.get("verdict", {}).get("reasons", ())]
+
+
 def with_findings(report: dict[str, Any], more: Sequence[Finding]) -> dict[str, Any]:
     """The report with a verdict that knows of more reasons."""
-    reasons = [Finding(**reason) for reason in report.get("verdict", {}).get("reasons", ())]
-    return {**report, "verdict": verdict_of([*reasons, *more])}
+    return {**report, "verdict": verdict_of([*findings_of(report), *more])}

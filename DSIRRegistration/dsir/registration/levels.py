@@ -42,10 +42,11 @@ def descend_levels(
     placed: tuple[FeatureMap, FeatureMap] | None = None
     for n, level in enumerate(settings.descent.levels):
         spacing = level.scale * float(target.lattice.spacing[0])
-        if level.place and placed is None:
+        if level.place and placed is None and placing:
             progress("descent", 0.55 + 0.4 * done / total, "describing where edges lie")
-            placed = placing() if placing else (target, source)
-        fine, other = (image.on(spacing) for image in (placed if level.place and placed else (target, source)))
+            placed = placing()
+        pair = placed if level.place and placed else (target, source)
+        fine, other = (image.on(spacing) for image in pair)
 
         def tell(n: int, cost: float, done: int = done, level: Level = level, spacing: float = spacing) -> None:
             message = f"{spacing:.3g} mm, step {n + 1} of {level.iterations}, similarity {1 - cost / 2:.3f}"

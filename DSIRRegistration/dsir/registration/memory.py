@@ -127,14 +127,16 @@ def _plan(
     network = NETWORK if descriptor.spacing is not None else 0
     placed = PLACED if network and any(level.place for level in settings.descent.levels) else 0
     images = 5 * (still + other)  # float32 and a mask
+    again = 2 * placed * 3 * work
     described = 2 * channels * 3 * work + 40 * work  # fixed, and moving with its rim; half precision
     stages = {
         "reading": 4 * (still + other) + 6 * max(still, other),
         "linear": images + 20 * other,
         "describing": images + 20 * max(still, other) + described + (4 * channels + 24 + 4 * network) * piece_mib,
         "discrete": images + described + 1.25 * settings.discrete.memory,
-        "placing": images + described + 2 * (2 * placed + 52) * work + 300 * min(1.0, 4 * work),
-        "descent": images + described + (4 * placed + 150) * work,
+        # Relations, the image and the vectors of the moving scan with its rim; the head's layers of a block.
+        "placing": images + described + again + (2 * (72 + 2 * 16) * work + 300 * min(1.0, 4 * work)) * (placed > 0),
+        "descent": images + described + again + 150 * work,
         "writing": 4 * (still + other) + 24 * still + 600 * min(1.0, still / 20),
     }
     return Plan(settings, piece, PROGRAM + max(stages.values()))

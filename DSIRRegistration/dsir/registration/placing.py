@@ -36,11 +36,7 @@ def placing_pair(prepared: Prepared, features: FeaturePair) -> tuple[FeatureMap,
     share = descriptor.share if isinstance(descriptor, Blend) else 0.0
     if place is None and not share:
         return fixed, moving
-    parts = Parts(network.channels, share, place)
-    return (
-        parts.described(prepared.fixed, prepared.fixed_mask, fixed, None),
-        parts.described(prepared.moving, prepared.moving_mask, moving, features.pose),
-    )
+    return Parts(network.channels, share, place).pair(prepared, features)
 
 
 class Parts:
@@ -50,21 +46,26 @@ class Parts:
         """``find``: channels of the find vectors, which come first; ``share``: of MIND-SSC behind them."""
         self.find, self.share, self.place = find, share, place
 
-    def described(self, image: Image, mask: torch.Tensor, map: FeatureMap, pose: Transform | None) -> FeatureMap:
-        """Place vectors and MIND-SSC of an image in the place of find vectors and MIND-SSC."""
-        detail = map.features[self.find :] if self.share else map.features[:0]
+    def pair(self, prepared: Prepared, features: FeaturePair) -> tuple[FeatureMap, FeatureMap]:
+        """Fixed and moving image so described."""
+        return (
+            self._described(prepared.fixed, prepared.fixed_mask, features.fixed, Transform()),
+            self._described(prepared.moving, prepared.moving_mask, features.moving, features.pose),
+        )
+
+    def _described(self, image: Image, mask: torch.Tensor, known: FeatureMap, pose: Transform) -> FeatureMap:
+        """Place vectors and MIND-SSC of an image in the place of its find vectors; the order in memory is kept."""
+        detail = known.features[self.find :] if self.share else known.features[:0]
         count = self.place.channels if self.place else 0
-        apart = map.features.stride(0) != 1
-        shape = (map.lattice.shape, count + len(detail))
-        out = torch.empty(shape[1], *shape[0], dtype=torch.float16) if apart else side_by_side(*shape)
+        shape, channels = known.lattice.shape, count + len(detail)
+        beside = known.features.stride(0) == 1
+        out = side_by_side(shape, channels) if beside else torch.empty(channels, *shape, dtype=torch.float16)
         if len(detail):
             weight = (SHARE if self.place else 1.0) / self.share
             out[count:] = detail.float().mul_(weight**0.5)
         if self.place:
-            values, inside, _ = PreparedImage.of(image, mask, float(map.lattice.spacing[0])).on(
-                map.lattice, pose or Transform()
-            )
-            rim, weight = grown(inside), (1 - SHARE if len(detail) else 1.0) ** 0.5
-            vectors = self.place.describe(normalise(values, inside > 0.5), map.features[: self.find], rim)
+            values, _, _ = PreparedImage.of(image, mask, float(known.lattice.spacing[0])).on(known.lattice, pose)
+            rim, weight = grown(known.mask), (1 - SHARE if len(detail) else 1.0) ** 0.5
+            vectors = self.place.describe(normalise(values, known.mask > 0.5), known.features[: self.find], rim)
             torch.mul(vectors, rim.mul_(weight), out=out[:count])
-        return FeatureMap(out, map.mask, map.reach, map.lattice)
+        return FeatureMap(out, known.mask, known.reach, known.lattice)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ..registration.findings import Finding
+from ..registration.findings import Finding, findings_of
 
 WRITTEN = ("transform.h5", "transform.tfm", "matrix.txt", "displacement.nii.gz")
 """The transforms that ``dsir register`` writes into one folder with its report."""
@@ -17,6 +17,6 @@ def findings_beside(transform: Path) -> list[Finding]:
     if Path(transform).name not in WRITTEN or not report.is_file():
         return []
     try:
-        return [Finding(**reason) for reason in json.loads(report.read_text(encoding="utf-8"))["verdict"]["reasons"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        return findings_of(json.loads(report.read_text(encoding="utf-8")))
+    except (OSError, ValueError, AttributeError, TypeError):
         return []
