@@ -1,16 +1,18 @@
 """Fit the confidence of matches on pairs with a known deformation, and show how far it can be believed.
 
     python Testing/benchmarks/calibrate_confidence.py --descriptors mind dsir [--data ../shared/data] [--points 150]
-        [--write] [--figure reliability.png]
+        [--unseen brain_t1_t2 lung_contrast] [--write] [--figure reliability.png]
 
 Every person (:mod:`calibration_pairs`) is looked at with the curve fitted on the others; these left-out probabilities
-make the reliability curve and the table. ``--write`` stores the curve fitted on all of them beside the models.
+make the reliability curve and the table. ``--unseen`` pairs of ``cases/``, whom nothing was ever fitted to, are looked
+at with the curve of all. ``--write`` stores this curve beside the models.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -24,6 +26,7 @@ sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 from calibration_pairs import calibration_pairs  # noqa: E402
 from dsir.errors import DsirError  # noqa: E402
 from dsir.evaluation.cases import Case  # noqa: E402
+from dsir.evaluation.catalogue import KNOWN, build  # noqa: E402
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
 from dsir.similarity.calibration import FILE, RIGHT, evidence, fit, key, left_out, read, reliability, write  # noqa: E402
 from dsir.similarity.describe import describe_image  # noqa: E402
@@ -32,6 +35,11 @@ from dsir.similarity.query import query  # noqa: E402
 from dsir.similarity.store import FeatureStore  # noqa: E402
 
 RADII = (None, 30.0)
+SURE = 0.8
+HEADS = (
+    "descriptor", "best match within 4 mm", "whole volume", "within 30 mm", "share called 0.8 or surer",
+    "of these right", "Brier score", "of the base rate",
+)  # fmt: skip
 COLOURS = {"dsir": "#c2410c", "mind": "#2563a8", "cnn": "#6b7280"}
 
 
@@ -64,12 +72,29 @@ def matches(
         if not moving.lattice.contains(place) or len(errors) >= len(RADII) * points:
             continue
         try:
-            answers = [query(fixed, point, moving, radius=radius, alone=alone) for radius in RADII]
+            answers = [query(fixed, point, moving, radius=radius, alone=alone, threads=1) for radius in RADII]
         except DsirError:  # flat there, or too far from everything
             continue
         found += [evidence(answer) for answer in answers]
         errors += [np.linalg.norm(answer.best.point - place) for answer in answers]
     return Matches(case.name, np.array(found), np.array(errors))
+
+
+def row(title: str, parts: Sequence[Matches], chance: np.ndarray) -> str:
+    """How often the best match is right, and how far its probability can be believed."""
+    right, sure = np.concatenate([part.errors <= RIGHT for part in parts]), chance >= SURE
+    whole, near = (np.concatenate([p.errors[n :: len(RADII)] for p in parts]) <= RIGHT for n in range(2))
+    cells = (
+        title,
+        f"{right.mean():.2f}",
+        f"{whole.mean():.2f}",
+        f"{near.mean():.2f}",
+        f"{sure.mean():.2f}",
+        f"{right[sure].mean():.2f}" if sure.any() else "–",
+        f"{((chance - right) ** 2).mean():.3f}",
+        f"{right.mean() * (1 - right.mean()):.3f}",
+    )
+    return "| " + " | ".join(cells) + " |"
 
 
 def draw(curves: dict[str, np.ndarray], target: Path) -> None:
@@ -101,6 +126,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--descriptors", nargs="+", default=["mind", "dsir"])
     parser.add_argument("--points", type=int, default=150)
+    parser.add_argument("--unseen", nargs="*", choices=list(KNOWN), default=["brain_t1_t2", "lung_contrast"])
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
@@ -109,32 +135,26 @@ def main() -> int:
         return 0
     torch.set_num_threads(1)
     cases = list(calibration_pairs(options.data))
+    unseen = [build(name, options.data / "cases") for name in options.unseen]
     stored, curves = read(FILE) if FILE.exists() else {}, {}
-    print(
-        "| descriptor | within 4 mm | whole volume | within 30 mm | chance >= 0.8: share, right | Brier | base rate |"
-    )
-    print("|---|---|---|---|---|---|---|")
+    print("| " + " | ".join(HEADS) + " |", "|" + "---|" * len(HEADS), sep="\n")
     descriptors = [load_descriptor(name) for name in options.descriptors]
-    stores = {d.name: [described(case, d) for case in cases] for d in descriptors}
+    stores = {d.name: [described(case, d) for case in (*cases, *unseen)] for d in descriptors}
     for descriptor, alone in product(descriptors, (True, False)):
         title = key(descriptor.name, alone=alone)
-        pairs = zip(cases, stores[descriptor.name], strict=True)
-        parts = [matches(case, *pair, options.points, alone=alone) for case, pair in pairs]
+        pairs = zip((*cases, *unseen), stores[descriptor.name], strict=True)
+        looked = [matches(case, *pair, options.points, alone=alone) for case, pair in pairs]
+        parts, others = looked[: len(cases)], looked[len(cases) :]
         right = np.concatenate([part.errors <= RIGHT for part in parts])
         chance = left_out([part.evidence for part in parts], [part.errors <= RIGHT for part in parts])
+        print(row(title, parts, chance), flush=True)
         curves[title] = reliability(chance, right)
-        sure = chance >= 0.8
-        whole, near = ([p.errors[n :: len(RADII)] <= RIGHT for p in parts] for n in range(2))
-        print(
-            f"| {title} | {right.mean():.2f} | {np.concatenate(whole).mean():.2f} "
-            f"| {np.concatenate(near).mean():.2f} | {sure.mean():.2f}, {right[sure].mean() if sure.any() else 0:.2f} "
-            f"| {((chance - right) ** 2).mean():.3f} | {right.mean() * (1 - right.mean()):.3f} |",
-            flush=True,
-        )
         stored[title] = fit(
             np.concatenate([p.evidence for p in parts]), right, cases=tuple(p.case for p in parts),
             sha256=descriptor.identity.get("sha256"),
         )  # fmt: skip
+        for part in others:
+            print(row(f"– {part.case}, unseen", [part], stored[title].probability(part.evidence)), flush=True)
     if options.write:
         FILE.parent.mkdir(parents=True, exist_ok=True)
         write(FILE, stored)

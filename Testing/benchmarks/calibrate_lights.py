@@ -1,9 +1,9 @@
 """Calibrate the structures' lights, and the map they read, on planning CTs with known and with spoiled answers.
 
-    python Testing/benchmarks/calibrate_lights.py --cache runs/lights [--seconds 1200] [--judge]
+    python Testing/benchmarks/calibrate_lights.py --cache runs/lights [--preset default] [--seconds 1200] [--judge]
 
-Registers each pair (known deformations of 0 to 15 mm, two persons, pairs spoiled on purpose; preset ``fast``), carries
-the organs, and keeps of each what the confidence by DSIR rests on and how far the contour is from the truth. A known
+Registers each pair (known deformations of 0 to 15 mm, two persons, pairs spoiled on purpose), carries the
+organs, and keeps of each what the confidence by DSIR rests on and how far the contour is from the truth. A known
 pair is judged once more with its result led astray by 3 to 12 mm. What was made is kept in ``--cache``, so that a run
 can be stopped and goes on. ``--judge`` makes nothing. Every pair is judged by a curve and by limits that were fitted
 without its persons.
@@ -32,6 +32,7 @@ from dsir.files.atomic import complete_file  # noqa: E402
 from dsir.files.report import plain  # noqa: E402
 from dsir.registration.presets import preset  # noqa: E402
 from dsir.registration.register import register  # noqa: E402
+from dsir.registration.settings import RegistrationSettings  # noqa: E402
 from dsir.shapes.structure import StructureSet  # noqa: E402
 from dsir.similarity.confidence import Evidence, evidence_of  # noqa: E402
 from dsir.structures.propagate import propagate  # noqa: E402
@@ -81,13 +82,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", metavar="FOLDER")
     parser.add_argument("--cache", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--preset", default="default", help="by which pairs are registered; a cache holds one")
     parser.add_argument("--seconds", type=float, default=3600.0, help="begin no further pair after so long")
     parser.add_argument("--judge", action="store_true", help="only judge what the cache holds")
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
     if not options.judge and (options.data / "train_labels").is_dir():
         torch.set_num_threads(1)
-        make(options.data, options.cache, time.monotonic() + options.seconds)
+        make(options.data, options.cache, options.preset, time.monotonic() + options.seconds)
     results = [result for file in sorted(options.cache.glob("*.npz")) for result in kept(file)]
     if not results:
         print("Nothing to judge: no scans and no cache.")
@@ -109,7 +111,7 @@ def planned() -> Iterator[tuple[str, str, int]]:
         yield "two_persons", person, 20 + n
 
 
-def make(data: Path, cache: Path, until: float) -> None:
+def make(data: Path, cache: Path, chosen: str, until: float) -> None:
     """Register, carry, keep."""
     descriptor = load_descriptor("dsir")
     for kind, person, seed in planned():
@@ -126,7 +128,7 @@ def make(data: Path, cache: Path, until: float) -> None:
         else:
             pair = spoiled(data, kind, one, seed)
         began = time.process_time()
-        found = results_of(pair, descriptor, seed)
+        found = results_of(pair, preset(chosen, device="cpu", threads=1), descriptor, seed)
         keep(file, found)
         print(f"{file.stem}: {found[0].level if found else 'refused'}, {time.process_time() - began:.0f} s", flush=True)
 
@@ -163,9 +165,8 @@ def kept(file: Path) -> list[Result]:
     return results
 
 
-def results_of(pair: Pair, descriptor: Descriptor, seed: int) -> list[Result]:
+def results_of(pair: Pair, settings: RegistrationSettings, descriptor: Descriptor, seed: int) -> list[Result]:
     """The registration's result, and of a known pair the same led astray."""
-    settings = preset("fast", device="cpu", threads=1)
     if pair.start is not None:
         settings = replace(
             settings, linear=replace(settings.linear, model="none"), discrete=replace(settings.discrete, enabled=False)

@@ -1,6 +1,6 @@
 """The presets ct_cbct, pet_ct and lung_4dct, each on a pair of its kind, beside ``fast`` and ``default``.
 
-    python Testing/benchmarks/task_presets.py [--data ../shared/data/cases] [--presets ct_cbct fast default]
+    python Testing/benchmarks/task_presets.py [--data ../shared/data/cases] [--presets task fast]
 
 ct_cbct: cone beams simulated from a trunk and a lung CT (:mod:`dsir.evaluation.cone_beam`), which lie a few mm away and
 are bent by up to 8 mm; mean error over what the cone beam shows. pet_ct: a PET simulated from the same CTs
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 
-from dsir.evaluation.cone_beam import cone_beam  # noqa: E402
+from dsir.evaluation.cone_beam import AIR, cone_beam  # noqa: E402
 from dsir.evaluation.deformation import DeformationSettings, random_deformation  # noqa: E402
 from dsir.evaluation.positron import positron_image  # noqa: E402
 from dsir.files.images import read_image  # noqa: E402
@@ -34,6 +34,7 @@ from dsir.geometry.lattice import Lattice  # noqa: E402
 from dsir.geometry.sampling import sample  # noqa: E402
 from dsir.registration.presets import preset  # noqa: E402
 from dsir.registration.register import register  # noqa: E402
+from dsir.registration.working_grid import occupied_box  # noqa: E402
 from dsir.transforms.composite import Transform  # noqa: E402
 from dsir.transforms.field import moved_index  # noqa: E402
 
@@ -54,27 +55,36 @@ class Pair:
     there: np.ndarray
 
 
-def pairs(data: Path) -> Iterator[Pair]:
-    """Each of its kind."""
-    for name, file in SCANS.items():
-        whole = read_image(data / file)
+def pairs(data: Path, scans: Sequence[str]) -> Iterator[Pair]:
+    """Each of its kind, made of these scans."""
+    for name in (name for name in SCANS if name in scans):
+        whole = read_image(data / SCANS[name])
         ct = whole.on(whole.lattice.with_spacing(max(3.0, float(whole.lattice.spacing.min()))))
         body = body_mask(ct)
         field = random_deformation(ct.lattice, FRACTION, seed=1, mask=body)
         bent = Image(sample((ct.data + 1024)[None], moved_index(field, ct.lattice))[0] - 1024, ct.lattice)
         beam = cone_beam(bent, body_mask(bent), seed=1)
         points = _inside(beam.lattice, body_mask(beam) & body_mask(bent))
-        yield Pair(f"{name}, simulated cone beam", "ct_cbct", beam, ct, points, points + field.at(points))
+        yield Pair(f"{name}, simulated cone beam", "ct_cbct", _seen(beam), ct, points, points + field.at(points))
         pet, points = positron_image(ct, body, seed=1), _inside(ct.lattice, body)
         yield Pair(f"{name}, simulated PET", "pet_ct", ct, pet, points, points)
         shift = np.array([3.0, 2.0, -2.0])
         moved = Lattice(pet.lattice.shape, _shifted(pet.lattice.affine, shift))
         yield Pair(f"{name}, simulated PET 4 mm off", "pet_ct", ct, Image(pet.data, moved), points, points + shift)
+    if "visits" not in scans:
+        return
     fixed, moving = (read_image(data / "lung_ct" / f"{side}.nii.gz") for side in ("fixed", "moving"))
     marks = read_landmarks(data / "lung_ct" / "landmarks.csv")
     shift = (marks.fixed - marks.moving).mean(0)
     laid = Image(moving.data, Lattice(moving.lattice.shape, _shifted(moving.lattice.affine, shift)))
     yield Pair("lung, two visits", "lung_4dct", fixed, laid, marks.fixed, marks.moving + shift)
+
+
+def _seen(beam: Image) -> Image:
+    """Cut to what the cone beam sees, as its files are."""
+    start, shape = occupied_box(beam.data > AIR, np.zeros(3), beam.lattice.shape)
+    cut = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
+    return Image(beam.data[cut].clone(), beam.lattice.window(start, shape))
 
 
 def _inside(lattice: Lattice, mask: torch.Tensor, count: int = 5000) -> np.ndarray:
@@ -94,13 +104,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "cases", metavar="FOLDER")
     parser.add_argument("--presets", nargs="+", default=["task", "fast"], help="'task': the one of the pair's kind")
     parser.add_argument("--tasks", nargs="+", default=["ct_cbct", "pet_ct", "lung_4dct"])
+    parser.add_argument("--scans", nargs="+", default=[*SCANS, "visits"], choices=[*SCANS, "visits"])
     options = parser.parse_args(arguments)
     if not options.data.is_dir():
         print(f"Nothing to measure: {options.data} is not there.")
         return 0
     torch.set_num_threads(1)
     print("| pair | preset | before | after, mean (95 %) | verdict | processor |\n|---|---|---|---|---|---|")
-    for pair in pairs(options.data):
+    for pair in pairs(options.data, options.scans):
         for name in options.presets if pair.task in options.tasks else ():
             chosen = pair.task if name == "task" else name
             began = time.process_time()

@@ -88,10 +88,32 @@ def test_a_mirrored_scan_fails_however_well_it_lies(pair: tuple[Image, Image]) -
     assert found == "FAIL" and "mirrored" in codes
 
 
+def symmetric(image: Image) -> Image:
+    return Image((image.data + image.data.flip(0)) / 2, GRID)
+
+
 def test_where_both_sides_look_alike_one_has_to_look_unless_they_are_two_persons(pair: tuple[Image, Image]) -> None:
-    fixed, moving = (Image((image.data + image.data.flip(0)) / 2, GRID) for image in pair)
+    fixed, moving = pair[0], symmetric(pair[1])  # either side of it may be the fixed scan's left
     assert level(fixed, moving, Transform(), Transform()) == ("CHECK", {"sides_unsure"})
     assert level(fixed, moving, Transform(), Transform(), same_person=False) == ("PASS", set())
+
+
+def test_scans_without_sides_cannot_be_mirrored(pair: tuple[Image, Image]) -> None:
+    """A symmetric template, a phantom: exchanging right and left changes nothing."""
+    fixed, moving = (symmetric(image) for image in pair)
+    assert level(fixed, moving, shift(9, 0, 0), Transform()) == ("PASS", set())
+
+
+def test_a_dark_organ_outside_of_the_mask_is_no_blank_part(pair: tuple[Image, Image]) -> None:
+    """A lung in MR: nearly black, and not in the mask that was found, but its vessels are there."""
+    fixed, moving = pair
+    organ = torch.arange(GRID.shape[2]) < GRID.shape[2] // 2
+    masks = body_mask(fixed), body_mask(moving) & ~organ
+    for black, codes in ((0.5 * (moving.data - 300).clamp(min=0), set()), (torch.zeros(()), {"blank"})):
+        found = judged_by_images(
+            fixed, Image(torch.where(organ, black, moving.data), GRID), masks, Transform(), Transform()
+        )
+        assert {f.code for f in found} & {"blank"} == codes
 
 
 @pytest.mark.parametrize("axis", [0, 2])

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
+from ..geometry.lattice import Lattice
+from ..geometry.mask_check import LUNG
+from ..geometry.windows import is_ct
 from ..messages import Message
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
@@ -19,9 +23,13 @@ from .evidence import Evidence, deformation_helps
 from .landmark_forces import Pairs
 from .refinement import distances
 from .stages import FeaturePair, FieldStart, Prepared, Start
+from .working_grid import PreparedImage
 
 GROWTH = 2.0
 """Percent by which one person's scans may differ in length before it is said."""
+
+MOSTLY_LUNG = 0.1
+"""Share of the body that is no lung, below which there is nothing else to tell its growth by."""
 
 JUDGED_VOXELS = 400_000
 """Of the lattice on which a deformation is judged, at most."""
@@ -38,8 +46,9 @@ class Outcome:
         residual: fixed space to linearly aligned moving space, faded at its boundary.
         similarity: mean cosine in the fixed mask: ``start``, ``linear``, ``end``.
         deformation: whether it was ``kept`` and, where the scans decided, the rise of mutual information
-            (``information`` and its ``noise``, nats); ``volume``: of the body through the whole mapping,
-            1 where it stays as large.
+            (``information`` and its ``noise``, nats); ``volume``: of the body through the whole mapping, of a CT
+            without the lungs, 1 where it stays as large; ``affine``: mean cosine with the nearest affine mapping in the
+            place of the deformation, where no linear part was asked for.
         warnings: one sentence each.
     """
 
@@ -82,7 +91,7 @@ def finish(
             deformed = False
     if not deformed:
         residual, end = DisplacementField.identity(residual.lattice), linear
-    volume = _volume(features, residual, alignment)
+    volume = _volume(prepared, features, residual, alignment)
     warnings += _grown(settings.same_person, alignment, features.centre, volume)
     if features.coverage < 0.98:
         warnings.append(Message("outside_field_of_view", percent=100 * (1 - features.coverage)))
@@ -90,6 +99,9 @@ def finish(
         warnings.append(Message("low_similarity", similarity=end))
     similarity = {"start": before, "linear": linear, "end": end}
     deformation: dict[str, Any] = {"kept": deformed, "volume": volume}
+    if deformed and settings.linear.model == "none":
+        nearest = _nearest_affine(features.fixed.mask, lattice, residual)
+        deformation["affine"] = mean_cosine(features.fixed, features.moving, nearest)
     if evidence is not None and evidence.known:
         deformation |= {"information": evidence.rise, "noise": evidence.noise}
     return Outcome(residual, similarity, fold_report(residual), deformation, tuple(warnings))
@@ -110,9 +122,25 @@ def _evidence(prepared: Prepared, features: FeaturePair, residual: DisplacementF
     )
 
 
-def _volume(features: FeaturePair, residual: DisplacementField, alignment: Alignment) -> float:
-    """The moving body's volume in units of the fixed one's, through the whole mapping."""
+def _nearest_affine(mask: torch.Tensor, lattice: Lattice, field: DisplacementField) -> DisplacementField:
+    """The affine mapping with the least square distance from a field over a body (I, J, K)."""
+    at = torch.nonzero(mask > 0.5)
+    points = lattice.to_world(at[:: max(1, len(at) // 5000)].numpy())
+    matrix = np.eye(4)
+    matrix[:3] = np.linalg.lstsq(np.c_[points, np.ones(len(points))], points + field.at(points), rcond=None)[0].T
+    return DisplacementField.from_affine(matrix, lattice)
+
+
+def _volume(prepared: Prepared, features: FeaturePair, residual: DisplacementField, alignment: Alignment) -> float:
+    """The moving body's volume in units of the fixed one's, through the whole mapping; lungs breathe and do not count.
+
+    Measured between two visits: the whole trunk +9 %, without the lungs +4 %, its mass by Hounsfield units +1 %.
+    """
     mask = features.fixed.mask
+    if is_ct(prepared.fixed.data.numpy()):
+        still = PreparedImage.of(prepared.fixed, prepared.fixed_mask, float(features.lattice.spacing[0]))
+        tissue = mask * (still.on(features.lattice, Transform())[0] > LUNG[1])
+        mask = tissue if tissue.sum() > MOSTLY_LUNG * mask.sum() else mask
     local = float((determinant(residual.on(features.lattice)) * mask).sum() / mask.sum().clamp(min=1e-6))
     return local * float(np.linalg.det(alignment.matrix[:3, :3]))
 
