@@ -1,4 +1,4 @@
-"""The presets ct_cbct, pet_ct and lung_4dct, each on a pair of its kind, beside ``fast`` and ``default``.
+"""The presets ct_cbct, pet_ct, lung_4dct and head_ct_mr, each on a pair of its kind, beside ``fast``.
 
     python Testing/benchmarks/task_presets.py [--data ../shared/data/cases] [--presets task fast]
 
@@ -6,6 +6,7 @@ ct_cbct: cone beams simulated from a trunk and a lung CT (:mod:`dsir.evaluation.
 are bent by up to 8 mm; mean error over what the cone beam shows. pet_ct: a PET simulated from the same CTs
 (:mod:`dsir.evaluation.positron`), where the scanner put it, and once with the patient moved by 4 mm. lung_4dct: one
 lung at two visits, laid upon each other by the mean shift of its landmarks, since there were no phases of one scan.
+head_ct_mr: averages of many heads in CT and T1, one of them turned by 6 degrees and moved by 8 mm.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 
 from dsir.evaluation.cone_beam import AIR, cone_beam  # noqa: E402
-from dsir.evaluation.deformation import DeformationSettings, random_deformation  # noqa: E402
+from dsir.evaluation.deformation import DeformationSettings, random_deformation, rotation_matrix  # noqa: E402
 from dsir.evaluation.positron import positron_image  # noqa: E402
 from dsir.files.images import read_image  # noqa: E402
 from dsir.files.landmarks import read_landmarks  # noqa: E402
@@ -39,6 +40,7 @@ from dsir.transforms.composite import Transform  # noqa: E402
 from dsir.transforms.field import moved_index  # noqa: E402
 
 SCANS = {"trunk": "abdomen_ct_mr/fixed_full.nii.gz", "lung": "lung_ct/fixed.nii.gz"}
+KINDS = (*SCANS, "heads", "visits")
 FRACTION = DeformationSettings(knots=50.0, amplitude=8.0, rotation=2.0, translation=5.0)
 """A patient between two days of treatment."""
 
@@ -71,6 +73,8 @@ def pairs(data: Path, scans: Sequence[str]) -> Iterator[Pair]:
         shift = np.array([3.0, 2.0, -2.0])
         moved = Lattice(pet.lattice.shape, _shifted(pet.lattice.affine, shift))
         yield Pair(f"{name}, simulated PET 4 mm off", "pet_ct", ct, Image(pet.data, moved), points, points + shift)
+    if "heads" in scans:
+        yield _turned_head(data / "head_ct_mr_template")
     if "visits" not in scans:
         return
     fixed, moving = (read_image(data / "lung_ct" / f"{side}.nii.gz") for side in ("fixed", "moving"))
@@ -78,6 +82,16 @@ def pairs(data: Path, scans: Sequence[str]) -> Iterator[Pair]:
     shift = (marks.fixed - marks.moving).mean(0)
     laid = Image(moving.data, Lattice(moving.lattice.shape, _shifted(moving.lattice.affine, shift)))
     yield Pair("lung, two visits", "lung_4dct", fixed, laid, marks.fixed, marks.moving + shift)
+
+
+def _turned_head(folder: Path) -> Pair:
+    ct, mr = (read_image(folder / f"{side}.nii.gz") for side in ("fixed", "moving"))
+    points, centre = _inside(ct.lattice, body_mask(ct)), ct.lattice.centre
+    motion = np.eye(4)
+    motion[:3, :3] = rotation_matrix(np.array([1.0, 2.0, 2.0]) / 3, 6.0)
+    motion[:3, 3] = centre - motion[:3, :3] @ centre + np.array([6.0, -4.0, 3.5])
+    moved = Image(mr.data, Lattice(mr.lattice.shape, motion @ mr.lattice.affine))
+    return Pair("averaged heads, turned", "head_ct_mr", ct, moved, points, points @ motion[:3, :3].T + motion[:3, 3])
 
 
 def _seen(beam: Image) -> Image:
@@ -103,8 +117,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "cases", metavar="FOLDER")
     parser.add_argument("--presets", nargs="+", default=["task", "fast"], help="'task': the one of the pair's kind")
-    parser.add_argument("--tasks", nargs="+", default=["ct_cbct", "pet_ct", "lung_4dct"])
-    parser.add_argument("--scans", nargs="+", default=[*SCANS, "visits"], choices=[*SCANS, "visits"])
+    parser.add_argument("--tasks", nargs="+", default=["ct_cbct", "pet_ct", "lung_4dct", "head_ct_mr"])
+    parser.add_argument("--scans", nargs="+", default=KINDS, choices=KINDS)
     options = parser.parse_args(arguments)
     if not options.data.is_dir():
         print(f"Nothing to measure: {options.data} is not there.")

@@ -10,7 +10,7 @@ from dsir.geometry.image import Image
 from dsir.metrics.mutual_information import joint_histograms, levels, mutual_information, rise
 from dsir.registration.align import Alignment, align
 from dsir.registration.blocks import Blocks, inside
-from dsir.registration.evidence import deformation_helps
+from dsir.registration.evidence import ONCE, deformation_helps
 from dsir.registration.linear import LinearSettings, basis_of, nearest
 from dsir.registration.presets import preset
 from dsir.registration.register import register
@@ -136,9 +136,9 @@ def test_a_true_deformation_has_evidence_and_a_made_up_one_has_not() -> None:
     masks = (render(GRID, inside_body, bend).data > 0.5, BODY)
     right = Transform((field_from(GRID, bend),))
     wrong = Transform((field_from(GRID, lambda points: bend(-points)),))
-    assert deformation_helps(fixed, moving, *masks, GRID, Transform(), right).speaks_for
-    assert not deformation_helps(fixed, moving, *masks, GRID, Transform(), wrong).speaks_for
-    assert not deformation_helps(fixed, moving, *masks, GRID, right, Transform()).speaks_for
+    assert deformation_helps(fixed, moving, *masks, GRID, Transform(), right).beyond(ONCE)
+    assert not deformation_helps(fixed, moving, *masks, GRID, Transform(), wrong).beyond(ONCE)
+    assert not deformation_helps(fixed, moving, *masks, GRID, right, Transform()).beyond(ONCE)
 
 
 def test_mutual_information_of_the_same_is_the_logarithm_and_of_strangers_nothing() -> None:

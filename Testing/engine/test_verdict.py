@@ -14,8 +14,10 @@ from dsir.cli.main import main
 from dsir.geometry.body_mask import body_mask
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
-from dsir.geometry.sampling import gaussian_blur
+from dsir.geometry.sampling import gaussian_blur, sample
 from dsir.registration.findings import verdict_of, with_findings
+from dsir.registration.presets import preset
+from dsir.registration.register import register
 from dsir.registration.verdict import judged_by_known, judged_by_size
 from dsir.registration.verdict_images import judged_by_images
 from dsir.transforms.composite import Transform
@@ -123,6 +125,37 @@ def test_a_scan_of_which_half_is_blank_is_looked_at(pair: tuple[Image, Image], a
     data.narrow(axis, 0, data.shape[axis] // 2).fill_(0.0)
     found, codes = level(fixed, Image(data, GRID), Transform(), Transform())
     assert found != "PASS" and "blank" in codes
+
+
+def breathing() -> tuple[Image, Image]:
+    """A trunk in Hounsfield units, and the same with its lung a quarter larger, while tissue keeps its volume."""
+    grid, small, large, body = Lattice(GRID.shape, np.diag([4.0, 4.0, 4.0, 1.0])), 60.0, 64.5, 80.0
+    away = torch.from_numpy(grid.to_world(np.indices(grid.shape).reshape(3, -1).T) - grid.centre).float()
+    far = away.norm(dim=1).clamp(min=1e-3)
+    lumps = gaussian_blur(torch.randn(1, *grid.shape, generator=torch.Generator().manual_seed(5)), 1.5)[0]
+    lumps = (lumps / lumps.std()).flatten()
+    values = torch.where(far < large, -800 + 90 * lumps, torch.where(far < body, 40 + 40 * lumps, -1024.0))
+    moving = Image(values.view(grid.shape), grid)
+    shell = (far**3 + large**3 - small**3) ** (1 / 3)
+    there = away * (torch.where(far < small, far * large / small, shell) / far)[:, None]
+    index = torch.from_numpy(grid.to_index(there.double().numpy() + grid.centre)).T.float().view(3, *grid.shape)
+    return Image(sample(moving.data[None] + 1024, index)[0] - 1024, grid), moving
+
+
+def test_lungs_breathe_and_no_shift_was_asked_for() -> None:
+    """Phases of one breath: the body grows by an eighth, and no linear part is asked for."""
+    found = register(*breathing(), preset("lung_4dct", spacing=4.0, threads=1, device="cpu"))
+    reasons = {reason["code"] for reason in found.report["verdict"]["reasons"]}
+    assert found.report["deformation"]["volume"] == pytest.approx(1.0, abs=0.08)  # 1.13 with the lung
+    assert not reasons & {"grown", "much_deformed"}
+    assert found.report["deformation"]["affine"] > found.report["similarity"]["linear"]
+
+
+def test_where_no_linear_part_was_asked_for_the_nearest_affine_mapping_counts() -> None:
+    breath = {"similarity": {"linear": 0.2, "end": 0.5}}
+    for affine, level in ((0.4, "PASS"), (0.25, "CHECK")):
+        report = facts(**breath, deformation={"volume": 1.0, "affine": affine})
+        assert verdict_of(judged_by_size(report, same_person=True))["level"] == level
 
 
 def facts(**changes: object) -> dict:

@@ -19,7 +19,7 @@ from ..transforms.linear import Linear
 from .agreement import mean_cosine
 from .align import Alignment
 from .boundary_fade import faded_at_boundary
-from .evidence import Evidence, deformation_helps
+from .evidence import ONCE, Evidence, deformation_helps
 from .landmark_forces import Pairs
 from .refinement import distances
 from .stages import FeaturePair, FieldStart, Prepared, Start
@@ -86,7 +86,7 @@ def finish(
         deformed = False
     elif deformed and begun.forces is None and start.known is None and settings.deformable is None:
         evidence = _evidence(prepared, features, residual)
-        if not evidence.speaks_for:
+        if not evidence.beyond(ONCE):
             warnings.append(Message("no_evidence"))
             deformed = False
     if not deformed:
