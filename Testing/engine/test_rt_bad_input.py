@@ -187,6 +187,15 @@ def test_what_is_no_structure_set_is_refused_in_a_sentence(tmp_path, folder, ser
         read_rtstruct(tmp_path / "rs.dcm", series)
 
 
+def test_a_structure_set_without_a_preamble_is_read_as_slices_without_one_are(tmp_path, series):
+    make_rtstruct(tmp_path / "rs.dcm", GRID, {"a": GOOD}, frame=series.frame_of_reference)
+    content = (tmp_path / "rs.dcm").read_bytes()
+    meta = int.from_bytes(content[140:144], "little")  # its length, after the preamble and the first tag
+    (tmp_path / "bare.dcm").write_bytes(content[144 + meta :])
+    (found,) = read_rtstruct(tmp_path / "bare.dcm", series).structures
+    assert found.name == "a"
+
+
 def test_a_truncated_structure_set_is_refused_or_read_in_part(tmp_path, series):
     make_rtstruct(tmp_path / "rs.dcm", GRID, {"a": GOOD}, frame=series.frame_of_reference)
     whole = (tmp_path / "rs.dcm").read_bytes()
@@ -242,7 +251,7 @@ def test_a_dose_is_resampled_and_named_as_a_view(tmp_path):
     assert dose.data[10, 12, 5] == pytest.approx(truth(GRID.to_world(index))[0], abs=0.01)
     view = view_dose(dose, Transform(), GRID)
     assert view.lattice.spacing.max() <= GRID.spacing.min() + 1e-6
-    with pytest.raises(DsirError, match="is not an RTDOSE"):
+    with pytest.raises(DsirError, match="is not a DICOM file"):
         read_dose(make_text(tmp_path / "no.dcm"))
 
 

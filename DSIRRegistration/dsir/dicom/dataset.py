@@ -45,6 +45,35 @@ def read_whole(path: Path) -> Dataset | None:
     return _read(path, stop_before_pixels=False)
 
 
+def read_object(path: Path, modality: str, called: str) -> Dataset:
+    """A whole data set of one kind of object, with or without a preamble.
+
+    Args:
+        modality: that it must have, "RTSTRUCT" say.
+        called: the same with its article, for the sentence: "an RTSTRUCT".
+
+    Raises:
+        DsirError: missing, not DICOM, damaged, or another kind of object.
+    """
+    if not path.is_file():
+        raise DsirError(f"{path} is not a file." if path.exists() else f"{path} does not exist.")
+    dataset = read_whole(path)
+    if dataset is None:
+        raise DsirError(f"{path} is {'a damaged' if _says_dicom(path) else 'not a'} DICOM file.")
+    found = text(dataset, "Modality").upper()
+    if found != modality:
+        raise DsirError(f"{path} is not {called} but {found[:16] or 'something else'}.")
+    return dataset
+
+
+def _says_dicom(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
 def _read(path: Path, *, stop_before_pixels: bool) -> Dataset | None:
     try:
         with warnings.catch_warnings():

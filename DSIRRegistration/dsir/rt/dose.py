@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..dicom.dataset import number, numbers, read_whole, text
+from ..dicom.dataset import number, numbers, read_object, text
 from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..files.nifti import write
@@ -26,12 +26,7 @@ def read_dose(path: str | Path) -> Image:
         DsirError: not an RTDOSE, damaged, or a grid that is not even.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DsirError(f"{path} does not exist.")
-    dataset = read_whole(path)
-    if dataset is None or text(dataset, "Modality").upper() != "RTDOSE":
-        kind = "" if dataset is None else text(dataset, "Modality")[:16]
-        raise DsirError(f"{path} is not an RTDOSE{f' but {kind}' if kind else ''}.")
+    dataset = read_object(path, "RTDOSE", "an RTDOSE")
     scaling = number(dataset, "DoseGridScaling")
     across = numbers(dataset, "ImageOrientationPatient", 6)
     position = numbers(dataset, "ImagePositionPatient", 3)

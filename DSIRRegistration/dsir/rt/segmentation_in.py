@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from pydicom.dataset import Dataset
 
-from ..dicom.dataset import first, items, number, read_header, read_whole, refusing_damage, text, whole
+from ..dicom.dataset import first, items, number, read_header, read_object, refusing_damage, text, whole
 from ..dicom.planes import Plane, planes_of
 from ..dicom.stack import Stack, stacked
 from ..errors import DsirError
@@ -63,9 +63,7 @@ def read_segmentation_object(path: str | Path) -> Segmentation:
 
 
 def _read(path: Path) -> Segmentation:
-    dataset = read_whole(path)
-    if dataset is None or text(dataset, "Modality").upper() != "SEG":
-        raise DsirError(f"{path} is not a DICOM segmentation.")
+    dataset = read_object(path, "SEG", "a DICOM segmentation")
     kind = text(dataset, "SegmentationType").upper()
     if kind not in ("BINARY", "FRACTIONAL", "LABELMAP"):
         raise DsirError(f"{path} is a segmentation of the type {kind or 'unknown'}, which is not read.")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 
-from ..dicom.dataset import text, whole
+from ..dicom.dataset import read_object, refusing_damage, text, whole
 from ..dicom.series import Series
 from ..errors import DsirError
 from ..geometry.lattice import Lattice
@@ -52,7 +49,7 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
         DsirError: not an RTSTRUCT, or nothing in it can be used; the sentence says why.
     """
     path = Path(path)
-    dataset = read_dataset(path)
+    dataset = _object(path)
     rois = _numbered(dataset.get("StructureSetROISequence"), "ROINumber")
     if not rois:
         raise DsirError(f"{path} holds no structures.")
@@ -89,32 +86,22 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
     return StructureSet(series.lattice, tuple(structures), tuple(marks), tuple(remarks), label)
 
 
-def read_dataset(path: Path) -> Dataset:
-    """The RTSTRUCT as pydicom has it.
+def _object(path: Path) -> Dataset:
+    """The RTSTRUCT as pydicom has it, its texts decoded.
 
     Raises:
         DsirError: missing, not DICOM, damaged, or another kind of object.
     """
-    if not path.is_file():
-        raise DsirError(f"{path} is not a file." if path.exists() else f"{path} does not exist.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(path)
-            dataset.decode()
-    except InvalidDicomError:
-        raise DsirError(f"{path} is not a DICOM file.") from None
-    except Exception:  # pydicom raises whatever its parsing stumbles over
-        raise DsirError(f"{path} is a damaged DICOM file.") from None
-    if dataset.get("Modality") != "RTSTRUCT":
-        raise DsirError(f"{path} is not an RTSTRUCT but {text(dataset, 'Modality')[:16] or 'something else'}.")
+    dataset = read_object(path, "RTSTRUCT", "an RTSTRUCT")
+    with refusing_damage(path):
+        dataset.decode()
     return dataset
 
 
 def referenced_series(path: str | Path) -> tuple[str, ...]:
     """UIDs of the series that an RTSTRUCT says it was drawn on."""
     found = []
-    for frame in read_dataset(Path(path)).get("ReferencedFrameOfReferenceSequence") or ():
+    for frame in _object(Path(path)).get("ReferencedFrameOfReferenceSequence") or ():
         for study in frame.get("RTReferencedStudySequence") or ():
             found += [text(s, "SeriesInstanceUID") for s in study.get("RTReferencedSeriesSequence") or ()]
     return tuple(found)
