@@ -94,13 +94,15 @@ def test_what_cannot_be_asked_is_said_and_writes_nothing(tmp_path: Path, capsys:
     for words, said in (
         ([], "either PAIRS.csv or --studies"),
         (["pairs.csv", "--studies", str(empty)], "either PAIRS.csv or --studies"),
-        (["pairs.csv", "--even-if-failed"], "belong to --studies"),
+        (["pairs.csv", "--even-if-failed"], "belongs to --studies"),
         (["--studies", str(empty)], "holds no folders of patients"),
         (["--studies", str(tmp_path / "none")], "does not exist"),
     ):
         assert main(["batch", *words, "--out", str(out)]) == 2
         assert said in capsys.readouterr().err
     assert not out.exists()
+    assert main(["batch", "pairs.csv", "--pseudonyms", "--out", str(out)]) == 2
+    assert "--pseudonyms belongs to --studies" in capsys.readouterr().err
 
 
 def test_the_table_grows_while_the_batch_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,11 +151,22 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+def test_a_dry_run_says_what_would_be_done_and_who_cannot_be_planned(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["batch", "--studies", str(root / "patients"), "--out", str(tmp_path / "out"), "--dry-run"]) == 2
+    said = capsys.readouterr().out
+    assert said.count("rs_last.dcm") == 2 and said.count("ct_ct") == 2
+    assert "b\n  cannot be planned: " in said and "different persons" in said
+    assert "3 patients, 1 of them cannot be planned" in said and not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 def test_a_killed_batch_goes_on_and_does_nothing_twice(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ["batch", "--studies", str(root / "patients"), "--out", str(out), "--workers", "1", "--threads", "1"]
-    words += ["--settings", str(root / "settings.json")]
+    words += ["--settings", str(root / "settings.json"), "--pseudonyms"]
     command = [sys.executable, "-m", "dsir", *words, "--json-progress"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as batch:
         for line in batch.stdout:
@@ -172,4 +185,8 @@ def test_a_killed_batch_goes_on_and_does_nothing_twice(root: Path, tmp_path: Pat
     assert "different persons" in found["b"]["error"]
     assert (out / "a" / "plan.json").stat().st_mtime_ns == first
     assert (out / "c" / "structures.dcm").is_file() and not (out / "b").exists()
+    for name in "ac":
+        written = [pydicom.dcmread(file) for file in (out / name).rglob("*.dcm")]
+        assert len(written) > 3 and {str(one.PatientID) for one in written} == {name}
+        assert {str(one.PatientName) for one in written} == {name}
     assert not list(out.rglob(".*.part"))

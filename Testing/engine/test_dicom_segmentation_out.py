@@ -30,14 +30,14 @@ def masks() -> list[torch.Tensor]:
     return [one, other]
 
 
-def written(tmp_path: Path) -> Path:
+def written(tmp_path: Path, pseudonym: str | None = None) -> Path:
     series = read_series(dicom_made.make_series(tmp_path / "ct", GRID))
     liver = Role(codes=(("10200004", "SCT", "Liver"),))
     shapes = [
         from_mask(mask, GRID, name=name, number=n, role=role)
         for n, (mask, name, role) in enumerate(zip(masks(), ("Läber", "node"), (liver, Role()), strict=True), start=1)
     ]
-    write_segmentation_object(tmp_path / "o.seg.dcm", shapes, masks(), series, label="DSIR")
+    write_segmentation_object(tmp_path / "o.seg.dcm", shapes, masks(), series, label="DSIR", pseudonym=pseudonym)
     return tmp_path / "o.seg.dcm"
 
 
@@ -48,6 +48,20 @@ def test_segments_come_back_with_names_and_codes_where_they_were(tmp_path: Path)
     for segment, mask in zip(found.segments, masks(), strict=True):
         there = np.sort(found.lattice.to_world(segment.mask.nonzero().numpy()).round(3), axis=0)
         assert np.allclose(there, np.sort(GRID.to_world(mask.nonzero().numpy()).round(3), axis=0))
+
+
+def test_a_pseudonym_stands_for_the_patient(tmp_path: Path) -> None:
+    path = written(tmp_path, pseudonym="Case 7")
+    dataset = pydicom.dcmread(path)
+    assert dataset.PatientID == dataset.PatientName == "Case 7" and dataset.PatientSex == ""
+    assert b"Secret" not in path.read_bytes() and b"4711-Q" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("pseudonym", ["", " ", "a\\b", "a=b", "x" * 65, "a\nb"])
+def test_what_cannot_stand_for_a_patient_is_refused(pseudonym: str, tmp_path: Path) -> None:
+    with pytest.raises(DsirError, match="cannot stand for a patient in DICOM"):
+        written(tmp_path, pseudonym=pseudonym)
+    assert not (tmp_path / "o.seg.dcm").exists()
 
 
 def test_overlapping_segments_are_no_label_map(tmp_path: Path) -> None:

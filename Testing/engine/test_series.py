@@ -6,8 +6,10 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import phantoms
 import pytest
+from dicom_made import make_series
 from dsir.batch import series
 from dsir.batch.series import names
 from dsir.cli.main import main
@@ -61,8 +63,12 @@ def test_each_scan_has_its_folder_and_all_have_one_table(folder: Path) -> None:
         assert abs(shift[0]) == pytest.approx(7.0 * number, abs=1.0)
         report = json.loads((folder / "out" / name / "report.json").read_text())
         assert "initial" not in report["inputs"] and "cbct.nii.gz" in report["command_line"]
-    page = (folder / "out" / "results.html").read_text(encoding="utf-8")
-    assert "Batch of 2 cases" in page and "begun from" not in page
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert "2 scans onto fixed.nii.gz" in page and "each afresh" in page and "begun from" not in page
+    assert page.index("<b>week 1-cbct") < page.index("<b>week 2-cbct")
+    whole = json.loads((folder / "out" / "report.json").read_text())
+    assert [scan["folder"] for scan in whole["scans"]] == list(rows) and not whole["chained"]
+    assert str(folder) not in json.dumps(whole) + page
     assert not list(folder.rglob("*.part"))
 
 
@@ -76,7 +82,7 @@ def test_a_chained_scan_begins_where_its_neighbour_ended(folder: Path) -> None:
     shift = read_transform(folder / "out" / "week 2-cbct" / "transform.h5").transform_points([[0.0, 0.0, 0.0]])[0]
     assert abs(shift[0]) == pytest.approx(14.0, abs=1.0)
     assert "initial" not in first["inputs"]
-    assert "begun from week 1-cbct" in (folder / "out" / "results.html").read_text(encoding="utf-8")
+    assert "begun from week 1-cbct" in (folder / "out" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("preset", "chained"), [("lung_4dct", True), ("ct_cbct", False)])
@@ -132,6 +138,24 @@ def test_a_damaged_scan_is_a_row_and_the_others_are_there(folder: Path, capsys: 
     assert not (folder / "out" / "week 1-cbct").exists()
 
 
+def test_each_scan_of_a_dicom_series_gets_its_registration_object(tmp_path: Path) -> None:
+    grid = phantoms.lattice_of((18, 20, 16), (7.0, 7.0, 7.0))
+    for number, name in enumerate(("planning", "week 1", "week 2")):
+        away = np.array([7.0 * number, 0, 0])
+        make_series(tmp_path / name, grid, values=lambda world, away=away: phantoms.dark_on_bright(world - away) - 1000)
+    (tmp_path / "settings.json").write_text(json.dumps(SETTINGS))
+    write_image(tmp_path / "no dicom.nii.gz", phantoms.render(grid, phantoms.dark_on_bright))
+    moving = [str(tmp_path / name) for name in ("week 1", "week 2", "no dicom.nii.gz")]
+    asked = ["register", "--fixed", str(tmp_path / "planning"), "--moving", *moving, "--out", str(tmp_path / "out")]
+    asked += ["--settings", str(tmp_path / "settings.json"), "--brief", "--quiet", "--dicom-reg", "reg.dcm"]
+    assert main(asked) == 2
+    for number, name in enumerate(("week 1", "week 2"), start=1):
+        (there,) = read_transform(tmp_path / "out" / name / "reg.dcm").transform_points([[0.0, 0.0, 0.0]])
+        assert np.abs(there - [7.0 * number, 0, 0]).max() < 1.0
+    assert "needs two DICOM series" in table(tmp_path)["no dicom"]["error"]
+    assert not (tmp_path / "out" / "no dicom").exists()
+
+
 def test_a_stopped_series_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_, **__) -> None:
         raise Cancelled("enough")
@@ -145,7 +169,8 @@ def test_a_stopped_series_leaves_nothing(folder: Path, monkeypatch: pytest.Monke
     ("more", "said"),
     [
         (["--initial", "t.h5"], "--initial belongs to one moving scan, and there are 2; see dsir batch"),
-        (["--dicom-reg", "r.dcm"], "--dicom-reg belongs to one moving scan"),
+        (["--dicom-reg", "there/r.dcm"], "--dicom-reg is the name of a file in each scan's folder"),
+        (["--dicom-reg", "r.h5"], "--dicom-reg is the name of a file in each scan's folder"),
     ],
 )
 def test_what_speaks_of_one_scan_is_refused(

@@ -12,8 +12,11 @@ import pydicom
 import pytest
 from dicom_made import make_series
 from dsir.cli.main import main
+from dsir.dicom.series import read_series
 from dsir.dicom.suv import suv_factor, suv_facts
 from dsir.errors import DsirError
+from dsir.geometry.image import Image
+from dsir.rt.series_out import write_series
 from phantoms import dark_on_bright, lattice_of
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -60,6 +63,41 @@ def test_an_injection_before_midnight_and_one_with_its_date() -> None:
     assert suv_factor(header) == pytest.approx(suv_factor(pet()))
 
 
+def test_a_series_made_anew_starts_when_its_maker_or_its_frame_says() -> None:
+    header = pet()
+    header.SeriesTime, header.AcquisitionTime = "150000", "102000"  # copied in the afternoon; the fifth bed position
+    block = header.private_block(0x0009, "GEMS_PETD_01", create=True)
+    block.add_new(0x0D, "DT", "20260105101500.00")
+    assert suv_factor(header) == pytest.approx(suv_factor(pet()))
+
+    del header[block.get_tag(0x0D)]
+    with pytest.raises(DsirError, match="made anew, and nothing else tells the start"):
+        suv_factor(header)
+    # A bed of 60 s that began 300 s after the start; its count rate is the mean one a little before its middle.
+    header.ActualFrameDuration, decay = 60_000, np.log(2) / HALF_LIFE
+    mean = np.log(decay * 60 / (1 - np.exp(-decay * 60))) / decay
+    assert 29.9 < mean < 30.0
+    header.FrameReferenceTime = 1000 * (300 + mean)
+    assert suv_factor(header) == pytest.approx(suv_factor(pet()), rel=1e-6)
+
+
+@pytest.mark.parametrize("as_read_without_its_type", [False, True])
+def test_counts_of_a_maker_are_read_by_its_private_factors(as_read_without_its_type: bool) -> None:
+    def with_factor(element: int, value: str) -> Dataset:
+        header = pet()
+        header.Units = "CNTS"
+        block = header.private_block(0x7053, "Philips PET Private Group", create=True)
+        kind, said = ("UN", value.encode() + b" ") if as_read_without_its_type else ("DS", value)
+        block.add_new(element, kind, said)
+        return header
+
+    assert suv_factor(with_factor(0x00, "0.00027634")) == pytest.approx(0.00027634)
+    assert suv_factor(with_factor(0x09, "2.5")) == pytest.approx(2.5 * suv_factor(pet()))
+    for broken in ("0", "-1", "x")[: 3 if as_read_without_its_type else 2]:
+        with pytest.raises(DsirError, match="without the private factor"):
+            suv_factor(with_factor(0x00, broken))
+
+
 def spoil(name: str, value: object, *, tracer: bool = False) -> Callable[[Dataset], None]:
     def change(header: Dataset) -> None:
         item = tracer_of(header) if tracer else header
@@ -74,7 +112,7 @@ def spoil(name: str, value: object, *, tracer: bool = False) -> Callable[[Datase
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (spoil("Units", "CNTS"), "its values are in CNTS, not in Bq/mL"),
+        (spoil("Units", "CNTS"), "its values are in CNTS, without the private factor"),
         (spoil("Units", None), "units that it does not say"),
         (spoil("CorrectedImage", ["ATTN"]), "attenuation and decay"),
         (spoil("DecayCorrection", "NONE"), "its decay is corrected to NONE"),
@@ -125,6 +163,14 @@ def test_a_warped_pet_is_there_in_suv_too(
     assert "suv_factor" not in report["series"]["fixed"]
     assert main(["inspect", str(moving)]) == 0
     assert "SUV (body weight) = value x 0.000292" in capsys.readouterr().out
+
+    still, moved = read_series(ct), read_series(moving)
+    write_series(tmp_path / "warped", Image(moved.volume().data * 0.25, still.lattice), still, moved, suv=True)
+    header = pydicom.dcmread(next((tmp_path / "warped").iterdir()))
+    assert header.Units == "GML" and "SUVbw g/mL" in header.SeriesDescription
+    again = read_series(tmp_path / "warped")
+    assert suv_factor(again.header) == 1.0
+    assert np.abs(again.volume().data.numpy() - 0.25 * moved.volume().data.numpy()).max() < 0.01
 
     for file in moving.iterdir():
         dataset = pydicom.dcmread(file)

@@ -35,19 +35,21 @@ class PlanCase:
         settings: of each preset, so that the worker that has looked into the studies has those that fit.
         preset: asked for; None leaves it to the studies.
         picks: series that the user chose (:mod:`dsir.dicom.picks`).
+        pseudonym: stands for the patient in the DICOM files.
     """
 
     studies: TwoStudies
     settings: Mapping[str, RegistrationSettings]
     preset: str | None = None
     picks: tuple[str, ...] = ()
+    pseudonym: str | None = None
     different_patients: bool = False
     even_if_failed: bool = False
 
     @property
     def asked(self) -> dict[str, Any]:
         """What else than files and settings makes the result; ``plan.json`` holds it."""
-        names = ("preset", "different_patients", "even_if_failed")
+        names = ("preset", "pseudonym", "different_patients", "even_if_failed")
         return {**{name: getattr(self, name) for name in names}, "picks": list(self.picks)}
 
 
@@ -63,20 +65,30 @@ def plan_one(case: PlanCase, where: RegistrationSettings, folder: Path) -> str:
     return told(lambda: _plan(case, where, folder), folder)
 
 
-def _plan(case: PlanCase, where: RegistrationSettings, folder: Path) -> None:
+def plan_of(case: PlanCase) -> PlanOfWork:
+    """What would be done: look into both studies.
+
+    Raises:
+        DsirError: they cannot be planned; the sentence says why.
+    """
     if case.studies.refused:
         raise DsirError(case.studies.refused)
     with picking(case.picks):
-        plan = PlanOfWork.of(
+        return PlanOfWork.of(
             case.studies.fixed,
             case.studies.moving,
             preset=case.preset,
             different_patients=case.different_patients,
         )
+
+
+def _plan(case: PlanCase, where: RegistrationSettings, folder: Path) -> None:
+    plan = plan_of(case)
     carry_out(
         plan,
         folder,
         replace(case.settings[plan.preset], device=where.device, threads=where.threads),
+        pseudonym=case.pseudonym,
         even_if_failed=case.even_if_failed,
         overwrite=True,
         asked=case.asked,

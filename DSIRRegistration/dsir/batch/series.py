@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import DsirError
 from ..files.output_folder import OutputFolder
+from ..files.report import run_report, write_report
 from ..progress import Progress, silent, within
 from ..registration.settings import RegistrationSettings
 from ..reports.batch.rows import Row, State
-from ..reports.batch.table import write_csv, write_page
+from ..reports.batch.table import write_csv, write_series_page
+from ..workflow.dicom_export import RegistrationExport
 from ..workflow.pair import Pair, register_pair
 from .job import told
 from .outcome import row
@@ -29,12 +32,13 @@ def register_series(
     out: str | Path,
     *,
     chain: bool | None = None,
+    dicom_reg: str = "",
     brief: bool = False,
     overwrite: bool = False,
     command_line: str = "",
     progress: Progress = silent,
 ) -> list[Row]:
-    """Register each pair into ``out/NAME``, with one table of all: everything, or after a stop nothing.
+    """Register each pair into ``out/NAME``, with one table and one page of all: everything, or after a stop nothing.
 
     A scan that cannot be registered is a row that says why, and the others are done.
 
@@ -44,6 +48,7 @@ def register_series(
             which beats improving it, Testing/benchmarks/series.py). A neighbour without a result, or whose verdict is
             FAIL, is passed over, and a chained result that FAILs is done again afresh. By default as :data:`CHAINED`
             says.
+        dicom_reg: name of a DICOM registration object to be written into each scan's folder; none by default.
 
     Returns:
         one row for each, in their order.
@@ -58,16 +63,30 @@ def register_series(
         before: Row | None = None
         for number, (name, pair) in enumerate(named.items()):
             part = within(progress, number / len(named), (number + 1) / len(named))
-            scan = _Scan(name, pair, settings, folder.path, brief, command_line, part)
+            scan = _Scan(name, pair, settings, folder.path, dicom_reg, brief, command_line, part)
             said, start = scan.register(before if chained else None)
             found = row(name, State.FAILED if said else State.DONE, folder.path / name, said)
             rows.append(replace(found, start=start))
             before = rows[-1] if not said and found.verdict != "FAIL" else before
-        write_page(folder.path, rows)
+        fixed = pairs[0].fixed
+        how = "each from its neighbour's result" if chained else "each afresh"
+        facts = [("fixed", fixed.name), ("preset", settings.preset), ("begun", how)]
+        facts += [("command", command_line)] if command_line else []
+        write_series_page(folder.path, rows, f"{len(rows)} scans onto {fixed.name}", facts)
         rows = [replace(one, folder=str(folder.target / one.name) if one.folder else "") for one in rows]
         write_csv(folder.path, rows)
+        write_report(folder.path / "report.json", _report(fixed, rows, settings, chained, command_line))
     progress("done", 1.0, f"{len(rows)} scans")
     return rows
+
+
+def _report(
+    fixed: Path, rows: Sequence[Row], settings: RegistrationSettings, chained: bool, command_line: str
+) -> dict[str, Any]:
+    """Of the whole series; each scan's own report lies in its folder."""
+    scans = [{**asdict(row), "state": row.state.value, "folder": row.name if row.folder else ""} for row in rows]
+    facts = {"chained": chained, "scans": scans, **({"command_line": command_line} if command_line else {})}
+    return run_report("register series", inputs={"fixed": fixed}, settings=settings.to_json(), facts=facts)
 
 
 class _Scan:
@@ -79,12 +98,13 @@ class _Scan:
         pair: Pair,
         settings: RegistrationSettings,
         folder: Path,
+        dicom_reg: str,
         brief: bool,
         command_line: str,
         progress: Progress,
     ) -> None:
         self.name, self.pair, self.settings, self.out = name, pair, settings, folder / name
-        self.brief, self.command_line, self.progress = brief, command_line, progress
+        self.dicom_reg, self.brief, self.command_line, self.progress = dicom_reg, brief, command_line, progress
 
     def register(self, neighbour: Row | None) -> tuple[str, str]:
         """What went wrong (nothing, mostly), and the name of the scan from whose result it was begun."""
@@ -95,18 +115,21 @@ class _Scan:
         return self._try(self.pair), ""
 
     def _try(self, pair: Pair) -> str:
-        return told(
-            lambda: register_pair(
-                pair,
-                self.settings,
-                self.out,
-                brief=self.brief,
-                overwrite=True,
-                command_line=self.command_line,
-                progress=lambda _, fraction, message: self.progress(self.name, fraction, message),
-            ),
+        return told(lambda: self._register(pair), self.out)
+
+    def _register(self, pair: Pair) -> None:
+        export = RegistrationExport.of(pair.fixed, pair.moving, pair.different_patients) if self.dicom_reg else None
+        register_pair(
+            pair,
+            self.settings,
             self.out,
+            brief=self.brief,
+            overwrite=True,
+            command_line=self.command_line,
+            progress=lambda _, fraction, message: self.progress(self.name, fraction, message),
         )
+        if export is not None:
+            export.write(self.out / self.dicom_reg, self.out / "transform.h5")
 
 
 def names(scans: Sequence[Path]) -> list[str]:

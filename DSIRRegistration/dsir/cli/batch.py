@@ -14,7 +14,15 @@ from .command import Command, Outcome
 from .options import TASKS, add_different_patients, add_machine, add_settings, count, settings_from
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..batch.kinds import Kind
+    from ..batch.plans import PlanCase
+    from ..registration.settings import RegistrationSettings
+
+
+OF_STUDIES = ("series", "even_if_failed", "dry_run", "pseudonyms")
+"""Options that speak of patients with two studies."""
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +48,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     studies.add_argument(
         "--even-if-failed", action="store_true", help="write contours and DICOM although the verdict is FAIL"
     )
+    studies.add_argument("--dry-run", action="store_true", help="say what would be done for each, and do nothing")
+    studies.add_argument(
+        "--pseudonyms",
+        action="store_true",
+        help="the patients' names here (of their folders, or of the list) stand for them in the DICOM files",
+    )
     studies.add_argument(
         "--series", action="append", default=[], metavar="PICK", help="where a study holds several scans: see dsir plan"
     )
@@ -63,8 +77,10 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     if (arguments.pairs is None) == (arguments.studies is None):
         raise DsirError("Give either PAIRS.csv or --studies.")
-    if arguments.pairs and (arguments.series or arguments.even_if_failed):
-        raise DsirError("--series and --even-if-failed belong to --studies.")
+    if arguments.pairs:
+        for name in OF_STUDIES:
+            if getattr(arguments, name):
+                raise DsirError(f"--{name.replace('_', '-')} belongs to --studies.")
     asked, arguments.preset = arguments.preset, arguments.preset or "default"
     settings = settings_from(arguments)
     progress("reading", 0.0, "loading the engine")
@@ -73,6 +89,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..reports.batch.table import PAGE
 
     cases, kind = _patients(arguments, asked) if arguments.studies else _pairs(arguments)
+    if arguments.dry_run:
+        return _dry_run(cases, arguments.out, settings)
     rows = run_batch(
         cases,
         arguments.out,
@@ -107,7 +125,11 @@ def _patients(arguments: argparse.Namespace, asked: str | None) -> tuple[dict[st
     """Each with the settings of every preset that its studies may call for."""
     from ..batch.plans import PLANS, PlanCase
     from ..batch.studies import find_studies
+    from ..rt.belonging import check_pseudonym
 
+    patients = find_studies(arguments.studies)
+    for name in patients if arguments.pseudonyms else ():
+        check_pseudonym(name)
     settings = {}
     for name in (asked,) if asked else ("default", *TASKS):
         arguments.preset = name
@@ -118,12 +140,32 @@ def _patients(arguments: argparse.Namespace, asked: str | None) -> tuple[dict[st
             settings,
             asked,
             tuple(arguments.series),
+            name if arguments.pseudonyms else None,
             different_patients=arguments.different_patients,
             even_if_failed=arguments.even_if_failed,
         )
-        for name, studies in find_studies(arguments.studies).items()
+        for name, studies in patients.items()
     }
     return dict(cases), PLANS
+
+
+def _dry_run(cases: Mapping[str, PlanCase], out: Path, where: RegistrationSettings) -> Outcome:
+    """What would be done for each patient, and who cannot be planned (exit code 2)."""
+    from ..batch.plans import is_planned, plan_of
+
+    lines: list[str] = []
+    plans: dict[str, Any] = {}
+    for name, case in cases.items():
+        try:
+            plan = plan_of(case)
+            said, plans[name] = plan.lines(), plan.to_json()
+        except DsirError as error:
+            said, plans[name] = (f"cannot be planned: {error}",), {"error": str(error)}
+        done = " (there already, and kept)" if is_planned(out / name, case, where) else ""
+        lines += [f"{name}{done}", *(f"  {line}" for line in said)]
+    refused = sum("error" in plan for plan in plans.values())
+    lines.append(f"{len(plans)} patients" + (f", {refused} of them cannot be planned" if refused else ""))
+    return Outcome(None, tuple(lines), {"plans": plans}, answer=True, status=2 if refused else 0)
 
 
 COMMAND = Command(

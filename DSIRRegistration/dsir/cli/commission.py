@@ -89,7 +89,7 @@ COMMAND = Command(
     description="""\
 Register known motions of the ICBM average brain (carried by the nilearn package) and hold every voxel against the
 truth: shifts, turns, smooth deformations, other contrasts, noise, intensity drift, a cut field of view. Writes
-report.html (errors, tolerances of AAPM TG-132, met or not, versions, date), report.json and errors.csv. Minutes on a
+report.html (errors, tolerances after AAPM TG-132, met or not, versions, date), report.json and errors.csv. Minutes on a
 laptop.
 
 Exit code 0: every tolerance is met; 1: one is not, and the folder says which. The network has seen this average among

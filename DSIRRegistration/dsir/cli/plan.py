@@ -38,6 +38,10 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         if arguments.out is None:
             raise DsirError("Give --out, the folder to make, or --dry-run.")
         check_output_folder(arguments.out, overwrite=arguments.overwrite)
+    if arguments.pseudonym is not None:
+        from ..rt.belonging import check_pseudonym
+
+        check_pseudonym(arguments.pseudonym)
     progress("reading", 0.0, "looking into both studies")
     from ..planning.work import PlanOfWork
 

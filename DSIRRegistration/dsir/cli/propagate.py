@@ -75,7 +75,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         default="keyhole",
         help="of RTSTRUCT contours (default: keyhole)",
     )
-    how.add_argument("--pseudonym", metavar="NAME", help="stands for the patient in the RTSTRUCT")
+    how.add_argument("--pseudonym", metavar="NAME", help="stands for the patient in the RTSTRUCT or SEG")
     output = parser.add_argument_group("output")
     output.add_argument(
         "--out",

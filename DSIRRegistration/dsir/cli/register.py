@@ -68,7 +68,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--dicom-reg",
         type=Path,
         metavar="FILE.dcm",
-        help="also a DICOM registration object (both scans DICOM): spatial for a linear result, else deformable",
+        help="also a DICOM registration object (both scans DICOM): spatial for a linear result, else deformable; "
+        "of a series one in each scan's folder, under this name",
     )
     output.add_argument(
         "--brief", action="store_true", help="write transform.h5, warped images and report.json only, which is quicker"
@@ -174,8 +175,8 @@ warped_labels.nii.gz (with --moving-labels), report.json, report.html and previe
 is a linear transform: transform.tfm and matrix.txt (4 x 4) are then there in the place of displacement.nii.gz. The
 scans may have any orientation, spacing and field of view; nothing need be aligned beforehand.
 
-Several moving scans are a series (phases of a breath, weekly scans): each has its folder in FOLDER, and results.csv and
-results.html are the table of all. Exit code 2 where one of them could not be registered; the others are there.""",
+Several moving scans are a series (phases of a breath, weekly scans): each has its folder in FOLDER, and report.html,
+report.json and results.csv tell of all. Exit code 2 where one could not be registered; the others are there.""",
     usage="--fixed IMAGE --moving IMAGE --out FOLDER",
     example="dsir register --fixed ct.nii.gz --moving mr.nii.gz --out result/ --moving-labels organs.nii.gz",
     arguments=_arguments,

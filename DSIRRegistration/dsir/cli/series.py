@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DsirError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ..registration.settings import RegistrationSettings
     from ..reports.batch.rows import Row
 
-OF_ONE = ("moving_mask", "initial", "refine", "landmarks", "moving_labels", "dicom_reg")
+OF_ONE = ("moving_mask", "initial", "refine", "landmarks", "moving_labels")
 """Options that speak of one moving scan."""
 
 
@@ -33,13 +34,14 @@ def run_series(arguments: argparse.Namespace, settings: RegistrationSettings, pr
             raise DsirError(
                 f"{option} belongs to one moving scan, and there are {len(arguments.moving)}; see dsir batch."
             )
+    object_name = _object_name(arguments.dicom_reg)
     from ..files.output_folder import check_output_folder
 
     check_output_folder(arguments.out, overwrite=arguments.overwrite)
     progress("reading", 0.0, "loading the engine")
     from ..batch.series import register_series
     from ..reports.batch.rows import State
-    from ..reports.batch.table import PAGE
+    from ..reports.batch.table import SERIES_PAGE
     from ..workflow.pair import Pair
 
     pairs = [
@@ -56,6 +58,7 @@ def run_series(arguments: argparse.Namespace, settings: RegistrationSettings, pr
         settings,
         arguments.out,
         chain=arguments.chain,
+        dicom_reg=object_name,
         brief=arguments.brief,
         overwrite=arguments.overwrite,
         command_line=arguments.command_line,
@@ -64,10 +67,23 @@ def run_series(arguments: argparse.Namespace, settings: RegistrationSettings, pr
     failed = [row.name for row in rows if row.state is State.FAILED]
     if failed:
         done = f"{len(rows) - len(failed)} scans registered, {len(failed)} failed"
-        raise DsirError(f"{done}: {', '.join(failed)}; why is in {arguments.out / PAGE}.")
+        raise DsirError(f"{done}: {', '.join(failed)}; why is in {arguments.out / SERIES_PAGE}.")
     table = [{**asdict(row), "state": row.state.value} for row in rows]
-    lines = (f"Result in {arguments.out}; begin with {PAGE}", *align(_table(rows)))
+    lines = (f"Result in {arguments.out}; begin with {SERIES_PAGE}", *align(_table(rows)))
     return Outcome(arguments.out.resolve(), lines, {"scans": table})
+
+
+def _object_name(path: Path | None) -> str:
+    """Of the DICOM registration object in each scan's folder; empty for none.
+
+    Raises:
+        DsirError: it names a folder too, or a file that the folder of a scan holds already.
+    """
+    if path is None:
+        return ""
+    if path.name != str(path) or path.suffix.lower() != ".dcm":
+        raise DsirError(f"Of a series, --dicom-reg is the name of a file in each scan's folder (reg.dcm), not {path}.")
+    return path.name
 
 
 def _table(rows: Sequence[Row]) -> list[tuple[str, ...]]:

@@ -7,8 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-TG132 = "AAPM TG-132 (Brock et al., Med Phys 44(7), 2017), tests on digital phantoms"
-OURS = "TG-132 names none for this; its tolerance for digital phantoms was taken"
+TG132 = (
+    "AAPM TG-132 (Brock et al., Med Phys 44(7), e43-e76, 2017, doi 10.1002/mp.12256): rigid within half a voxel, "
+    "deformable at most 5 mm off; as quoted by Latifi et al., J Appl Clin Med Phys 19(4), 125-133, 2018"
+)
+STRICTER = "ours: TG-132 asks for a mean of at most 2 mm (quoted as above), here 95 % of the voxels lie within 2 mm"
+OURS = "ours: no tolerance of TG-132 for such a trial is known to us, so those of the others were taken"
 
 Figure = Literal["axis", "p95", "largest"]
 
@@ -19,7 +23,7 @@ class Errors:
 
     Attributes:
         mean, p95, largest: of the distances; 95 % of the voxels lie within ``p95``.
-        axis: the largest component along an axis of the grid (TG-132's "maximum cardinal direction error").
+        axis: the largest component along an axis of the grid; how we read "within half a voxel".
         count: voxels.
     """
 
@@ -70,5 +74,6 @@ def rigid_tolerances(spacing: float, source: str = TG132) -> tuple[Tolerance, ..
 
 
 def deformable_tolerances(source: str = TG132) -> tuple[Tolerance, ...]:
-    """95 % of the voxels within 2 mm, none 5 mm off or more."""
-    return Tolerance("p95", 2.0, source), Tolerance("largest", 5.0, source)
+    """95 % of the voxels within 2 mm, none more than 5 mm off."""
+    stricter = STRICTER if source == TG132 else source
+    return Tolerance("p95", 2.0, stricter), Tolerance("largest", 5.0, source)

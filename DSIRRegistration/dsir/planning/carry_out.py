@@ -10,6 +10,7 @@ from typing import Any
 from ..dicom.dataset import read_header, text
 from ..dicom.picks import picking
 from ..dicom.series import read_series
+from ..dicom.suv import suv_facts
 from ..files.images import read_image
 from ..files.output_folder import OutputFolder
 from ..files.report import run_report, write_report
@@ -139,9 +140,7 @@ class _Hand:
         self.progress("writing", 0.0, "the DICOM registration object")
         self._registration()
         self.progress("writing", 0.1, "the warped series")
-        warped = warp_image(self.moved, self.transform, self.fixed.lattice)
-        write_series(self.folder / "warped", warped, self.fixed, self.moving, pseudonym=self.pseudonym)
-        self.files["warped/"] = "the moving scan on the fixed scan's slices, DICOM, derived"
+        self._warped()
         sets = self.plan.moving.structures
         drawn = None if sets is None else read_rtstruct(sets, self.moving)
         found = None if drawn is None else self._structures(drawn)
@@ -159,6 +158,17 @@ class _Hand:
             pseudonym=self.pseudonym,
         )
         self.files["registration.dcm"] = f"DICOM {kind} registration, not approved"
+
+    def _warped(self) -> None:
+        """The moving scan as a series; a PET in SUV where its header says what that takes."""
+        warped = warp_image(self.moved, self.transform, self.fixed.lattice)
+        factor = suv_facts(self.moving.header).get("suv_factor")
+        if factor is not None:
+            warped = Image(warped.data * float(factor), warped.lattice)
+        suv = factor is not None
+        write_series(self.folder / "warped", warped, self.fixed, self.moving, pseudonym=self.pseudonym, suv=suv)
+        units = ", in SUV by body weight" if suv else ""
+        self.files["warped/"] = f"the moving scan on the fixed scan's slices, DICOM, derived{units}"
 
     def _structures(self, drawn: StructureSet) -> Propagation:
         still, moved = self.still, self.moved

@@ -12,8 +12,8 @@ from ..metrics.dvh import Dvh, dvh
 from ..shapes.structure import Structure
 
 ERROR = 3.0
-"""mm by which each structure is pushed along every axis for the band of uncertainty: the tolerance of AAPM TG-132 for
-a registration's error (Brock et al., Med Phys 44(7), 2017)."""
+"""mm by which each structure is pushed along every axis for the band of uncertainty: the laxer end of what AAPM TG-132
+tolerates of a registration's error (2 to 3 mm; Brock et al., Med Phys 44(7), 2017, Table III)."""
 
 POINTS = 200
 """Of a curve."""

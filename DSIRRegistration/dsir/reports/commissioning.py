@@ -70,6 +70,7 @@ def _shown(trial: Mapping[str, Any], sources: Sequence[str]) -> dict[str, Any]:
         for name in FIGURES
     ]
     used = trial["used"]
+    said = sorted({sources.index(one["source"]) for one in trial["tolerances"]})
     return {
         "name": trial["trial"],
         "asked": "rigid" if trial["rigid"] else "by the settings",
@@ -77,7 +78,7 @@ def _shown(trial: Mapping[str, Any], sources: Sequence[str]) -> dict[str, Any]:
         "met": trial["met"],
         "used": None if used is None else f"{min(used, 1.0):.0%}",
         "percent": "" if used is None else f"{used:.0%}",
-        "source": "abcdef"[sources.index(trial["tolerances"][0]["source"])],
+        "source": ", ".join("abcdef"[number] for number in said),
         "verdict": trial["verdict"],
         "seconds": f"{trial['seconds']:.0f}",
         "error": trial["error"],

@@ -6,9 +6,27 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import format_number_as_ds
 
 from ..dicom.series import Series
+from ..errors import DsirError
 
 PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
 STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID", "AccessionNumber")
+
+
+LONGEST = 64
+"""Characters of a Patient ID (DICOM PS3.5, value representation LO)."""
+
+
+def check_pseudonym(pseudonym: str) -> None:
+    """Refuse what cannot be both a patient's name and ID.
+
+    Raises:
+        DsirError: says why.
+    """
+    if not pseudonym.strip() or len(pseudonym) > LONGEST or not pseudonym.isprintable() or set(pseudonym) & set("\\=^"):
+        raise DsirError(
+            f"The pseudonym {pseudonym[:LONGEST]!r} cannot stand for a patient in DICOM: give 1 to {LONGEST} letters "
+            "on one line, without \\, = and ^."
+        )
 
 
 def belong_to(dataset: Dataset, series: Series, pseudonym: str | None) -> None:
@@ -16,10 +34,14 @@ def belong_to(dataset: Dataset, series: Series, pseudonym: str | None) -> None:
 
     Args:
         pseudonym: stands for patient name and ID; birth date, sex, physician and accession number are then blank.
+
+    Raises:
+        DsirError: the pseudonym cannot be one.
     """
     for name in (*PATIENT, *STUDY):
         setattr(dataset, name, series.header.get(name, "") or "")
     if pseudonym is not None:
+        check_pseudonym(pseudonym)
         dataset.PatientName = dataset.PatientID = pseudonym
         dataset.PatientBirthDate = dataset.PatientSex = dataset.ReferringPhysicianName = dataset.AccessionNumber = ""
         dataset.PatientIdentityRemoved, dataset.DeidentificationMethod = "YES", "Pseudonym given by the user"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..dicom.dataset import number, numbers, read_object, text
+from ..dicom.dataset import number, numbers, read_object
 from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..files.nifti import write

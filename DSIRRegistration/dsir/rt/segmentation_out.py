@@ -16,6 +16,7 @@ from ..dicom.series import Series
 from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..shapes.structure import Structure
+from .belonging import belong_to
 
 ORGAN = ("123037004", "SCT", "Anatomical Structure")
 TISSUE = ("85756007", "SCT", "Tissue")
@@ -23,12 +24,19 @@ TISSUE = ("85756007", "SCT", "Tissue")
 
 
 def write_segmentation_object(
-    path: str | Path, structures: Sequence[Structure], masks: Sequence[torch.Tensor], series: Series, *, label: str
+    path: str | Path,
+    structures: Sequence[Structure],
+    masks: Sequence[torch.Tensor],
+    series: Series,
+    *,
+    label: str,
+    pseudonym: str | None = None,
 ) -> None:
     """Write one binary segment for each structure.
 
     Args:
         masks: (I, J, K) bool on the series' lattice, one for each structure.
+        pseudonym: stands for patient name and ID; birth date and sex are then blank.
 
     Raises:
         DsirError: highdicom is not there, the series lacks what a segmentation must refer to, or nothing is inside.
@@ -88,6 +96,7 @@ def write_segmentation_object(
             )
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise DsirError(f"A DICOM segmentation cannot be tied to the fixed series: {error}") from None
+    belong_to(made, series, pseudonym)  # highdicom takes the source's patient
     made.SpecificCharacterSet = "ISO_IR 192"  # highdicom takes the source's, which need not hold our names
     with complete_file(Path(path)) as temporary:
         made.save_as(temporary)

@@ -1,7 +1,8 @@
 """A warped scan as a DICOM series on the fixed series' slices, in its study and frame of reference.
 
 It is derived, and says so (ImageType DERIVED\\SECONDARY, derivation description). A CT stays a CT and an MR an MR, so
-that planning systems show it; anything else becomes secondary capture images. Patient and study are the fixed series'.
+that planning systems show it; anything else becomes secondary capture images, in which a PET says its units. Patient
+and study are the fixed series'.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pydicom.uid import (
 from .. import __version__
 from ..dicom.dataset import text
 from ..dicom.series import Series
+from ..dicom.suv import is_pet
 from ..errors import DsirError
 from ..geometry.image import Image
 from ..geometry.lattice import LPS
@@ -56,13 +58,15 @@ def write_series(
     *,
     description: str | None = None,
     pseudonym: str | None = None,
+    suv: bool = False,
 ) -> list[Path]:
     """Write one file a slice of the fixed series.
 
     Args:
         folder: made if it is not there.
-        image: on the fixed series' lattice, in the moving scan's units.
+        image: on the fixed series' lattice, in the moving scan's units (a PET's may be SUV).
         description: of the series; the moving one's and "on the fixed scan" by default.
+        suv: the values of a PET are SUV by body weight; the header then says so.
 
     Returns:
         the files, lowest slice first.
@@ -79,6 +83,8 @@ def write_series(
     values = image.data.numpy()
     slope, stored = _stored(values, text(moving.header, "Modality").upper())
     head = _head(fixed, moving, description, pseudonym)
+    if is_pet(moving.header):
+        _say_units(head, moving, suv)
     head.RescaleIntercept, head.RescaleSlope = "0", decimal(slope)
     written = []
     for k in range(fixed.lattice.shape[2]):
@@ -129,6 +135,14 @@ def _head(fixed: Series, moving: Series, description: str | None, pseudonym: str
     head.BitsAllocated = head.BitsStored = 16
     head.HighBit, head.PixelRepresentation = 15, 1
     return head
+
+
+def _say_units(head: Dataset, moving: Series, suv: bool) -> None:
+    """What a PET's numbers are: in its attributes, and in the description for programs that show only that."""
+    head.Units = "GML" if suv else text(moving.header, "Units").upper()
+    if suv:
+        head.SUVType = "BW"
+    head.SeriesDescription = f"{head.SeriesDescription[:52]}, {'SUVbw g/mL' if suv else head.Units or 'no units'}"
 
 
 def _slice(head: Dataset, fixed: Series, stored: np.ndarray, k: int) -> FileDataset:

@@ -84,7 +84,7 @@ def write_structures(
         if series is None:
             raise DsirError("A DICOM segmentation is tied to a DICOM series; the fixed scan has to be one.")
         masks = [on_grid(structure, fixed) for structure in result.structures]
-        write_segmentation_object(path, result.structures, masks, series, label=label)
+        write_segmentation_object(path, result.structures, masks, series, label=label, pseudonym=pseudonym)
     elif suffix(path) == ".dcm":
         if series is None:
             raise DsirError("An RTSTRUCT is tied to a DICOM series; the fixed scan has to be one.")

@@ -1,10 +1,11 @@
 """A traffic light for each structure, with its reason in words.
 
 Where the AAPM's Task Group 132 gives a tolerance it is used and named (Brock, Mutic, McNutt, Li, Kessler: Use of image
-registration and fusion algorithms and techniques in radiotherapy, Med. Phys. 44(7), e43-e76, 2017, table of
-recommended tolerances): Dice within the contouring uncertainty, about 0.80 to 0.90; mean distance to agreement within
-the contouring uncertainty or the largest voxel side, about 2 to 3 mm; Jacobian determinant never negative. It gives
-none for the rest, which are our own and say so.
+registration and fusion algorithms and techniques in radiotherapy, Med. Phys. 44(7), e43-e76, 2017, doi
+10.1002/mp.12256, Table III, as the README of ESAPI_RegistrationQA quotes it; the report itself was not at hand): Dice
+about 0.80 to 0.90; mean distance to agreement about 2 to 3 mm; Jacobian determinant never negative. That the laxer end
+of a range turns a light red and the stricter one amber is ours. It gives none for the rest, which are our own and say
+so.
 """
 
 from __future__ import annotations

@@ -78,15 +78,22 @@ class Chip:
     words: str
 
 
-def page(rows: Sequence[Row]) -> str:
-    """The whole page; thumbnails lie inside, and lead to the cases' own pages beside it."""
+def page(rows: Sequence[Row], heading: str = "", facts: Sequence[tuple[str, str]] = ()) -> str:
+    """The whole page; thumbnails lie inside, and lead to the cases' own pages beside it.
+
+    Args:
+        heading: by default how many cases there are.
+        facts: name and value of what all cases share. Rows then keep their order, for they are a series.
+    """
     with_dice = any(row.dice_end is not None for row in rows)
     return render(
         "batch.html.j2",
         date=date.today().isoformat(),
         chips=_chips(rows),
         columns=_columns(with_dice),
-        rows=[_shown(row, with_dice) for row in sorted(rows, key=_urgency)],
+        rows=[_shown(row, with_dice) for row in (rows if facts else sorted(rows, key=_urgency))],
+        heading=heading or f"Batch of {len(rows)} cases",
+        facts=facts,
     )
 
 

@@ -1,4 +1,4 @@
-"""``results.csv`` for programs and ``results.html`` for people."""
+"""``results.csv`` for programs, and for people a page: ``results.html`` of a batch, ``report.html`` of a series."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..templating import save_page
 from .page import page
 from .rows import Row
 
-TABLE, PAGE = "results.csv", "results.html"
+TABLE, PAGE, SERIES_PAGE = "results.csv", "results.html", "report.html"
 
 
 def write_csv(out: Path, rows: Sequence[Row]) -> None:
@@ -29,3 +29,8 @@ def write_csv(out: Path, rows: Sequence[Row]) -> None:
 def write_page(out: Path, rows: Sequence[Row]) -> None:
     """``results.html`` in ``out``, whole or not at all."""
     save_page(out / PAGE, page(rows))
+
+
+def write_series_page(out: Path, rows: Sequence[Row], heading: str, facts: Sequence[tuple[str, str]]) -> None:
+    """``report.html`` in ``out``, whole or not at all: a series of scans onto one, in its order."""
+    save_page(out / SERIES_PAGE, page(rows, heading, facts))
