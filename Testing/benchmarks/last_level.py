@@ -29,8 +29,9 @@ from dsir.geometry.lattice import Lattice
 from dsir.progress import silent
 from dsir.registration.boundary_fade import faded_at_boundary
 from dsir.registration.descent import Level, descend
+from dsir.registration.leading_directions import projected
 from dsir.registration.levels import descend_levels
-from dsir.registration.placing import Parts, placing_pair
+from dsir.registration.placing import LevelFeatures
 from dsir.registration.presets import preset
 from dsir.registration.residual_weighing import residual_weights
 from dsir.registration.stages import (
@@ -86,16 +87,17 @@ def measure(case: Case, place: Path | None) -> dict[str, float]:
         linear = Linear(align_linearly(prepared, start, silent).matrix)
         features = describe_both(prepared, linear, start, silent)
         begun = starting_field(features, start, prepared.settings, silent).field
-        field = descend_levels(features.fixed, features.moving, begun, before, None, silent)
-        find, share = prepared.descriptor.first, prepared.descriptor.share
+        views = LevelFeatures(prepared, features)
+        field = descend_levels(views, begun, before, None, silent)
         pairs: dict[str, Maps] = {
-            "the same": (features.fixed, features.moving),
-            "MIND-SSC": Parts(find.channels, share, None).pair(prepared, features),
-            "place head and MIND-SSC": placing_pair(prepared, features),
+            "the same": views.whole,
+            "MIND-SSC": views.detail(),
+            "place head and MIND-SSC": views.placing,
         }
         if place is not None:
-            other = PlaceOutput(read_place(place), find.device, half=find.half)
-            pairs[str(place)] = Parts(find.channels, share, other).pair(prepared, features)
+            find, others = prepared.descriptor.first, LevelFeatures(prepared, features)
+            others.place = PlaceOutput(read_place(place), find.device, half=find.half)
+            pairs[str(place)] = others.placing
         return {"none": error(case, field, linear, features)} | {
             name: error(case, again(field, *pair, last), linear, features) for name, pair in pairs.items()
         }
@@ -104,8 +106,8 @@ def measure(case: Case, place: Path | None) -> dict[str, float]:
 def again(field: DisplacementField, fixed: FeatureMap, moving: FeatureMap, level: Level) -> DisplacementField:
     """The last level, its residuals weighed."""
     u = field.on(fixed.lattice).to_index()
-    weights = residual_weights(fixed, moving, u, level.robust)
-    return DisplacementField.from_index(descend(fixed, moving, u, level, weights=weights)[0], fixed.lattice)
+    pair = projected(fixed, moving, residual_weights(fixed, moving, u, level.robust))
+    return DisplacementField.from_index(descend(*pair, u, level)[0], fixed.lattice)
 
 
 def error(case: Case, field: DisplacementField, linear: Linear, features: FeaturePair) -> float:

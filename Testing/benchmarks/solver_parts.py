@@ -30,9 +30,10 @@ from dsir.progress import silent
 from dsir.registration import residual_weighing
 from dsir.registration.boundary_fade import faded_at_boundary
 from dsir.registration.levels import descend_levels
+from dsir.registration.placing import LevelFeatures
 from dsir.registration.presets import preset
 from dsir.registration.settings import RegistrationSettings
-from dsir.registration.stages import FeaturePair, Start, align_linearly, describe_both, prepare, starting_field
+from dsir.registration.stages import Start, align_linearly, describe_both, prepare, starting_field
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
@@ -132,15 +133,15 @@ def measure(case: Case, options: argparse.Namespace) -> Iterator[tuple[str, floa
             begun = DisplacementField.identity(features.lattice) if part == "no discrete search" else found
             before = time.process_time()
             with instead(constants):
-                field = descended(features, begun, change(prepared.settings))
+                field = descended(LevelFeatures(prepared, features), begun, change(prepared.settings))
             seconds = time.process_time() - before
             yield part, figure_of(case, Transform((field, linear))), seconds
 
 
-def descended(features: FeaturePair, begun: DisplacementField, settings: RegistrationSettings) -> DisplacementField:
+def descended(features: LevelFeatures, begun: DisplacementField, settings: RegistrationSettings) -> DisplacementField:
     """The field as it is handed over."""
-    field = descend_levels(features.fixed, features.moving, begun, settings, None, silent)
-    return faded_at_boundary(field, spacing=max(2 * float(features.lattice.spacing[0]), 3.0))
+    field = descend_levels(features, begun, settings, None, silent)
+    return faded_at_boundary(field, spacing=max(2 * float(features.features.lattice.spacing[0]), 3.0))
 
 
 @contextmanager

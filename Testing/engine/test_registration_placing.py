@@ -14,7 +14,7 @@ from dsir.features.weights import shipped
 from dsir.geometry.sampling import gaussian_blur
 from dsir.progress import silent
 from dsir.registration.levels import descend_levels
-from dsir.registration.placing import SHARE, placing_pair
+from dsir.registration.placing import SHARE, LevelFeatures
 from dsir.registration.presets import preset
 from dsir.registration.settings import RegistrationSettings
 from dsir.registration.stages import FeaturePair, Prepared, Start, describe_both, prepare
@@ -53,7 +53,7 @@ def test_block_by_block_is_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_place_vectors_and_mind_count_half_each() -> None:
     prepared, features = described()
-    for before, after in zip((features.fixed, features.moving), placing_pair(prepared, features), strict=True):
+    for before, after in zip((features.fixed, features.moving), LevelFeatures(prepared, features).placing, strict=True):
         assert len(after.features) == 16 + 12 and after.features.stride(0) == (
             before.features.stride(0) if before is features.fixed else 1
         )
@@ -65,28 +65,40 @@ def test_place_vectors_and_mind_count_half_each() -> None:
 
 def test_a_network_without_a_head_leaves_the_last_levels_to_mind_and_mind_to_itself() -> None:
     prepared, features = described(descriptor="cnn")
-    fixed, _ = placing_pair(prepared, features)
+    fixed, _ = LevelFeatures(prepared, features).placing
     assert len(fixed.features) == 12
     torch.testing.assert_close(
         fixed.features.float(), features.fixed.features[24:].float() / 0.9**0.5, atol=2e-3, rtol=0
     )
     prepared, features = described(descriptor="mind")
-    assert placing_pair(prepared, features) == (features.fixed, features.moving)
+    assert LevelFeatures(prepared, features).placing == (features.fixed, features.moving)
 
 
-def test_places_are_asked_for_once_and_only_by_levels_that_place() -> None:
-    _, features = described(descriptor="mind")
+def test_levels_before_those_that_place_are_matched_by_mind_alone_unless_weighed() -> None:
+    prepared, features = described()
+    views = LevelFeatures(prepared, features)
+    for whole, detail in zip(views.whole, views.detail(), strict=True):
+        assert len(detail.features) == 12
+        assert (detail.features.stride(0) == 1) == (whole.features.stride(0) == 1)
+        torch.testing.assert_close(detail.features.float(), whole.features[24:].float() / 0.9**0.5, atol=2e-3, rtol=0)
+
+
+def test_places_are_described_once_and_only_for_levels_that_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared, features = described()
     asked: list[int] = []
+    describe = PlaceOutput.describe
 
-    def placing():
+    def counted(self: PlaceOutput, *arguments: torch.Tensor) -> torch.Tensor:
         asked.append(1)
-        return features.fixed, features.moving
+        return describe(self, *arguments)
 
+    monkeypatch.setattr(PlaceOutput, "describe", counted)
     start, settings = DisplacementField.identity(features.lattice), RegistrationSettings()
+    coarse, fine, last = settings.descent.levels
     assert [level.place for level in settings.descent.levels] == [False, False, True]
     with torch.no_grad():
-        for levels, calls in ((settings.descent.levels[:2], 0), (settings.descent.levels, 1)):
+        for levels, calls in (((coarse, fine), 0), ((coarse, fine, last, last), 2)):  # one for each image
             shorter = tuple(replace(level, iterations=1) for level in levels)
             cut = replace(settings, descent=replace(settings.descent, levels=shorter))
-            descend_levels(features.fixed, features.moving, start, cut, None, silent, placing)
+            descend_levels(LevelFeatures(prepared, features), start, cut, None, silent)
             assert len(asked) == calls

@@ -37,6 +37,9 @@ NETWORK = 24
 PLACED = 28
 """Channels of the levels that place, which are there beside the others (:mod:`.placing`)."""
 
+PROJECTED = 16
+"""Channels that a weighed level descends on, beside those it makes them of (:mod:`.leading_directions`)."""
+
 COST_VOLUME = 64
 """MiB to which the cost volume of the discrete search may be cut."""
 
@@ -127,7 +130,7 @@ def _plan(
     network = NETWORK if descriptor.spacing is not None else 0
     placed = PLACED if network and any(level.place for level in settings.descent.levels) else 0
     images = 5 * (still + other)  # float32 and a mask
-    again = 2 * placed * 3 * work
+    again = 2 * (placed + PROJECTED) * 3 * work
     described = 2 * channels * 3 * work + 40 * work  # fixed, and moving with its rim; half precision
     stages = {
         "reading": 4 * (still + other) + 6 * max(still, other),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +19,7 @@ from .landmark_forces import Pairs
 from .levels import descend_levels
 from .magnification import brought_back, enlarged, enlarged_pairs, enlarged_transform, magnification
 from .outcome import finish, landmark_distances
-from .placing import placing_pair
+from .placing import LevelFeatures
 from .repeatable import repeatable
 from .settings import RegistrationSettings
 from .stages import Start, align_linearly, describe_both, prepare, starting_field, undeformed
@@ -114,13 +113,11 @@ def register(
                 begun = starting_field(features, start, prepared.settings, progress)
             with watch.stage("descent"):
                 field = descend_levels(
-                    features.fixed,
-                    features.moving,
+                    LevelFeatures(prepared, features),
                     begun.field,
                     begun.settings,
                     begun.forces,
                     progress,
-                    partial(placing_pair, prepared, features),
                 )
         progress("finish", 0.95, "judging the deformation, checking it for folds")
         with watch.stage("finish"):

@@ -31,7 +31,7 @@ class DescentSettings:
     levels: Annotated[tuple[Level, ...], Several] = (
         Level(scale=2.0, stiffness=Stiffness(bending=10.0)),
         Level(scale=1.0),
-        Level(scale=1.0, iterations=4, stiffness=Stiffness(bending=2.5), place=True),
+        Level(scale=1.0, iterations=5, stiffness=Stiffness(bending=2.5), place=True),
     )
     weighed: bool = True
     paper: PaperSettings = field(default_factory=PaperSettings)
