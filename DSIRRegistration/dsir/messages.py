@@ -33,10 +33,12 @@ WORDS = {
     "wrong than right: they were left out. Take them back, or place the points by hand if you are sure.",
     "start_lowers_similarity": "The transform that was given lowers the similarity of the scans (from {without:.2f} "
     "to {given:.2f}): does it lead from fixed to moving, and belong to these scans?",
+    "mirrors": "{file} exchanges left and right (its linear part is a mirror): look whether that is meant.",
     "convention_guessed": "{file} does not say whether its vectors are LPS or RAS; {taken} was taken, by which the "
     "images fit better (similarity {similarity:.2f}, not {other:.2f}).",
     "slices_missing": "{name} lacks {missing} of its {count} slices (the first is slice {first}); they are "
     "interpolated.",
+    "ct_unscaled": "{name} says no rescale slope and intercept: its values need not be HU.",
     "gantry_straightened": "{name} was taken with the gantry tilted by {degrees:.1f} degrees; it was straightened.",
     "no_suv": "No SUV of the {role} PET: {reason}.",
     "copies_passed_over": "{count} copies of slices were passed over.",

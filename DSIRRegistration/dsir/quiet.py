@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import SimpleITK as sitk
+
+
+def silent_end() -> None:
+    """No words of HDF5 after ours: once a file was damaged, it complains again when the process ends."""
+    atexit.register(_close_error_stream)
+
+
+def _close_error_stream() -> None:
+    with open(os.devnull, "wb") as nowhere, suppress(OSError):
+        os.dup2(nowhere.fileno(), 2)
 
 
 @contextmanager

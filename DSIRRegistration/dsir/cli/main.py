@@ -84,12 +84,20 @@ NEGATIVE = re.compile(r"-(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$")
 """A negative number as people and programs write it."""
 
 
+def _path(text: str) -> Path:
+    """A path; an empty word, as a variable that is not set leaves it, would be the folder one stands in."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; give a file or folder (is a variable not set?)")
+    return Path(text)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are one sentence, and to whom -1e-5 is a number."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._negative_number_matcher = NEGATIVE  # argparse's own takes -1e-5 and -1. for options
+        self.register("type", Path, _path)
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""

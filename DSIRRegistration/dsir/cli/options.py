@@ -197,7 +197,7 @@ def use_threads(threads: int | None) -> None:
     """
     from ..processors import available, sensible_threads
 
-    wanted = threads or sensible_threads()
+    wanted = min(threads, available()) if threads else sensible_threads()  # more only wait for each other
     if wanted < available():
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
@@ -254,7 +254,9 @@ def _read_json(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DsirError(f"The settings file {path} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
+    except UnicodeDecodeError:
+        raise DsirError(f"The settings file {path} is not JSON: it is no text.") from None
+    except (ValueError, RecursionError) as error:
         raise DsirError(f"The settings file {path} is not JSON: {error}.") from None
     if not isinstance(values, dict):
         raise DsirError(f"The settings file {path} must hold one JSON object.")

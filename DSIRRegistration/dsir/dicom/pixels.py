@@ -10,12 +10,16 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from ..errors import DsirError
-from .dataset import number, read_whole, text, whole
+from .dataset import items, number, read_whole, text, whole
 from .planes import Plane
 from .stack import Stack
 
 PHILIPS_SLOPE = (0x2005, 0x100E)
 """Philips' own scale slope: its MR images are comparable only once divided by it."""
+
+
+UNSCALED = (1.0, 0.0)
+"""Slope and intercept where the file says none."""
 
 
 def values_of(stack: Stack, name: str) -> np.ndarray:
@@ -31,6 +35,7 @@ def values_of(stack: Stack, name: str) -> np.ndarray:
     for plane in stack.planes.values():
         frames[plane.path] += 1
     philips = _philips(stack)
+    _check_scales(stack, name)
     for k in order:
         plane = stack.planes[k]
         if plane.path not in decoded:
@@ -39,12 +44,27 @@ def values_of(stack: Stack, name: str) -> np.ndarray:
         stored = stored[plane.frame] if stored.ndim == 3 else stored
         if stored.shape != plane.size:
             raise DsirError(f"The pixels of {plane.path.name} in {name} are damaged.")
-        slope, intercept = plane.scale
+        slope, intercept = plane.scale or UNSCALED
         values = stored.astype(np.float64) * slope + intercept
         if philips is not None:
             values /= slope * philips[k]
         out[:, :, k] = _placed(values.T, stack, k, plane)
     return _interpolated(out, order)
+
+
+def _check_scales(stack: Stack, name: str) -> None:
+    """Refuse values that cannot be compared with each other, or not be read at all.
+
+    Raises:
+        DsirError: they are of that kind.
+    """
+    without = sum(plane.scale is None for plane in stack.planes.values())
+    if 0 < without < len(stack.planes):
+        raise DsirError(
+            f"{name} cannot be used: {without} of its {len(stack.planes)} slices say no rescale slope, the others do."
+        )
+    if without and any(items(plane.header, "ModalityLUTSequence") for plane in stack.planes.values()):
+        raise DsirError(f"{name} cannot be used: its values go through a table (Modality LUT), which is not read.")
 
 
 def _placed(values: np.ndarray, stack: Stack, k: int, plane: Plane) -> np.ndarray:
@@ -79,11 +99,13 @@ def _decoded(path: Path, name: str) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return np.asarray(dataset.pixel_array)
-    except Exception:  # no decoder for this syntax, or damaged: GDCM gets its turn
+    except Exception:  # no decoder for this syntax, or damaged
+        syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
+        if syntax is None or not syntax.is_encapsulated:  # GDCM would make up what is missing
+            raise DsirError(f"The pixels of {path.name} in {name} are damaged.") from None
         values = _by_gdcm(path, dataset)
     if values is None:
-        syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
-        how = f" (compressed as {syntax.name})" if syntax is not None and syntax.is_compressed else ""
+        how = f" (compressed as {syntax.name})"
         raise DsirError(f"The pixels of {path.name} in {name}{how} cannot be read; export it uncompressed.")
     return values
 
@@ -120,5 +142,5 @@ def _philips(stack: Stack) -> dict[int, float] | None:
         if not np.isfinite(value) or value <= 0:
             return None
         found[k] = value
-    pairs = {(round(plane.scale[0], 9), round(found[k], 12)) for k, plane in stack.planes.items()}
+    pairs = {(round((plane.scale or UNSCALED)[0], 9), round(found[k], 12)) for k, plane in stack.planes.items()}
     return found if len(pairs) > 1 else None

@@ -44,7 +44,7 @@ class Plane:
         directions: (2, 3) along columns (a row's direction) and along rows, LPS; or None.
         pixel: (2,) mm between rows and between columns; or None.
         size: rows, columns.
-        scale: slope and intercept of the stored values.
+        scale: slope and intercept of the stored values; None where the file says neither.
         marks: what tells it from planes of other volumes of the series (:data:`TIMES`).
     """
 
@@ -55,7 +55,7 @@ class Plane:
     directions: np.ndarray | None
     pixel: np.ndarray | None
     size: tuple[int, int]
-    scale: tuple[float, float]
+    scale: tuple[float, float] | None
     marks: dict[str, str]
 
     @property
@@ -119,11 +119,14 @@ def _pixel(header: Dataset, groups: list[Dataset]) -> np.ndarray | None:
     return found if found is not None and (found > 0).all() else None
 
 
-def _scale(header: Dataset, groups: list[Dataset]) -> tuple[float, float]:
+def _scale(header: Dataset, groups: list[Dataset]) -> tuple[float, float] | None:
     for place in [first(group, "PixelValueTransformationSequence") for group in groups] + [header]:
-        if place is not None and number(place, "RescaleSlope") is not None:
-            return number(place, "RescaleSlope") or 1.0, number(place, "RescaleIntercept") or 0.0
-    return 1.0, 0.0
+        if place is None:
+            continue
+        slope, intercept = number(place, "RescaleSlope"), number(place, "RescaleIntercept")
+        if slope is not None or intercept is not None:
+            return slope or 1.0, intercept or 0.0
+    return None
 
 
 _WHERE = {

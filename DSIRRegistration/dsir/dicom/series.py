@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from ..errors import DsirError
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
+from ..messages import Message
 from .choice import chosen
 from .dataset import refusing_damage, text
 from .discover import Volume, discover
@@ -71,7 +72,9 @@ class Series:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What must be known of how it was read, one sentence each."""
-        return (*self.found.remarks, *self.stack.remarks)
+        unscaled = self.found.modality == "CT" and all(plane.scale is None for plane in self.stack.planes.values())
+        said = (Message("ct_unscaled", name=self.name),) if unscaled else ()
+        return (*self.found.remarks, *self.stack.remarks, *said)
 
     @property
     def missing(self) -> tuple[int, ...]:

@@ -96,12 +96,17 @@ def _nonsense(path: Path) -> DsirError:
     return DsirError(f"{path} is damaged: its header makes no sense.")
 
 
+def nrrd_fields(head: bytes) -> dict[str, str]:
+    """Name (small letters) to value of an NRRD header."""
+    text = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0].decode("utf-8", "replace")
+    pairs = (line.partition(":") for line in text.splitlines() if ":=" not in line)
+    return {key.strip().lower(): value.strip() for key, mark, value in pairs if mark}
+
+
 def _check_nrrd(path: Path, head: bytes) -> None:
     """Refuse a header that lacks what every NRRD file has, over which Teem ends the whole process."""
     header, *rest = re.split(rb"\r?\n\r?\n", head, maxsplit=1)
-    text = header.decode("utf-8", "replace")
-    pairs = (line.partition(":") for line in text.splitlines() if ":=" not in line)
-    fields = {key.strip().lower(): value.strip() for key, mark, value in pairs if mark}
+    fields = nrrd_fields(head)
     numbers = re.findall(NUMBER, f"{fields.get('space directions', '')} {fields.get('space origin', '')}")
     try:
         dimension, sizes = int(fields["dimension"]), [int(n) for n in fields["sizes"].split()]

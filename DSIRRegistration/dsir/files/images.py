@@ -14,6 +14,7 @@ from ..geometry.sampling import affine_grid, sample
 from . import nifti
 from .atomic import complete_file
 from .nifti_forms import form_remarks
+from .text_forms import text_form_remarks
 
 NIFTI = (".nii", ".nii.gz", ".hdr", ".img", ".mgz", ".mgh")
 ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -47,8 +48,9 @@ def read_image(path: str | Path) -> Image:
 
 def geometry_remarks(*paths: str | Path | None) -> tuple[str, ...]:
     """What must be known of where images, label maps, masks and fields lie, one sentence each."""
-    files = [Path(path) for path in paths if path is not None and suffix(path) in NIFTI]
-    return tuple(sentence for file in files if file.is_file() for sentence in form_remarks(file))
+    files = [Path(path) for path in paths if path is not None and Path(path).is_file()]
+    said = [form_remarks(file) if suffix(file) in NIFTI else text_form_remarks(file) for file in files]
+    return tuple(sentence for sentences in said for sentence in sentences)
 
 
 def read_labels(path: str | Path) -> tuple[torch.Tensor, Lattice]:

@@ -12,7 +12,9 @@ import SimpleITK as sitk
 from ..errors import DsirError, NotAnImage
 from ..geometry.lattice import LPS, Lattice
 from ..quiet import muted, quiet
-from .headers import check_promise, data_files
+from .checksums import check_text_header
+from .headers import HEADER, check_promise, data_files
+from .text_forms import check_axes
 
 
 def read(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -37,9 +39,13 @@ def read_image(path: Path) -> sitk.Image:
     calm = quiet if path.suffix.lower() in (".nrrd", ".nhdr", ".nii", ".gz") else muted  # others may be MetaIO's
     try:
         files = data_files(path)
+        with path.open("rb") as file:
+            head = file.read(HEADER)
+        check_axes(path, head)
         with calm():
             reader.ReadImageInformation()
         _check_size(reader, path, sum(file.stat().st_size for file in files))
+        check_text_header(path, head, files)
         with calm():
             return reader.Execute()
     except (RuntimeError, UnicodeDecodeError, OSError, MemoryError) as error:

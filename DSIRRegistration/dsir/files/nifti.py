@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 
 from ..errors import DsirError
+from .checksums import check_checksum
 from .headers import check_promise
 from .nifti_forms import affines, load
 
@@ -34,6 +35,9 @@ def read(path: Path, dtype: type | None = None) -> tuple[np.ndarray, list[np.nda
         _check_size(file, path)
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
             values = np.asanyarray(file.dataobj, dtype=dtype)
+        voxels = _voxel_file(file, path)
+        if voxels.suffix.lower() == ".gz":
+            check_checksum(path, voxels)
     except nib.filebasedimages.ImageFileError:
         if _is_cut_gzip(path):
             raise DsirError(f"{path} is damaged: the file ends early or its compression is broken.") from None
@@ -82,14 +86,20 @@ def write(path: Path, values: np.ndarray, affine: np.ndarray, *, intent: str = "
 
 def _check_size(file: nib.spatialimages.SpatialImage, path: Path) -> None:
     """Refuse a header that promises more voxels than its file can hold."""
-    voxels = path
-    if "image" in getattr(file, "file_map", {}) and file.file_map["image"].filename:
-        voxels = Path(file.file_map["image"].filename)
-    if not file.shape or min(file.shape) < 1:
+    voxels = _voxel_file(file, path)
+    offset, single = getattr(file.dataobj, "offset", 0), getattr(file.header, "is_single", False)
+    in_header = single and isinstance(file.header, nib.Nifti1Header) and offset < file.header.sizeof_hdr
+    if not file.shape or min(file.shape) < 1 or in_header:
         raise DsirError(f"{path} is damaged: its header makes no sense.")
     promised = int(np.prod(file.shape, dtype=object)) * file.get_data_dtype().itemsize
     compressed = voxels.suffix.lower() in (".gz", ".bz2", ".zst", ".mgz")
     check_promise(path, promised, voxels.stat().st_size, compressed=compressed)
+
+
+def _voxel_file(file: nib.spatialimages.SpatialImage, path: Path) -> Path:
+    """The file that holds the voxels: of a pair the other one."""
+    image = getattr(file, "file_map", {}).get("image")
+    return Path(image.filename) if image is not None and image.filename else path
 
 
 def _is_cut_gzip(path: Path) -> bool:

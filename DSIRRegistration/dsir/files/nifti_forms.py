@@ -5,6 +5,8 @@ A result that is opened beside its inputs in Slicer, ITK, SimpleITK, ANTs or ela
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nibabel as nib
@@ -36,10 +38,22 @@ def load(path: Path) -> nib.spatialimages.SpatialImage:
     Raises:
         nib.filebasedimages.ImageFileError: it is none.
     """
-    file = nib.load(path)
+    with _unlogged():
+        file = nib.load(path)
     if not isinstance(file, nib.spatialimages.SpatialImage):
         raise nib.filebasedimages.ImageFileError(f"{path} holds no volume")
     return file
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """nibabel prints what it finds odd in a header; what matters of it we say in sentences."""
+    logger = nib.imageglobals.logger
+    was, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = was
 
 
 def form_remarks(path: Path) -> tuple[str, ...]:

@@ -73,12 +73,18 @@ def _table(path: Path, text: str) -> PointFile:
     if not rows:
         raise DsirError(f"{path} is empty.")
     names = [cell.strip().lower() for cell in rows[0]]
+    if any(cell.strip() for row in rows for cell in row[len(names) :]):
+        raise DsirError(f"{path} has a line with more cells than its first; are there commas within numbers?")
     header = not _is_number(names[0]) or not all(_is_number(name) for name in names[:3])
     if header:
         kind = next((kind for kind in COLUMNS if all(name in names for name in kind)), None)
         if kind is None:
             raise DsirError(f"{path} has no columns r,a,s or x,y,z or l,p,s; its header is {','.join(rows[0])}.")
+        if any(names.count(name) > 1 for name in kind):
+            raise DsirError(f"{path} has a column of coordinates twice; its header is {','.join(rows[0])}.")
         columns, sign = [names.index(name) for name in kind], COLUMNS[kind]
+    elif sum(map(_is_number, names)) > 3:
+        raise DsirError(f"{path} has no header and more than three numbers a line; are there commas within numbers?")
     else:
         columns, sign = [0, 1, 2], 1.0
     defined = names.index("defined") if header and "defined" in names else None
@@ -118,8 +124,8 @@ def _markups(path: Path, text: str) -> PointFile:
         if odd:
             raise DsirError(f"{path} holds markups of type {odd[0]}; points, lines, angles and curves can be moved.")
         flips = [_flip(path, markup) for markup in markups]
-        points = [np.array(markups[m]["controlPoints"][p]["position"], dtype=float) * flips[m] for m, p in places]
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
+        points = [_position(markups[m]["controlPoints"][p]["position"]) * flips[m] for m, p in places]
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError, RecursionError):
         raise DsirError(f"{path} is not a Slicer markups file.") from None
 
     def rebuild(moved: np.ndarray) -> str:
@@ -129,6 +135,18 @@ def _markups(path: Path, text: str) -> PointFile:
         return json.dumps(new, indent=4, ensure_ascii=False)
 
     return PointFile(np.array(points).reshape(-1, 3), rebuild, _colour(markups))
+
+
+def _position(given: list[float]) -> np.ndarray:
+    """(3,) of a control point; one that has no place is null in Slicer's files, and refused with the numbers.
+
+    Raises:
+        ValueError: it is not three numbers.
+    """
+    position = np.full(3, np.nan) if given is None else np.array(given, dtype=float)
+    if position.shape != (3,):
+        raise ValueError
+    return position
 
 
 def _colour(markups: list[dict]) -> tuple[int, int, int] | None:

@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import DsirError, NotAnImage, TransformError
-from ..quiet import muted
+from ..quiet import muted, silent_end
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
@@ -128,6 +128,8 @@ def _itk_transform(path: Path) -> Transform:
         with muted():
             transform = sitk.ReadTransform(str(path))
     except (RuntimeError, UnicodeDecodeError):  # SimpleITK cannot say its own sentence where it holds a spoiled name
+        if check is check_hdf5:
+            silent_end()
         raise TransformError(f"{path} is not a transform that can be read (.h5, .tfm, .mat, .nii.gz, .nrrd).") from None
     if transform.GetDimension() != 3:
         raise TransformError(f"{path} holds a {transform.GetDimension()}-D transform; a 3-D one is needed.")
@@ -179,6 +181,8 @@ def _told_matrix(path: Path, matrix: np.ndarray, convention: Convention | None) 
             "--field-convention ras, one in LPS mm with lps (fixed to moving both). One of FSL counts in scaled "
             "voxels: turn it into ITK's first, as with c3d_affine_tool -ref FIXED -src MOVING FILE -fsl2ras -oitk OUT."
         )
+    if not np.allclose(matrix[3], [0, 0, 0, 1], atol=1e-6):
+        raise TransformError(f"{path} is no affine: the last line of its matrix is not 0 0 0 1.")
     try:
         return Transform((Linear(matrix if convention == "ras" else itk.LPS @ matrix @ itk.LPS),))
     except DsirError as error:

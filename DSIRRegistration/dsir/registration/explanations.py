@@ -92,5 +92,5 @@ def _place(inner: Any, part: str, key: str) -> str | int:
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

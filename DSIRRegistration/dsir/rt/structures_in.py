@@ -50,10 +50,12 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
     """
     path = Path(path)
     dataset = _object(path)
-    rois = _numbered(dataset.get("StructureSetROISequence"), "ROINumber")
+    listed = list(dataset.get("StructureSetROISequence") or ())
+    rois = _numbered(listed, "ROINumber")
     if not rois:
         raise DsirError(f"{path} holds no structures.")
     names, remarks = unique_names([_name(roi, number) for number, roi in rois.items()])
+    remarks += _unnumbered(listed, rois)
     drawn = _numbered(dataset.get("ROIContourSequence"), "ReferencedROINumber")
     observed = _numbered(dataset.get("RTROIObservationsSequence"), "ReferencedROINumber")
     if "RTROIObservationsSequence" not in dataset:
@@ -108,9 +110,25 @@ def referenced_series(path: str | Path) -> tuple[str, ...]:
 
 
 def _numbered(items: Iterable[Dataset] | None, key: str) -> dict[int, Dataset]:
-    """Items by their number; those without one are of no use."""
-    numbered = {whole(item, key): item for item in items or ()}
-    return {number: item for number, item in numbered.items() if number is not None}
+    """Items by their number, the first of each; those without one are of no use."""
+    found: dict[int, Dataset] = {}
+    for item in items or ():
+        number = whole(item, key)
+        if number is not None:
+            found.setdefault(number, item)
+    return found
+
+
+def _unnumbered(listed: Iterable[Dataset], rois: dict[int, Dataset]) -> list[str]:
+    """A sentence for each structure that nothing can refer to."""
+    kept = {id(roi) for roi in rois.values()}
+    said = []
+    for roi in listed:
+        number = whole(roi, "ROINumber")
+        if id(roi) not in kept:
+            why = "it has no number" if number is None else f"its number {number} is another structure's"
+            said.append(f"{_name(roi, number or 0)} is left out: {why}.")
+    return said
 
 
 def _foreign(roi: Dataset, drawn: Dataset | None, series: Series) -> str:

@@ -112,3 +112,17 @@ def unique_names(names: list[str]) -> tuple[list[str], list[str]]:
         seen.add(new)
         out.append(new)
     return out, said
+
+
+def short_names(names: list[str], longest: int) -> tuple[list[str], list[str]]:
+    """Names of at most ``longest`` characters that can be told apart, and a sentence for each that had to change."""
+    out: list[str] = []
+    for name in names:
+        new, count = name[:longest], 2
+        while new in out:
+            end = f" ({count})"
+            new, count = name[: longest - len(end)] + end, count + 1
+        out.append(new)
+    pairs = zip(names, out, strict=True)
+    said = [f"The name {old} is longer than DICOM allows; it is {new} there." for old, new in pairs if old != new]
+    return out, said

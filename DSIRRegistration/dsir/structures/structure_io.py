@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..dicom.series import Series
@@ -14,7 +15,7 @@ from ..rt.segmentation_in import is_segmentation
 from ..rt.segmentation_out import write_segmentation_object
 from ..rt.structures_in import read_rtstruct
 from ..rt.structures_out import Holes, write_rtstruct
-from ..shapes.structure import StructureSet
+from ..shapes.structure import PointMark, Structure, StructureSet, short_names
 from . import surfaces_and_points as drawings
 from .propagate import Propagation
 from .segmentations import (
@@ -77,20 +78,21 @@ def write_structures(
     Raises:
         DsirError: the file cannot be written, or nothing of any structure is left.
     """
-    path, remarks = Path(path), []
+    path, remarks = Path(path), list[str]()
     if not result.structures and not result.marks:
         raise DsirError("None of the structures lies on the fixed scan, so nothing was written; is it its transform?")
+    structures, marks = result.structures, result.marks
+    if suffix(path) == ".dcm":
+        structures, marks, remarks = _named_for_dicom(structures, marks)
     if path.name.lower().endswith(".seg.dcm"):
         if series is None:
             raise DsirError("A DICOM segmentation is tied to a DICOM series; the fixed scan has to be one.")
-        masks = [on_grid(structure, fixed) for structure in result.structures]
-        write_segmentation_object(path, result.structures, masks, series, label=label, pseudonym=pseudonym)
+        masks = [on_grid(structure, fixed) for structure in structures]
+        write_segmentation_object(path, structures, masks, series, label=label, pseudonym=pseudonym)
     elif suffix(path) == ".dcm":
         if series is None:
             raise DsirError("An RTSTRUCT is tied to a DICOM series; the fixed scan has to be one.")
-        counts = write_rtstruct(
-            path, result.structures, series, marks=result.marks, label=label, holes=holes, pseudonym=pseudonym
-        )
+        counts = write_rtstruct(path, structures, series, marks=marks, label=label, holes=holes, pseudonym=pseudonym)
         lost = [name for name, count in counts.items() if not count]
         remarks += [f"{name} has no contour on the slices that are there." for name in lost]
     else:
@@ -102,6 +104,24 @@ def write_structures(
         else:
             remarks += write_label_structures(path, result.structures, fixed)
     return remarks
+
+
+LONGEST = 64
+"""Characters of a name in DICOM (PS3.5, value representation LO)."""
+
+
+def _named_for_dicom(
+    structures: Sequence[Structure], marks: Sequence[PointMark]
+) -> tuple[tuple[Structure, ...], tuple[PointMark, ...], list[str]]:
+    """Structures and points under names that DICOM can hold, and what had to change."""
+    given = [structure.name for structure in structures] + [mark.name for mark in marks]
+    names, said = short_names(given, LONGEST)
+    of_structures, of_marks = names[: len(structures)], names[len(structures) :]
+    return (
+        tuple(replace(item, name=name) for item, name in zip(structures, of_structures, strict=True)),
+        tuple(replace(item, name=name) for item, name in zip(marks, of_marks, strict=True)),
+        said,
+    )
 
 
 def write_drawings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ..errors import DsirError
@@ -15,6 +16,7 @@ from ..geometry.image import Image
 from ..messages import Message
 from ..registration.start_similarity import StartSimilarity
 from ..transforms.composite import Transform
+from ..transforms.linear import Linear
 
 CLEAR = 0.02
 """Mean cosine by which one reading has to beat the other; the right one of a field of 6 mm does by 0.1 and more."""
@@ -57,7 +59,8 @@ def read_given_transform(
     """
     readings = transform_readings(path, convention=convention, frames=frames)
     if len(readings) == 1:
-        return GivenTransform(next(iter(readings.values())))
+        (only,) = readings.values()
+        return GivenTransform(only, _mirror_remarks(only, path))
     if fixed is None or moving is None:
         raise DsirError(UNSAID.format(path=path))
     measured = StartSimilarity.of(fixed, moving, fixed_mask)
@@ -69,6 +72,7 @@ def read_given_transform(
     return GivenTransform(
         readings[best],
         (
+            *_mirror_remarks(readings[best], path),
             Message(
                 "convention_guessed",
                 file=Path(path).name,
@@ -78,6 +82,12 @@ def read_given_transform(
             ),
         ),
     )
+
+
+def _mirror_remarks(given: Transform, path: str | Path) -> tuple[str, ...]:
+    """No person is another's mirror image, and no scanner makes one of him: a wrong header or convention does."""
+    signs = [np.linalg.det(part.matrix[:3, :3]) < 0 for part in given.parts if isinstance(part, Linear)]
+    return (Message("mirrors", file=Path(path).name),) if sum(signs) % 2 else ()
 
 
 def start_warnings(

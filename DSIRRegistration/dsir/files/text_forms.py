@@ -1,0 +1,78 @@
+"""Where an NRRD or MetaImage file lies, as far as its header says it: what is left out is made up by every reader."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ..errors import DsirError
+from .headers import HEADER, nrrd_fields
+
+ANATOMICAL = ("left-posterior-superior", "lps", "right-anterior-superior", "ras", "left-anterior-superior", "las")
+MILLIMETRES = ("mm", "millimeter", "millimetre", "millimeters", "millimetres")
+
+AXES = "axes along the patient's left, back and head"
+
+
+def text_form_remarks(path: Path) -> tuple[str, ...]:
+    """What a reader must know of where the file lies; no sentence where its header says all of it."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEADER)
+    except OSError:
+        return ()
+    if head.startswith(b"NRRD"):
+        return _nrrd(path, nrrd_fields(head))
+    return _meta(path, head) if re.search(rb"^\s*NDims\s*=", head[:4096], re.MULTILINE) else ()
+
+
+def check_axes(path: Path, head: bytes) -> None:
+    """Refuse a volume of which the header says that an axis is no direction in space.
+
+    Raises:
+        DsirError: that is so.
+    """
+    fields = nrrd_fields(head)
+    if fields.get("dimension") == "3" and "none" in fields.get("space directions", "").lower():
+        raise DsirError(f"{path} has an axis that is no direction in space; a 3-D volume is needed.")
+
+
+def _nrrd(path: Path, fields: dict[str, str]) -> tuple[str, ...]:
+    lacking = []
+    if "space directions" not in fields:
+        whole = "" if "spacings" in fields else " and how large its voxels are"
+        lacking.append((f"how its axes lie{whole}", AXES + (", voxels of 1 mm" if whole else "")))
+    if "space origin" not in fields:
+        lacking.append(("where it lies", "its first voxel at the origin"))
+    space = fields.get("space", "").lower()
+    if "space directions" in fields and space not in ANATOMICAL:
+        lacking.append(("what its directions are of the patient", "left, posterior, superior"))
+    said = _made_up(path, lacking)
+    units = re.findall(r'"([^"]*)"', fields.get("space units", ""))
+    other = sorted({unit for unit in units if unit and unit.lower() not in MILLIMETRES})
+    if other:
+        said.append(f"{path.name} counts in {other[0]}; it was read in mm all the same, as ITK and Slicer do.")
+    return tuple(said)
+
+
+def _made_up(path: Path, lacking: list[tuple[str, str]]) -> list[str]:
+    """One sentence of what a header does not say, and what was taken instead."""
+    if not lacking:
+        return []
+    whats, taken = (", ".join(words) for words in zip(*lacking, strict=True))
+    return [f"{path.name} does not say {whats}: that is made up, as ITK and Slicer do ({taken})."]
+
+
+def _meta(path: Path, head: bytes) -> tuple[str, ...]:
+    def lacks(*names: bytes) -> bool:
+        found = re.search(rb"^\s*(" + b"|".join(names) + rb")\s*=", head[:4096], re.MULTILINE | re.IGNORECASE)
+        return found is None
+
+    lacking = []
+    if lacks(b"TransformMatrix", b"Rotation", b"Orientation"):
+        lacking.append(("how its axes lie", AXES))
+    if lacks(b"Offset", b"Position", b"Origin"):
+        lacking.append(("where it lies", "its first voxel at the origin"))
+    if lacks(b"ElementSpacing", b"ElementSize"):
+        lacking.append(("how large its voxels are", "voxels of 1 mm"))
+    return tuple(_made_up(path, lacking))
