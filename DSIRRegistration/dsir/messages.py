@@ -33,6 +33,7 @@ WORDS = {
     "wrong than right: they were left out. Take them back, or place the points by hand if you are sure.",
     "start_lowers_similarity": "The transform that was given lowers the similarity of the scans (from {without:.2f} "
     "to {given:.2f}): does it lead from fixed to moving, and belong to these scans?",
+    "same_scan": "The fixed and the moving scan are one and the same.",
     "mirrors": "{file} exchanges left and right (its linear part is a mirror): look whether that is meant.",
     "convention_guessed": "{file} does not say whether its vectors are LPS or RAS; {taken} was taken, by which the "
     "images fit better (similarity {similarity:.2f}, not {other:.2f}).",

@@ -23,6 +23,11 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def at_most(threads: int) -> int:
+    """So many threads as were asked for, but none without a processor: thousands on two of them take hours."""
+    return min(threads, available())
+
+
 def sensible_threads() -> int:
     """Processors that are free now, one at the least.
 

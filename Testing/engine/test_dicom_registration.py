@@ -315,6 +315,12 @@ def test_export_writes_it_from_a_finished_result(run: Path, tmp_path: Path) -> N
     assert (dataset.ContentLabel, str(dataset.PatientName), dataset.PatientSex) == ("WEEK 2", "P7", "")
 
 
+def test_a_result_is_not_exported_as_that_of_other_series(run: Path, tmp_path: Path, capsys) -> None:
+    words = ["--fixed-series", str(run / "moving"), "--moving-series", str(run / "fixed")]
+    assert main(["export", str(run / "out"), *words, "-o", str(tmp_path / "r.dcm"), "--quiet"]) == 2
+    assert "was made of another fixed series" in capsys.readouterr().err and not (tmp_path / "r.dcm").exists()
+
+
 def test_without_two_dicom_series_there_is_no_object_and_no_run(run: Path, tmp_path: Path, capsys) -> None:
     words = ["register", "--fixed", str(run / "out" / "warped.nii.gz"), "--moving", str(run / "moving")]
     assert main([*words, "-o", str(tmp_path / "out"), "--dicom-reg", str(tmp_path / "reg.dcm"), "--quiet"]) != 0

@@ -22,6 +22,8 @@ from dsir.files.points import read_points
 from dsir.files.transforms import read_transform
 from dsir.geometry.lattice import Lattice
 from dsir.processors import available
+from dsir.registration.repeatable import repeatable
+from dsir.registration.settings import RegistrationSettings
 from dsir.rt.structures_in import read_rtstruct
 from dsir.shapes.structure import short_names
 from dsir.workflow.given_transform import read_given_transform
@@ -151,6 +153,21 @@ def test_a_position_is_three_numbers(position: str, tmp_path: Path) -> None:
         read_points(tmp_path / "p.mrk.json")
 
 
+@pytest.mark.parametrize(("system", "sign"), [("= LPS", -1), ("= 1", -1), ("= RAS", 1), ("= 0", 1), (None, 1)])
+def test_slicers_older_fiducials_say_their_coordinates(system: str | None, sign: int, tmp_path: Path) -> None:
+    head = ["# Markups fiducial file version = 4.11", f"# CoordinateSystem {system}", "# columns = id,x,y,z,ow"]
+    lines = [head[0], *([head[1]] if system else []), head[2], '1,10,20,30,0,0,0,1,1,1,0,"F, one",,', ""]
+    (tmp_path / "p.fcsv").write_text("\n".join(lines))
+    file = read_points(tmp_path / "p.fcsv")
+    assert file.points.tolist() == [[sign * 10.0, sign * 20.0, 30.0]]
+    file.write(tmp_path / "q.fcsv", file.points + np.array([1.0, 2.0, 3.0]))
+    assert read_points(tmp_path / "q.fcsv").points.tolist() == [[sign * 10.0 + 1, sign * 20.0 + 2, 33.0]]
+    assert '"F, one"' in (tmp_path / "q.fcsv").read_text()
+    (tmp_path / "p.fcsv").write_text("\n".join(lines).replace("10,20", "10,here"))
+    with pytest.raises(DsirError, match="without three numbers"):
+        read_points(tmp_path / "p.fcsv")
+
+
 @pytest.mark.parametrize("last", ["0 0 0 2", "1 0 0 1"])
 def test_a_matrix_that_is_no_affine_is_refused(last: str, tmp_path: Path) -> None:
     (tmp_path / "m.txt").write_text(f"1 0 0 4\n0 1 0 0\n0 0 1 0\n{last}\n")
@@ -250,7 +267,9 @@ def test_more_threads_than_processors_only_wait_for_each_other(monkeypatch: pyte
     asked: list[int] = []
     monkeypatch.setattr("torch.set_num_threads", asked.append)
     use_threads(9999)
-    assert asked == [available()]
+    with repeatable(RegistrationSettings(threads=9999)):
+        pass
+    assert asked[:2] == [available(), available()]
 
 
 def test_settings_without_an_end_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,6 +278,9 @@ def test_settings_without_an_end_are_refused(tmp_path: Path, capsys: pytest.Capt
     words = ["register", "--fixed", str(scan), "--moving", str(scan), "--out", str(tmp_path / "out")]
     assert main([*words, "--settings", str(tmp_path / "s.json")]) == 2
     assert "is not JSON" in capsys.readouterr().err
+    (tmp_path / "s.json").write_text('{"spacing": 9, "linear": {}, "spacing": 3}')
+    assert main([*words, "--settings", str(tmp_path / "s.json")]) == 2
+    assert "'spacing' stands twice" in capsys.readouterr().err
     (tmp_path / "s.json").write_bytes(json.dumps({"spacing": 3}).encode("utf-16"))
     assert main([*words, "--settings", str(tmp_path / "s.json")]) == 2
     assert "it is no text" in capsys.readouterr().err

@@ -65,6 +65,13 @@ def test_a_label_value_alone_is_looked_for_in_the_segments_own_layer(tmp_path):
     assert same(masks(write(tmp_path / "a.seg.nrrd", values, segments)), A=A, B=B, C=C)
 
 
+def test_voxels_that_belong_to_no_segment_are_said(tmp_path):
+    layer = np.where(A, 1, np.where(B, 2, 0)).astype(np.uint8)
+    segments = [{**NAMED[0], "LabelValue": "1", "Layer": "0"}]
+    found = read_segmentation(write(tmp_path / "a.seg.nrrd", layer, segments))
+    assert found.remarks == ("Voxels of the value 2 belong to no segment and are left out.",)
+
+
 def test_several_segments_share_a_layer_where_the_file_says_so(tmp_path):
     values = np.stack([A * 1 + B * 2, C * 1]).astype(np.uint8)
     places = [("0", "1"), ("0", "2"), ("1", "1")]

@@ -42,7 +42,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--labels", type=Path, metavar="LABELS", help="a label map (whole numbers, 0 is background; same kinds)"
     )
     things.add_argument(
-        "--points", type=Path, metavar="POINTS", help="points: .csv (x, y, z in RAS mm) or Slicer's .mrk.json"
+        "--points", type=Path, metavar="POINTS", help="points: .csv (x, y, z in RAS mm) or Slicer's .mrk.json, .fcsv"
     )
     things.add_argument("--mesh", type=Path, metavar="MESH", help="a surface: .vtp, .vtk, .stl or .ply")
     parser.add_argument(

@@ -31,8 +31,10 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         raise DsirError(f"{transform} does not exist.")
     progress("reading", 0.0, "loading the engine")
     from ..workflow.dicom_export import RegistrationExport
+    from ..workflow.findings_beside import report_beside
 
     export = RegistrationExport.of(arguments.fixed_series, arguments.moving_series, arguments.different_patients)
+    export.check_result(report_beside(transform))
     progress("writing", 0.5, "the DICOM registration object")
     kind = export.write(arguments.out, transform, label=arguments.label, pseudonym=arguments.pseudonym)
     progress("done", 1.0, "")

@@ -195,9 +195,9 @@ def use_threads(threads: int | None) -> None:
 
     To be called before torch is loaded: on a busy machine OpenMP's threads are told to sleep while they wait.
     """
-    from ..processors import available, sensible_threads
+    from ..processors import at_most, available, sensible_threads
 
-    wanted = min(threads, available()) if threads else sensible_threads()  # more only wait for each other
+    wanted = at_most(threads) if threads else sensible_threads()
     if wanted < available():
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
@@ -251,7 +251,7 @@ def above_zero(text: str) -> float:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
     except OSError as error:
         raise DsirError(f"The settings file {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -262,6 +262,19 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise DsirError(f"The settings file {path} must hold one JSON object.")
     settings = values.get("settings", values)  # a whole report.json is as good as its settings alone
     return settings if isinstance(settings, dict) else values
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of a name that stands twice, nobody knows which value is meant.
+
+    Raises:
+        ValueError: one does.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands twice in one object")
+    return found
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

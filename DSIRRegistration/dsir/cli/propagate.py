@@ -38,7 +38,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="surfaces, curves and points (.vtp .vtk .stl .ply .mrk.json .csv)",
+        help="surfaces, curves and points (.vtp .vtk .stl .ply .mrk.json .fcsv .csv)",
     )
     drawn.add_argument("--names", type=Path, metavar="FILE.csv", help="names of the labels, columns value,name")
     scans = parser.add_argument_group("the scans")

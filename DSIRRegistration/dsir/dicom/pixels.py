@@ -7,7 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from ..errors import DsirError
 from .dataset import items, number, read_whole, text, whole
@@ -90,24 +91,36 @@ def _interpolated(out: np.ndarray, order: list[int]) -> np.ndarray:
 def _decoded(path: Path, name: str) -> np.ndarray:
     """Stored values (rows, columns) or (frames, rows, columns) of a file."""
     dataset = read_whole(path)
-    if dataset is None or not any(key in dataset for key in ("PixelData", "FloatPixelData", "DoublePixelData")):
+    if dataset is None or not any(key in dataset for key in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise DsirError(f"{path.name} in {name} holds no pixels.")
     samples = whole(dataset, "SamplesPerPixel") or 1
     if samples != 1 or text(dataset, "PhotometricInterpretation").startswith(("RGB", "YBR", "PALETTE")):
         raise DsirError(f"{name} is in colour; a scan with one value a voxel is needed.")
+    syntax = _syntax(dataset)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return np.asarray(dataset.pixel_array)
     except Exception:  # no decoder for this syntax, or damaged
-        syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
-        if syntax is None or not syntax.is_encapsulated:  # GDCM would make up what is missing
+        if not syntax.is_encapsulated:  # GDCM would make up what is missing
             raise DsirError(f"The pixels of {path.name} in {name} are damaged.") from None
         values = _by_gdcm(path, dataset)
     if values is None:
         how = f" (compressed as {syntax.name})"
         raise DsirError(f"The pixels of {path.name} in {name}{how} cannot be read; export it uncompressed.")
     return values
+
+
+def _syntax(dataset: Dataset) -> UID:
+    """The transfer syntax; a file without meta information is as it was found to be encoded, and uncompressed."""
+    meta = getattr(dataset, "file_meta", None) or FileMetaDataset()
+    if "TransferSyntaxUID" not in meta:
+        implicit, little = dataset.original_encoding
+        meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        if not little:
+            meta.TransferSyntaxUID = ExplicitVRBigEndian
+        dataset.file_meta = meta
+    return meta.TransferSyntaxUID
 
 
 def _by_gdcm(path: Path, dataset: Dataset) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""Points in files: CSV tables and Slicer markups (.mrk.json), everything else in them kept."""
+"""Points in files: CSV tables, Slicer markups (.mrk.json) and its older fiducials (.fcsv), all else in them kept."""
 
 from __future__ import annotations
 
@@ -43,12 +43,13 @@ class PointFile:
 
 
 def read_points(path: str | Path) -> PointFile:
-    """Read points (mm) from a CSV or a Slicer markups file.
+    """Read points (mm) from a CSV, a Slicer markups file or its older fiducials.
 
     Slicer's own tables have a column ``defined``: points where it is 0 have no place and are left alone.
 
     CSV: a header with ``r,a,s`` or ``x,y,z`` (both RAS) or ``l,p,s`` (LPS) among its columns, in any case; or no header
     and three numbers a line (RAS). Markups: the file's ``coordinateSystem`` counts; undefined points are left alone.
+    Fiducials: the line ``# CoordinateSystem`` counts; a file without it is RAS, as Slicer reads it.
 
     Raises:
         DsirError: missing, neither of the two kinds, no points, or coordinates that are not finite numbers.
@@ -60,7 +61,8 @@ def read_points(path: str | Path) -> PointFile:
         text = path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError):
         raise DsirError(f"{path} is not a text file; points are read from .csv and .mrk.json.") from None
-    found = _markups(path, text) if path.name.lower().endswith(".json") else _table(path, text)
+    kinds = {".json": _markups, ".fcsv": _fiducials}
+    found = kinds.get(path.suffix.lower(), _table)(path, text)
     if not len(found.points):
         raise DsirError(f"{path} holds no points.")
     if not np.isfinite(found.points).all():
@@ -106,6 +108,31 @@ def _table(path: Path, text: str) -> PointFile:
         buffer = io.StringIO()
         csv.writer(buffer, lineterminator="\n").writerows(out)
         return buffer.getvalue()
+
+    return PointFile(points, rebuild)
+
+
+def _fiducials(path: Path, text: str) -> PointFile:
+    """Slicer's .fcsv: comments with the coordinate system, then id,x,y,z,... a line."""
+    lines = text.splitlines()
+    said = [line.partition("=")[2].strip() for line in lines if line.lower().startswith("# coordinatesystem")]
+    flip = _flip(path, {"coordinateSystem": said[0] if said else "RAS"})
+    rows = [number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")]
+    cells = {number: next(csv.reader([lines[number]])) for number in rows}
+    try:
+        points = np.array([[float(cell) for cell in cells[number][1:4]] for number in rows]).reshape(-1, 3) * flip
+    except ValueError:
+        raise DsirError(f"{path} has a line without three numbers for its coordinates.") from None
+
+    def rebuild(moved: np.ndarray) -> str:
+        out = list(lines)
+        for number, point in zip(rows, moved * flip, strict=True):
+            row = list(cells[number])
+            row[1:4] = [f"{value + 0.0:.4f}" for value in point]
+            buffer = io.StringIO()
+            csv.writer(buffer, lineterminator="").writerow(row)
+            out[number] = buffer.getvalue()
+        return "\n".join(out) + "\n"
 
     return PointFile(points, rebuild)
 

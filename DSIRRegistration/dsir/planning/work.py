@@ -8,6 +8,7 @@ from typing import Any
 
 from ..dicom.identity import identity_of
 from ..dicom.pseudonym import series_facts
+from ..messages import Message
 from ..registration.preset_words import WORDS
 from ..workflow.identity_gate import check_one_person, headers
 from .studies import Study, fixed_study, moving_study
@@ -60,6 +61,8 @@ class PlanOfWork:
     def remarks(self) -> tuple[str, ...]:
         """Reasons and warnings, one sentence each."""
         said = [*self.persons, *self.fixed.reasons, *self.moving.reasons]
+        if self.fixed.scan.uid and self.fixed.scan.uid == self.moving.scan.uid:
+            said.append(Message("same_scan"))
         if not self.fixed.frame_of_reference or not self.moving.frame_of_reference:
             said.append("A scan without a frame of reference cannot stand in a DICOM registration; none is written.")
         return tuple(said)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from ..processors import sensible_threads
+from ..processors import at_most, sensible_threads
 from .settings import RegistrationSettings
 
 
@@ -17,7 +17,7 @@ def repeatable(settings: RegistrationSettings) -> Iterator[None]:
     threads = torch.get_num_threads()
     state = torch.get_rng_state()
     torch.manual_seed(settings.seed)
-    torch.set_num_threads(settings.threads or min(threads, sensible_threads()))
+    torch.set_num_threads(at_most(settings.threads) if settings.threads else min(threads, sensible_threads()))
     try:
         yield
     finally:

@@ -106,11 +106,13 @@ def read_segmentation(path: str | Path) -> StructureSet:
         raise DsirError(f"{path} holds no segments: every voxel is 0.")
     names, remarks = unique_names([segment.get("Name", segment["ID"]) for segment in segments])
     structures = []
+    left = [set(np.unique(layer).tolist()) - {0} for layer in values]
     for number, (name, segment) in enumerate(zip(names, segments, strict=True), start=1):
         layer, value = _place(segment, number - 1, path)
         if layer >= len(values):
             remarks.append(f"{name} is left out: its layer {layer} is not in the file.")
             continue
+        left[layer].discard(value)
         mask = torch.from_numpy(np.ascontiguousarray(values[layer] == value))
         if not mask.any():
             remarks.append(f"{name} is left out: it is empty.")
@@ -120,6 +122,10 @@ def read_segmentation(path: str | Path) -> StructureSet:
         structures.append(from_mask(mask, lattice, name=name, number=number, colour=colour, role=role))
     if not structures:
         raise DsirError(f"Nothing in {path} can be used. {' '.join(remarks)}")
+    unnamed = sorted(set().union(*left))
+    if unnamed:
+        some = ", ".join(map(str, unnamed[:5])) + (", ..." if len(unnamed) > 5 else "")
+        remarks.append(f"Voxels of the value {some} belong to no segment and are left out.")
     return StructureSet(lattice, tuple(structures), remarks=tuple(remarks))
 
 

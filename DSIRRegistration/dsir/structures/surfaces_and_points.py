@@ -19,7 +19,7 @@ from .meshes import warp_mesh
 from .surfaces import REACH, from_surface, open_edges
 
 SURFACES = (".vtp", ".vtk", ".stl", ".ply")
-POINTS = (".json", ".csv")
+POINTS = (".json", ".fcsv", ".csv")
 KINDS = (*SURFACES, *POINTS)
 
 TOLERATED = 0.1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..dicom.dataset import text
+from ..dicom.pseudonym import series_facts
 from ..dicom.series import Series, read_series
 from ..errors import DsirError
 from ..files.dicom_registration import Frames
@@ -44,6 +47,18 @@ class RegistrationExport:
             if not text(series.header, "FrameOfReferenceUID"):
                 raise DsirError(f"The {role} series has no frame of reference, so DICOM cannot register it.")
         return RegistrationExport(*pair, remarks)
+
+    def check_result(self, report: Mapping[str, Any]) -> None:
+        """Refuse a result that was made of other series than these, where its report tells.
+
+        Raises:
+            DsirError: it was.
+        """
+        made_of = report.get("series") or {}
+        for role, series in (("fixed", self.fixed), ("moving", self.moving)):
+            facts = made_of.get(role) or {}
+            if facts.get("series") and facts["series"] != series_facts(series.header)["series"]:
+                raise DsirError(f"The result was made of another {role} series than the one that was given.")
 
     def write(self, path: Path, transform: Path, *, label: str = "DSIR", pseudonym: str | None = None) -> str:
         """Write the object of the transform in a file; ``"spatial"`` or ``"deformable"``.

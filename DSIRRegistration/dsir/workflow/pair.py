@@ -100,8 +100,9 @@ def register_pair(
     fixed_mask = read_mask(pair.fixed_mask, fixed.lattice) if pair.fixed_mask else None
     moving_mask = read_mask(pair.moving_mask, moving.lattice) if pair.moving_mask else None
     start = pair.refine or pair.initial
+    same = (Message("same_scan"),) if pair.fixed.resolve() == pair.moving.resolve() else ()
     others = (pair.fixed_mask, pair.moving_mask, pair.moving_labels, pair.fixed_labels, start)
-    said = persons + fixed.remarks + moving.remarks + geometry_remarks(*others)
+    said = persons + same + fixed.remarks + moving.remarks + geometry_remarks(*others)
     if start is not None:
         progress("reading", 0.02, "judging the transform that was given")
         read = read_given_transform(
