@@ -16,6 +16,8 @@ from dsir.files.landmarks import read_landmarks
 from dsir.files.points import read_points
 from DSIRRegistrationLib.nodes.windows import show_with
 from DSIRRegistrationLib.roles import FIXED, MOVING
+from DSIRRegistrationLib.viewer import following
+from DSIRRegistrationLib.viewer.following import Following
 from DSIRRegistrationLib.viewer.jobs import Jobs
 from DSIRRegistrationLib.viewer.look import AFTER
 from DSIRRegistrationLib.viewer.newest import Newest
@@ -233,6 +235,31 @@ def test_a_newer_place_takes_that_of_one_that_waits_and_the_last_one_is_answered
 
     asyncio.run(drag())
     assert done[-1] == 19 and 1 < len(done) < 20 and done == sorted(done)
+
+
+def test_while_a_point_is_dragged_its_plane_leads_the_others_follow_and_all_come_to_rest(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "REST", 0.05)
+    rows = [side.views for side in session.sides.values()]
+    for view in (view for row in rows for view in row):
+        view.set_render_blocked(False)
+    under = rows[0][1]
+    held: list[int] = []
+
+    async def drag() -> None:
+        held_back = Following(rows)
+        for _ in range(2 * following.TURN):
+            held_back.move(under)
+            assert not rows[0][1].is_render_blocked and not rows[1][1].is_render_blocked
+            held.append(sum(view.is_render_blocked for row in rows for view in row))
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.15)
+
+    asyncio.run(drag())
+    assert held[0] == 0  # a click is drawn everywhere
+    assert held[1 : following.TURN] == [4] * (following.TURN - 1) and held[following.TURN] == 0
+    assert not any(view.is_render_blocked for row in rows for view in row)
 
 
 def test_pairs_are_renamed_forgotten_and_come_back(session: Session) -> None:

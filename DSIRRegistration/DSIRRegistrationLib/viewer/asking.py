@@ -15,16 +15,23 @@ from .session import Session
 
 class Asking:
     """Args:
+    moved: called before each answer to the pointer.
     answered: called after each answer.
     """
 
-    def __init__(self, session: Session, state: State, answered: Callable[[], None]) -> None:
-        self.session, self.state, self.answered = session, state, answered
-        self._wishes: Newest[tuple[str, np.ndarray]] = Newest(lambda wish: self.ask(*wish))
+    def __init__(
+        self, session: Session, state: State, *, moved: Callable[[], None], answered: Callable[[], None]
+    ) -> None:
+        self.session, self.state, self.moved, self.answered = session, state, moved, answered
+        self._wishes: Newest[tuple[str, np.ndarray]] = Newest(lambda wish: self._follow(*wish))
 
     def wish(self, side: str, point: np.ndarray) -> None:
         """Ask soon, unless a newer wish comes before."""
         self._wishes.wish((side, point))
+
+    def _follow(self, side: str, point: np.ndarray) -> None:
+        self.moved()
+        self.ask(side, point)
 
     def ask(self, side: str, point: np.ndarray) -> None:
         """Ask now."""

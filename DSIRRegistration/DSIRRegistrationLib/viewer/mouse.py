@@ -30,13 +30,17 @@ class Mouse:
         self, session: Session, *, asked: Told, over: Told, hovering: Callable[[], bool], changed: Callable[[], None]
     ) -> None:
         self.under: SliceView | None = None
-        self._over = over
+        self._ask, self._over = asked, over
         self._parts: list[object] = []
         for name, side in session.sides.items():
             for view in side.views:
-                pressed, moved = partial(asked, name), partial(self._moved, name, view)
+                pressed, moved = partial(self._asked, name, view), partial(self._moved, name, view)
                 self._parts.append(Pointer(view, pressed, hovering, moved))
                 self._parts.append(WindowDrag(view, partial(session.windowed, name), changed))
+
+    def _asked(self, side: str, view: SliceView, point: np.ndarray) -> None:
+        self.under = view
+        self._ask(side, point)
 
     def _moved(self, side: str, view: SliceView, point: np.ndarray) -> None:
         self.under = view

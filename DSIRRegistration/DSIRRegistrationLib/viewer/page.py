@@ -40,8 +40,11 @@ class Page:
                         html.Div(f"moving: {names[1]}", classes="dsir-row", style="top: 50%;")
                         _legend()
                     with html.Div(classes="dsir-foot"):
-                        html.Div("{{ dsir_words }}", id="dsir-words", raw_attrs=aria("status"))
-                        html.Div("{{ dsir_where }}", classes="dsir-where", id="dsir-where")
+                        # A Getter draws itself alone: else each move of the mouse would draw the whole page anew.
+                        with client.Getter(name="dsir_words", value_name="words"):
+                            html.Div("{{ words }}", id="dsir-words", raw_attrs=aria("status"))
+                        with client.Getter(name="dsir_where", value_name="where"):
+                            html.Div("{{ where }}", classes="dsir-where", id="dsir-where")
                 _help()
         layouts.set_layout("pair")
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from trame_slicer.views import SliceView
 
-from ..querypoint import PAUSE
+TOLD = 0.1
+"""Seconds between two tellings of what lies under the mouse: each is a message to the page."""
 
 Set = Callable[[np.ndarray], None]
 """Called with a world RAS point."""
@@ -18,9 +19,9 @@ class Pointer:
     """Turns a view's mouse events into world points.
 
     Args:
-        pressed: told of the point at press, at most every :data:`PAUSE` seconds while dragged, and at release.
+        pressed: told of the point at press, while dragged, and at release.
         hovering: whether moving without a button counts too.
-        over: told of the point under the mouse whenever it moves, at most every :data:`PAUSE` seconds.
+        over: told of the point under the mouse whenever it moves, at most every :data:`TOLD` seconds.
     """
 
     def __init__(
@@ -29,7 +30,6 @@ class Pointer:
         self.view, self.pressed, self.hovering, self.over = view, pressed, hovering, over
         self._told = 0.0
         self._down = False
-        self._last = 0.0
         interactor = view.interactor()
         events = ("LeftButtonPressEvent", "MouseMoveEvent", "LeftButtonReleaseEvent")
         self._tags = {event: interactor.AddObserver(event, self._happened, 10.0) for event in events}
@@ -40,7 +40,7 @@ class Pointer:
         return np.array(self.view.get_view_node().GetXYToRAS().MultiplyPoint((x, y, 0.0, 1.0))[:3])
 
     def _happened(self, interactor, event: str) -> None:
-        if event == "MouseMoveEvent" and time.monotonic() - self._told >= PAUSE:
+        if event == "MouseMoveEvent" and time.monotonic() - self._told >= TOLD:
             self._told = time.monotonic()
             self.over(self.place())
         if interactor.GetShiftKey() or interactor.GetControlKey():
@@ -51,8 +51,7 @@ class Pointer:
             if not self._down:
                 return
             self._down = False
-        elif not (self._down or self.hovering()) or time.monotonic() - self._last < PAUSE:
+        elif not (self._down or self.hovering()):
             return
         interactor.GetCommand(self._tags[event]).SetAbortFlag(1)
         self.pressed(self.place())
-        self._last = time.monotonic()

@@ -43,6 +43,7 @@ class Side:
         self.name, self.volume = name, volume
         self.views: list[SliceView] = [app.view_manager.create_view(d) for d in definitions(name)]
         for view in self.views:
+            view.render_window().SetMultiSamples(0)  # without a graphics card half of the time, for lines and letters
             view.set_background_volume_id(volume.GetID())
             view.fit_view_to_content()
         self.annotations = [Annotation(view) for view in self.views]

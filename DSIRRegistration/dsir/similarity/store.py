@@ -20,6 +20,9 @@ from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..geometry.lattice import Lattice, as_shape
 
+CORNERS = np.array(list(np.ndindex(2, 2, 2)))
+"""(8, 3): of a cell between voxels."""
+
 SCALE = 127
 FORMAT = "dsir-features-1"
 
@@ -66,18 +69,13 @@ class FeatureStore:
         return (vector / length).astype(np.float32)
 
     def between(self, index: np.ndarray) -> np.ndarray:
-        """The mean (C,) of the eight vectors around an index (3,), weighted as trilinear interpolation does; bytes."""
+        """Means (..., C), in bytes, of the eight vectors around indices (..., 3), by trilinear weights."""
         shape = np.array(self.lattice.shape)
-        index = np.clip(index, 0, shape - 1)
+        index = np.clip(index, 0, shape - 1)[..., None, :]
         low = np.minimum(index.astype(int), np.maximum(shape - 2, 0))
-        share = index - low
-        vector = np.zeros(self.channels)
-        for corner in np.ndindex(2, 2, 2):
-            weight = np.prod(np.where(corner, share, 1 - share))
-            if weight > 0:
-                i, j, k = low + corner
-                vector += weight * self.data[i, :, j * shape[2] + k]
-        return vector
+        weights = np.where(CORNERS, index - low, 1 - (index - low)).prod(-1)
+        i, j, k = np.moveaxis(np.minimum(low + CORNERS, shape - 1), -1, 0)  # beyond a scan of one plane the weight is 0
+        return np.einsum("...n,...nc->...c", weights, self.data[i, :, j * shape[2] + k])
 
     @cached_property
     def thinned(self) -> FeatureStore:

@@ -131,6 +131,6 @@ def _around(store: FeatureStore, point: np.ndarray) -> tuple[np.ndarray, np.ndar
     steps = np.concatenate([np.rint(distance / store.spacing * unit).astype(int) for distance in DISTANCES])
     places = store.lattice.to_index(point) + steps
     inside = ((places >= 0) & (places <= np.array(store.lattice.shape) - 1)).all(1)
-    vectors = np.array([store.between(place) for place in places[inside]]).reshape(-1, store.channels)
+    vectors = store.between(places[inside])
     seen = np.linalg.norm(vectors, axis=1) > FAINT * SCALE
     return vectors[seen], steps[inside][seen]
