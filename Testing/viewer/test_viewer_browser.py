@@ -97,8 +97,10 @@ def test_a_pair_can_be_renamed_visited_and_forgotten(page) -> None:
     box = cell(page, 0)
     page.mouse.move(box["x"] + 100, box["y"] + 100)
     page.wait_for_timeout(400)
-    page.keyboard.press("PageUp")
-    page.wait_for_timeout(1000)
+    before = pixels(page, box)
+    page.keyboard.press("PageUp")  # keys go to the pictures again once the name is given
+    wait_for_change(page, box, before)
+    page.wait_for_timeout(500)
     away = pixels(page, box)
     page.get_by_label("Go to pair thalamus").click()
     wait_for_change(page, box, away)
@@ -119,8 +121,12 @@ def test_what_is_seen_is_saved_as_a_picture(page) -> None:
     saved, box = np.asarray(Picture.open(file)).astype(int), cell(page, 4)
     shown = pixels(page, {**box, "x": box["x"] + 60, "y": box["y"] + 60, "width": 200, "height": 200})
     left, top = round(box["x"] - cell(page, 0)["x"]) + 60, round(box["y"] - cell(page, 0)["y"]) + 60
-    there = saved[top : top + 200, left : left + 200]
-    assert shown.max() > 100 and np.corrcoef(shown.ravel(), there.ravel())[0, 1] > 0.95
+    alike = [
+        np.corrcoef(shown.ravel(), saved[top - dy : top - dy + 200, left - dx : left - dx + 200].ravel())[0, 1]
+        for dy in range(4)
+        for dx in range(4)  # the page's views stand a pixel or two farther apart
+    ]
+    assert shown.max() > 100 and max(alike) > 0.98
 
 
 def test_the_pointers_place_and_value_are_written_while_it_moves(page) -> None:

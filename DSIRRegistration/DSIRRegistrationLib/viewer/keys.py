@@ -38,6 +38,7 @@ window.addEventListener('keydown', event => {
   const chosen = ['BUTTON', 'A', 'SELECT'].includes(kind) || at.getAttribute?.('role') === 'slider'
     || at.getAttribute?.('role') === 'combobox' || kind === 'INPUT';
   const moves = ['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', ' ', 'Enter'].includes(event.key);
+  if (typing && event.key === 'Enter') at.blur();  // the name is given: keys go to the pictures again
   if (typing || event.altKey || (chosen && moves)) return;
   let key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (event.ctrlKey || event.metaKey) {
