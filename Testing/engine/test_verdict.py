@@ -198,6 +198,9 @@ def test_good_figures_are_none_and_two_persons_may_differ_in_size() -> None:
     tall = facts(linear={"turn_deg": 0.0, "scale_percent": 9.0}, deformation={"volume": 1.3})
     assert verdict_of(judged_by_size(tall, same_person=False))["level"] == "PASS"
     assert verdict_of(judged_by_size(tall, same_person=None))["level"] == "CHECK"  # nobody said whose they are
+    thin = facts(smallest_determinant=0.05)
+    assert verdict_of(judged_by_size(thin, same_person=False))["level"] == "PASS"
+    assert verdict_of(judged_by_size(facts(folds=1), same_person=False))["level"] == "FAIL"
 
 
 def test_labels_and_landmarks_that_get_worse_fail_and_earlier_reasons_stay() -> None:
