@@ -61,7 +61,7 @@ TASK_WORDS: dict[str, PresetWords] = {
         "Planning CT and the day's cone beam: the patient lies nearly the same, so a short search (24 mm), and twice "
         "as stiff, since scatter and streaks must not be followed; the deformation is kept only if it is confirmed.",
         "Measured on cone beams simulated from two CTs, since there was no real one: a trunk 5.8 to 0.9 mm in the "
-        "mean, a lung 5.9 to 1.0 (fast: 1.9 and 1.4).",
+        "mean, a lung 5.9 to 1.0 (fast: 1.6 and 1.3).",
     ),
     "lung_4dct": PresetWords(
         "Lung, phases of one 4D-CT",
