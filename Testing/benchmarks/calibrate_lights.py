@@ -15,7 +15,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -45,6 +45,7 @@ PEOPLE = (
     "024", "054", "060", "083", "096", "099", "109", "112", "115", "133", "155", "200", "230", "233", "236",
     "017", "034",
 )  # fmt: skip
+KINDS = ("known", "two_persons", *SPOILED)
 POINTS, VOXELS = 400, 2000
 """In a structure, and in a map, whose evidence is kept."""
 
@@ -83,13 +84,14 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", metavar="FOLDER")
     parser.add_argument("--cache", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--preset", default="default", help="by which pairs are registered; a cache holds one")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="of pairs that are made")
     parser.add_argument("--seconds", type=float, default=3600.0, help="begin no further pair after so long")
     parser.add_argument("--judge", action="store_true", help="only judge what the cache holds")
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
     if not options.judge and (options.data / "train_labels").is_dir():
         torch.set_num_threads(1)
-        make(options.data, options.cache, options.preset, time.monotonic() + options.seconds)
+        make(options.data, options.cache, options.preset, options.kinds, time.monotonic() + options.seconds)
     results = [result for file in sorted(options.cache.glob("*.npz")) for result in kept(file)]
     if not results:
         print("Nothing to judge: no scans and no cache.")
@@ -111,12 +113,12 @@ def planned() -> Iterator[tuple[str, str, int]]:
         yield "two_persons", person, 20 + n
 
 
-def make(data: Path, cache: Path, chosen: str, until: float) -> None:
+def make(data: Path, cache: Path, chosen: str, kinds: Sequence[str], until: float) -> None:
     """Register, carry, keep."""
     descriptor = load_descriptor("dsir")
     for kind, person, seed in planned():
         file = cache / f"{kind}_{person}_{seed}.npz"
-        if file.exists():
+        if file.exists() or kind not in kinds:
             continue
         if time.monotonic() > until:
             return
@@ -174,7 +176,7 @@ def results_of(pair: Pair, settings: RegistrationSettings, descriptor: Descripto
     try:
         found = register(pair.fixed, pair.moving, settings, initial=pair.start)
     except DsirError as error:
-        return [Result(pair.name, pair.kind, pair.persons, "FAIL", (str(error),), 0.0, (), np.empty((0, 3)), None)]
+        return [Result(pair.name, pair.kind, pair.persons, "FAIL", (str(error),), 0.0, (), np.empty((0, 4)), None)]
     verdict = found.report["verdict"]
     said = verdict["level"], tuple(r["code"] for r in verdict["reasons"])
     results = [looked_at(pair, pair.kind, found.transform, said, descriptor, seed)]
@@ -214,10 +216,10 @@ def looked_at(
 
 
 def _at(seen: Evidence, points: np.ndarray) -> np.ndarray:
-    """(N, 3) evidence at RAS points; rows only where the map says anything."""
+    """(N, 4) evidence at RAS points; rows only where the map says anything."""
     points = points[seen.lattice.contains(points)] if len(points) else points
     if not len(points):
-        return np.empty((0, 3))
+        return np.empty((0, 4))
     index = np.clip(np.rint(seen.lattice.to_index(points)).astype(int), 0, np.array(seen.lattice.shape) - 1)
     index = index[seen.body[tuple(index.T)].numpy()]
     return seen.values[(slice(None), *index.T)].numpy().T

@@ -32,7 +32,7 @@ from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
 from dsir.registration.presets import preset  # noqa: E402
 from dsir.registration.register import register  # noqa: E402
 from dsir.similarity.calibration import FILE, RIGHT, fit, left_out, read, reliability, write  # noqa: E402
-from dsir.similarity.confidence import DOUBTFUL, curve_name, evidence_of  # noqa: E402
+from dsir.similarity.confidence import DOUBTFUL, SURE, curve_name, evidence_of  # noqa: E402
 from dsir.transforms.composite import Transform  # noqa: E402
 
 ASTRAY = DeformationSettings(knots=45.0, amplitude=12.0)
@@ -42,7 +42,7 @@ VOXELS = 4000
 
 @dataclass(frozen=True)
 class Judged:
-    """Voxels of one pair, both registrations: (N, 3) evidence, (N,) errors in mm."""
+    """Voxels of one pair, both registrations: (N, 4) evidence, (N,) errors in mm."""
 
     case: str
     evidence: np.ndarray
@@ -71,7 +71,7 @@ def judged(case: Case, found: list[Transform], descriptor: Descriptor, seed: int
 
 def row(name: str, chance: np.ndarray, errors: np.ndarray) -> str:
     """What a reader asks: how many of the sure ones are right, and how much of the error the flagged ones hold."""
-    right, sure, flagged = errors <= RIGHT, chance >= 0.8, chance < DOUBTFUL
+    right, sure, flagged = errors <= RIGHT, chance >= SURE, chance < DOUBTFUL
     wrong = ~right
     cells = (
         name,
@@ -89,7 +89,7 @@ def row(name: str, chance: np.ndarray, errors: np.ndarray) -> str:
 
 
 HEADS = (
-    "descriptor", "within 4 mm", "share called 0.8 or surer", "of these right", "share flagged (below 0.5)",
+    "descriptor", "within 4 mm", f"share called {SURE:g} or surer", "of these right", "share flagged (below 0.5)",
     "of all wrong voxels, flagged", "error of the flagged, mm", "of the others", "Brier score", "of the base rate",
 )  # fmt: skip
 

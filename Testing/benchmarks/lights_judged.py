@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from dsir.registration.findings import Finding
 from dsir.similarity.calibration import RIGHT, Calibration, fit, shipped
+from dsir.similarity.confidence import SURE
 from dsir.structures.measures import Measures
 from dsir.structures.verdict import CONFIDENCE, Light, judge
 
@@ -20,9 +21,6 @@ ENOUGH = 0.80
 
 LEAST = 0.5
 """Mean confidence below which nothing is green, whatever the pairs say."""
-
-SURE = 0.8
-"""Probability from which a voxel is called sure."""
 
 
 def report(results: Sequence[Result]) -> None:

@@ -65,6 +65,16 @@ def test_the_distance_of_the_best_match_is_the_transforms_error(half_wrong: Conf
     assert 6.0 < wrong.median() < 14.0
 
 
+def test_an_error_below_the_maps_voxels_is_seen(scan: Image) -> None:
+    """The map's voxels are 4 mm: half of that lies between two of them."""
+    mask = torch.ones(GRID.shape, dtype=torch.bool)
+    for mm in (0.0, 2.0):
+        matrix = np.eye(4)
+        matrix[0, 3] = mm
+        found = confidence_of(scan, scan, Transform((Linear(matrix),)), Mind(), mask=mask)
+        assert float(found.distance[found.body].median()) == pytest.approx(mm, abs=0.6)
+
+
 def test_every_structure_gets_its_own_number(half_wrong: ConfidenceMap) -> None:
     labels = torch.from_numpy(np.where(voxels(GRID)[..., 2] > GRID.centre[2] + 12, 2, 0).astype(np.int32))
     labels[torch.from_numpy(voxels(GRID)[..., 2] < GRID.centre[2] - 8)] = 1
@@ -130,6 +140,7 @@ def test_the_command_writes_the_map_and_a_line_for_each_structure(
     words += ["-t", str(tmp_path / "t.tfm"), "--labels", str(tmp_path / "labels.nii.gz")]
     words += ["--names", str(tmp_path / "names.csv"), "--descriptor", "mind", "-o", str(tmp_path / "c.nii.gz")]
     assert main(words) == 0
-    assert "everything  confidence 0." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "everything  confidence 1.00" in said and "100 % is sure (0.9 and above)" in said  # a scan with itself
     confidence = read_image(tmp_path / "c.nii.gz").data
     assert 0.7 < float(confidence[confidence > 0].mean()) <= 1.0

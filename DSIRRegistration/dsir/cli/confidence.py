@@ -44,7 +44,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..features.descriptor import load_descriptor
     from ..files.images import read_image, read_mask, write_image
     from ..rt.label_maps import read_labels
-    from ..similarity.confidence import confidence_of
+    from ..similarity.confidence import DOUBTFUL, SURE, confidence_of
     from ..workflow.given_transform import read_given_transform
     from ..workflow.identity_gate import check_one_person, identities
 
@@ -63,9 +63,12 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     found = confidence_of(fixed, moving, transform, descriptor, mask=mask, progress=within(progress, 0.1, 0.95))
     write_image(arguments.out, found.image())
     inside = found.confidence[found.body]
-    doubtful = float((inside < 0.5).float().mean()) if len(inside) else 1.0
-    lines = [f"The map is {arguments.out}; {100 * doubtful:.0f} % of the body is doubtful (below 0.5)."]
-    if not found.calibrated:
+    doubtful = float((inside < DOUBTFUL).float().mean()) if len(inside) else 1.0
+    sure = float((inside >= SURE).float().mean()) if len(inside) else 0.0
+    lines = [f"The map is {arguments.out}; {100 * doubtful:.0f} % of the body is doubtful (below {DOUBTFUL:g})."]
+    if found.calibrated:
+        lines.append(f"{100 * sure:.0f} % is sure ({SURE:g} and above).")
+    else:
         lines.append("It orders places by trust; this descriptor has no calibrated probabilities.")
     lines += [f"Note: {sentence}" for sentence in (*persons, *given.remarks, *fixed.remarks, *moving.remarks)]
     rows = found.structures(*labels, _names(arguments.names)) if labels else []
@@ -76,6 +79,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         )
     values = {
         "doubtful": round(doubtful, 4),
+        "sure": round(sure, 4) if found.calibrated else None,
         "calibrated": found.calibrated,
         "affine": found.lattice.affine.tolist(),
         "structures": {

@@ -40,10 +40,14 @@ mm to 20 mm: of the wrong voxels 81 % and 87 % are flagged, Brier score 0.160 an
 DOUBTFUL = 0.5
 """Voxels of less confidence than this count as doubtful."""
 
+SURE = 0.9
+"""Voxels of this confidence and more are called sure. Measured on two people never seen: 98 % of them lie within 4 mm,
+twice (from 0.8 on 91 and 90 %)."""
+
 APART = 6.0
 """mm; what lies farther from the best match than this is a rival of it."""
 
-PLAIN = Calibration(weights=(-0.45, 0.05, 3.0), offset=1.5)
+PLAIN = Calibration(weights=(-0.45, 0.05, 3.0, 0.0), offset=1.5)
 """For descriptors that were never calibrated: an order of trust, not a probability."""
 
 
@@ -107,7 +111,8 @@ class Evidence:
     """What a confidence is read from.
 
     Attributes:
-        values: (3, I, J, K): distance and disagreement in mm, by how much the match is more similar than its rivals.
+        values: (4, I, J, K): distance and disagreement in mm, by how much the match is more similar than its rivals,
+            and than the place where the transform puts the voxel.
         body: (I, J, K) bool; where both images show the body.
         lattice: the map's, in fixed space.
     """
@@ -187,7 +192,7 @@ def _coarser(features: torch.Tensor, factor: int) -> torch.Tensor:
 
 
 def _look_around(here: torch.Tensor, there: torch.Tensor, spacing: float) -> torch.Tensor:
-    """(3, I, J, K): distance and disagreement in mm, and by how much the match is more similar than its rivals.
+    """(4, I, J, K): the numbers of :class:`Evidence`.
 
     The match's share of a softmax and its similarity say less: smooth images are similar to everything (measured).
     """
@@ -212,7 +217,22 @@ def _look_around(here: torch.Tensor, there: torch.Tensor, spacing: float) -> tor
     landed = (index + (forth / spacing).round().long()).clamp(min=0)
     landed = torch.minimum(landed, torch.tensor(size).view(3, 1, 1, 1) - 1)
     disagreement = (forth - back[:, landed[0], landed[1], landed[2]]).norm(dim=0)
-    return torch.stack([forth.norm(dim=0), disagreement, best - rival])
+    away = forth + spacing * _between_voxels(alike, steps, which)
+    return torch.stack([away.norm(dim=0), disagreement, best - rival, best - alike[steps.index((0, 0, 0))]])
+
+
+def _between_voxels(alike: torch.Tensor, steps: list[tuple[int, ...]], which: torch.Tensor) -> torch.Tensor:
+    """(3, I, J, K) voxels by which the top of the hill lies beside the best offset: a parabola along each axis."""
+    number, best = {step: n for n, step in enumerate(steps)}, alike.gather(0, which[None])[0]
+    beside = []
+    for axis in range(3):
+        at = [[number.get((*s[:axis], s[axis] + way, *s[axis + 1 :]), -1) for s in steps] for way in (-1, 1)]
+        places = [torch.tensor(one)[which] for one in at]
+        low, high = (alike.gather(0, place.clamp(min=0)[None])[0] for place in places)
+        curved = low - 2 * best + high
+        known = (places[0] >= 0) & (places[1] >= 0) & (curved < -1e-6)
+        beside.append(torch.where(known, 0.5 * (low - high) / curved, 0.0).clamp(-0.5, 0.5))
+    return torch.stack(beside)
 
 
 def _average(alike: torch.Tensor, body: torch.Tensor, spacing: float) -> None:
