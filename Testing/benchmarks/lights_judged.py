@@ -36,7 +36,8 @@ def report(results: Sequence[Result]) -> None:
         results,
         lambda result: (curve, limits(_without(results, result), curve)[1]),
     )
-    lights("curve and limit of the others", results, lambda result: limits(_without(results, result)))
+    if all(any(r.errors is not None for r in _without(results, result)) for result in results):
+        lights("curve and limit of the others", results, lambda result: limits(_without(results, result)))
     print("kind        structures right  green  wrong green (as shipped)")
     for kind in dict.fromkeys(r.kind for r in results):
         rows = [(row, is_green(result, row, curve, CONFIDENCE.amber)) for result in results if result.kind == kind

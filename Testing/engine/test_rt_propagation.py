@@ -236,8 +236,8 @@ def test_confidence_inside_is_read_from_the_map():
     ("change", "light", "words"),
     [
         ({}, Light.AMBER, "Only the transform was looked at"),
-        ({"confidence_mean": 0.8}, Light.GREEN, "no reference to compare"),
-        ({"confidence_mean": 0.7}, Light.AMBER, "only in part"),
+        ({"confidence_mean": 0.95}, Light.GREEN, "no reference to compare"),
+        ({"confidence_mean": 0.9}, Light.AMBER, "only in part"),
         ({"confidence_mean": 0.4}, Light.AMBER, "only in part"),
         ({"confidence_mean": 0.1}, Light.RED, "do not bear the registration out"),
         ({"dice": 0.95, "surface_distance_mm": 0.5}, Light.GREEN, "Agrees with the reference"),
@@ -263,7 +263,7 @@ def test_no_contour_is_better_than_the_registration_that_carried_it_unless_a_ref
     carried, with_reference = carry(drawn_ball(moving), Transform(), moving), {"dice": 0.95, "surface_distance_mm": 0.5}
     for level, light in (("CHECK", Light.AMBER), ("FAIL", Light.RED)):
         doubts = [Finding("mirrored", level, "One of them is mirrored.", {})]
-        blind = judge(carried, figures(confidence_mean=0.9), slice_mm=3.0, doubts=doubts)
+        blind = judge(carried, figures(confidence_mean=0.95), slice_mm=3.0, doubts=doubts)
         assert blind.light is light and blind.reasons[0] == "Of the registration: One of them is mirrored."
         assert judge(carried, figures(**with_reference), slice_mm=3.0, doubts=doubts).light is Light.GREEN
 
