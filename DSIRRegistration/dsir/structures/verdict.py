@@ -66,8 +66,8 @@ VOLUME = Threshold("change of volume (factor)", 1.25, 2.0, True, OWN)
 SHRINKING = Threshold("smallest Jacobian determinant", 0.5, 0.2, False, OWN)
 GROWING = Threshold("largest Jacobian determinant", 2.0, 5.0, True, OWN)
 CONFIDENCE = Threshold("confidence (mean inside)", 0.92, 0.2, False, OWN)
-"""0.92: above the highest of a wrong contour in the few pairs measured with this confidence, 0.906 between two
-persons and 0.85 where the result was led astray; right ones 0.90 to 0.98 (``Testing/benchmarks/calibrate_lights.py``)."""
+"""0.92: above the highest of a wrong contour in the few pairs measured with this confidence, 0.906 between two persons
+and 0.85 where the result was led astray; right ones 0.90 to 0.98 (``Testing/benchmarks/calibrate_lights.py``)."""
 
 UNCHECKED = "Only the transform was looked at, not whether it is right: no reference, no measured confidence."
 """Why nothing is green by a well-behaved transform alone: one that does nothing at all is the best-behaved of them."""
