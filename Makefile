@@ -44,10 +44,10 @@ test: install system $(VENV)/slicer  ## style, floors, types and every test
 	$(VENV)/bin/ruff format --check .
 	PYTHONPATH=DSIRRegistration $(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --nbmake Testing Docs/notebooks
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbmake Testing Docs/notebooks
 
 test-fast: install  ## the tests that register nothing: under a minute
-	$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not models and not browser" Testing/engine
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not models and not browser" Testing/engine
 
 coverage: install  ## how much of the engine its tests run; fails below a floor that only rises
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --cov --cov-report=term Testing/engine

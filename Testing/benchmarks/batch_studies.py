@@ -25,21 +25,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 
 import pydicom
 from batch import start, states, table, ticks
-from studies_made import make_studies
+from studies_made import COARSE, QUICK, make_studies
 
 STRANGER = 3
 """The number of the patient whose studies are of two persons."""
 
 WRITTEN = ("plan.json", "structures.dcm", "structures.seg.dcm", "registration.dcm", "dose.nii.gz", "report.html")
 """What a finished patient's folder holds, beside ``warped/`` and ``registration/``."""
-
-SETTINGS = {
-    "spacing": 6.0,
-    "descriptor": "mind",
-    "linear": {"start": "identity", "model": "translation"},
-    "discrete": {"grids": [12.0], "captures": [12.0]},
-    "descent": {"levels": [{"scale": 1.0, "iterations": 1}]},
-}
 
 
 def main() -> int:
@@ -105,7 +97,7 @@ def make(folder: Path, count: int) -> list[str]:
     """The studies; gives the patients' names."""
     names = [f"case {number:02d}" for number in range(1, count + 1)]
     patients = folder / "patients"
-    make_studies(patients / names[0])
+    make_studies(patients / names[0], COARSE)
     for name in names[1:]:
         shutil.copytree(patients / names[0], patients / name)
     for number, name in enumerate(names, start=1):
@@ -115,7 +107,7 @@ def make(folder: Path, count: int) -> list[str]:
             if number == STRANGER and "old" in file.parts:
                 dataset.PatientID = "SOMEBODY ELSE"
             dataset.save_as(file)
-    (folder / "settings.json").write_text(json.dumps(SETTINGS))
+    (folder / "settings.json").write_text(json.dumps(QUICK))
     return names
 
 

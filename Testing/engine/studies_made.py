@@ -24,20 +24,33 @@ def hounsfield(shift: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     return lambda world: dark_on_bright(np.asarray(world) - shift) - 1000.0
 
 
-def make_studies(root: Path) -> tuple[Path, Path]:
+COARSE = lattice_of((28, 32, 18), (4.7, 4.7, 6.7))
+"""The same view on a quarter of the voxels, for who asks whether and not how well."""
+
+QUICK = {
+    "spacing": 6.0,
+    "descriptor": "mind",
+    "linear": {"start": "identity", "model": "translation"},
+    "discrete": {"grids": [12.0], "captures": [12.0]},
+    "descent": {"levels": [{"scale": 1.0, "iterations": 1}]},
+}
+"""Settings by which these studies, which a shift tells apart, are registered in a second."""
+
+
+def make_studies(root: Path, grid: Lattice = GRID) -> tuple[Path, Path]:
     """``new`` and ``old`` below ``root``; the old one has a structure set that was superseded, a dose of a beam, ..."""
     new, old = root / "new", root / "old"
-    make_series(new / "ct", GRID, values=hounsfield(np.zeros(3)))
-    make_series(old / "ct", GRID, values=hounsfield(SHIFT))
+    make_series(new / "ct", grid, values=hounsfield(np.zeros(3)))
+    make_series(old / "ct", grid, values=hounsfield(SHIFT))
     header = pydicom.dcmread(next((old / "ct").iterdir()))
-    outlines = {name: ball(GRID, centre, radius) for name, (centre, radius) in ORGANS.items()}
+    outlines = {name: ball(grid, centre, radius) for name, (centre, radius) in ORGANS.items()}
     for name, date, label in (("rs_first.dcm", "20250101", "first"), ("rs_last.dcm", "20250301", "last")):
-        dataset = make_rtstruct(old / name, GRID, outlines, frame=header.FrameOfReferenceUID)
+        dataset = make_rtstruct(old / name, grid, outlines, frame=header.FrameOfReferenceUID)
         drawn_on(dataset, header)
         dataset.StructureSetDate, dataset.StructureSetTime, dataset.StructureSetLabel = date, "120000", label
         dataset.save_as(old / name)
-    make_dose(old / "rd.dcm", GRID.with_spacing(4.0), header, "PLAN")
-    make_dose(old / "rd_beam.dcm", GRID.with_spacing(8.0), header, "BEAM")
+    make_dose(old / "rd.dcm", grid.with_spacing(4.0), header, "PLAN")
+    make_dose(old / "rd_beam.dcm", grid.with_spacing(8.0), header, "BEAM")
     scout = pydicom.dcmread(next((new / "ct").iterdir()))
     scout.SeriesInstanceUID, scout.SOPInstanceUID = generate_uid(), generate_uid()
     scout.file_meta.MediaStorageSOPInstanceUID = scout.SOPInstanceUID

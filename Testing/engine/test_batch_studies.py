@@ -21,15 +21,7 @@ from dsir.cli.main import main
 from dsir.errors import DsirError
 from dsir.reports.batch.rows import Row, State
 from dsir.workflow.pair import Pair
-from studies_made import make_studies
-
-SETTINGS = {
-    "spacing": 6.0,
-    "descriptor": "mind",
-    "linear": {"start": "identity", "model": "translation"},
-    "discrete": {"grids": [12.0], "captures": [12.0]},
-    "descent": {"levels": [{"scale": 1.0, "iterations": 1}]},
-}
+from studies_made import COARSE, QUICK, make_studies
 
 
 def table(out: Path) -> dict[str, dict[str, str]]:
@@ -139,14 +131,14 @@ def test_a_page_that_takes_long_waits_for_its_turn_and_the_last_one_never(
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three patients; the second one's studies are of two persons."""
     root = tmp_path_factory.mktemp("root")
-    make_studies(root / "patients" / "a")
+    make_studies(root / "patients" / "a", COARSE)
     for name in "bc":
         shutil.copytree(root / "patients" / "a", root / "patients" / name)
     for file in (root / "patients" / "b" / "old").rglob("*.dcm"):
         dataset = pydicom.dcmread(file)
         dataset.PatientID = "SOMEBODY-ELSE"
         dataset.save_as(file)
-    (root / "settings.json").write_text(json.dumps(SETTINGS))
+    (root / "settings.json").write_text(json.dumps(QUICK))
     return root
 
 

@@ -245,3 +245,21 @@ def test_people_are_told_apart_by_what_both_say() -> None:
     assert identity_of(one).differences(identity_of(other)) == ("patient ID",)
     assert identity_of(one).differences(Identity()) == ()
     assert "Jane" not in repr(identity_of(one)) and "jane" not in repr(identity_of(one))
+
+
+def test_a_folder_is_looked_into_again_only_when_a_file_of_it_has_changed(
+    ct: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    once = discover.__globals__["read_header"]
+    monkeypatch.setitem(discover.__globals__, "read_header", lambda file: opened.append(file) or once(file))
+    before = len(discover(ct).volumes[0].planes)
+    count = len(opened)
+    assert discover(ct).files == before and len(opened) == count
+    file = sorted(ct.iterdir())[0]
+    dataset = pydicom.dcmread(file)
+    dataset.SeriesDescription = "changed"
+    dataset.save_as(file)
+    assert "changed" in discover(ct).volumes[0].description
+    file.unlink()
+    assert len(discover(ct).volumes[0].planes) == before - 1

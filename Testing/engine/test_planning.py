@@ -18,11 +18,11 @@ from dsir.files.transforms import read_transform
 from dsir.planning.studies import fixed_study, moving_study
 from dsir.planning.task import preset_for
 from dsir.rt.structures_in import read_rtstruct
-from studies_made import GRID, ORGANS, SHIFT, make_studies
+from studies_made import GRID, ORGANS, QUICK, SHIFT, make_studies
 
 pytestmark = pytest.mark.slow
 
-WORDS = ["--preset", "fast", "--quiet"]
+WORDS = ["--quiet"]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,8 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def case(studies: tuple[Path, Path]) -> Path:
     out = studies[0].parent / "case"
     words = ["plan", "--fixed-study", str(studies[0]), "--moving-study", str(studies[1]), "--out", str(out)]
-    assert main([*words, *WORDS]) == 0
+    (out.parent / "settings.json").write_text(json.dumps({**QUICK, "spacing": 4.0}))
+    assert main([*words, *WORDS, "--settings", str(out.parent / "settings.json")]) == 0
     return out
 
 

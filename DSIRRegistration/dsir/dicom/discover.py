@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -81,10 +82,29 @@ class Contents:
     files: int
 
 
+KEPT = 4
+"""Folders whose headers are kept: a command asks for the same two up to eight times, and each file is opened then."""
+
+
 def discover(path: str | Path) -> Contents:
-    """Look into a folder and everything below it, or at one file."""
+    """Look into a folder and everything below it, or at one file; again only where a file has changed since."""
     path = Path(path)
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    return _discover(tuple((file, *_stamp(file)) for file in files))
+
+
+def _stamp(file: Path) -> tuple[int, int, int]:
+    """What changes with a file's content: inode, bytes, time."""
+    try:
+        found = file.stat()
+    except OSError:  # whoever reads it says what is wrong with it
+        return 0, 0, 0
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=KEPT)
+def _discover(stamped: tuple[tuple[Path, int, int, int], ...]) -> Contents:
+    files = [file for file, *_ in stamped]
     series: dict[str, list[Plane]] = defaultdict(list)
     others: list[tuple[Dataset, Path]] = []
     for file in files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -59,7 +60,7 @@ class Series:
         """Of the lowest slice, without pixels."""
         return self.stack.planes[min(self.stack.planes)].header
 
-    @property
+    @cached_property
     def slices(self) -> dict[int, Slice]:
         """Position on the third axis to slice; a missing slice has none."""
         return {k: _slice(plane) for k, plane in self.stack.planes.items()}
