@@ -25,6 +25,15 @@ MEMORY = (0.6, 0.75)
 SECONDS = {"fast": 25.0, "default": 35.0, "accurate": 60.0, "paper": 60.0}
 """For each million voxels of the working lattice, on one core (measured)."""
 
+ROLES = {
+    "fixed": "Choose the fixed scan: the one that stays as it is.",
+    "moving": "Choose the moving scan: the one that is brought onto it.",
+}
+"""What is asked for at first."""
+
+UNCHOSEN = "unchosen"
+"""The code of a finding that is no fault: nothing was chosen yet."""
+
 PERSONS = "persons"
 """The code of a finding about two persons."""
 
@@ -55,7 +64,7 @@ def check(task: Task, missing: tuple[str, ...] = ()) -> list[Finding]:
     lattices: dict[str, Lattice] = {}
     for role, node in (("fixed", task.fixed), ("moving", task.moving)):
         if node is None:
-            found.append(Finding("stop", f"Choose the {role} volume."))
+            found.append(Finding("stop", ROLES[role], UNCHOSEN))
             continue
         try:
             lattices[role] = lattice_of(node, below=task.transform)

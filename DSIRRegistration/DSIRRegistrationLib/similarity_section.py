@@ -11,6 +11,7 @@ from dsir.errors import DsirError
 from slicer.i18n import tr as _
 
 from . import views, worker
+from .heatmap import THRESHOLD
 from .logic import RegistrationLogic
 from .nodes.volumes import lattice_of
 from .parameters import AS_PRESET, Parameters
@@ -23,6 +24,10 @@ from .two_rows import TwoRows
 
 if TYPE_CHECKING:
     from .similarity import Shown, Similarity
+
+HILL = 0.6
+"""Share of the best similarity from which colour is shown at the latest: between CT and MR even a right match is often
+no more than 0.4 alike, and its hill must be seen."""
 
 MODELS = worker.MODULE_FOLDER / "dsir" / "models" / "models.json"
 
@@ -103,6 +108,7 @@ class Clicking:
             self.ui.similarityLabel.setText(str(error))
         else:
             self.ui.similarityLabel.setText(self.shown.sentence)
+            self.session.heat.threshold = min(THRESHOLD, HILL * self.shown.answer.best.similarity)
             away = self.shown.match - self.shown.point
             self._offset = away if self.side == FIXED else -away
             if self._rows is not None:
@@ -197,7 +203,7 @@ class Clicking:
         def described(_result: None) -> str:
             if self.session is not None:
                 then()
-            return _("Described; place the point.")
+            return _("Ready: click a place in a scan, then drag it.")
 
         session, descriptor = self.session, self.descriptor
         self._start(lambda progress: Run(session.compute(descriptor, progress=progress)), described)

@@ -92,8 +92,8 @@ class Tutorial:
             clicking.point.place(place)
             if (
                 clicking.shown is not None
-                and (clicking.shown.apart or 0.0) < 4
-                and (clicking.shown.chance or 1.0) > 0.5
+                and (clicking.shown.apart or 0.0) < 2
+                and (clicking.shown.chance or 1.0) > 0.75
             ):
                 break
         _check(clicking.shown is not None, self.panel.ui.similarityLabel.text)

@@ -151,7 +151,8 @@ class Panel(VTKObservationMixin):
             box.setEnabled(not self.parameters.rigidOnly)
         found = preflight.check(parameters.task(self.parameters), missing)
         stops = [f.text for f in found if f.level == "stop"]
-        lines = [f"<span style='color:{COLOURS[f.level]}'>{html.escape(f.text)}</span>" for f in found]
+        colours = [COLOURS["info" if f.code == preflight.UNCHOSEN else f.level] for f in found]
+        lines = [f"<span style='color:{c}'>{html.escape(f.text)}</span>" for c, f in zip(colours, found, strict=True)]
         self.ui.preflightLabel.setText("<br/>".join(lines))
         two = self.parameters.differentPatients or any(f.code == preflight.PERSONS for f in found)
         self.ui.differentPatientsCheck.setVisible(two)

@@ -23,16 +23,13 @@ TURN, SHIFT = (6.0, -4.0, 14.0), (18.0, -12.0, 9.0)
 AIR, FLUID, GREY, WHITE, BONE, SKIN = -1000.0, 8.0, 38.0, 29.0, 900.0, 25.0
 """HU."""
 
-SPACING = 3
-"""mm."""
-
-RIM = 11
-"""Voxels of air added around the brain."""
+RIM = 33
+"""mm of air added around the brain."""
 
 
-def head_pair() -> tuple[Image, Image, Linear]:
-    """CT, MR, and the truth, fixed to moving."""
-    t1, grey, white, mask = (_padded(image) for image in icbm(SPACING))
+def head_pair(spacing: int = 3) -> tuple[Image, Image, Linear]:
+    """CT, MR, and the truth, fixed to moving, on voxels of ``spacing`` mm: skull and skin are 6 mm thick each."""
+    t1, grey, white, mask = (_padded(image, RIM // spacing) for image in icbm(spacing))
     brain = torch.from_numpy(binary_fill_holes(mask.data.numpy() > 0.5))
     outside = torch.from_numpy(distance_transform_edt(~brain.numpy(), t1.lattice.spacing))
     skull, skin = (outside > 2) & (outside <= 8), (outside > 8) & (outside <= 14)
@@ -62,9 +59,9 @@ def _moved(voxels: float) -> np.ndarray:
     return matrix
 
 
-def _padded(image: Image) -> Image:
-    values = torch.nn.functional.pad(image.data, (RIM,) * 6)
-    return Image(values, image.lattice.window((-RIM,) * 3, tuple(values.shape)))
+def _padded(image: Image, rim: int) -> Image:
+    values = torch.nn.functional.pad(image.data, (rim,) * 6)
+    return Image(values, image.lattice.window((-rim,) * 3, tuple(values.shape)))
 
 
 def _seen(values: torch.Tensor, noise: float, seed: int) -> torch.Tensor:

@@ -6,6 +6,7 @@ import base64
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
@@ -191,6 +192,26 @@ def test_a_result_is_shown_in_the_viewer_until_it_is_closed(result: dsir.Registr
     shown.close()
     with pytest.raises(OSError):
         urllib.request.urlopen(shown.address, timeout=5)
+
+
+def test_a_viewer_that_says_much_is_not_held_up(
+    result: dsir.Registration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More is written than a pipe holds; the file is made once all of it is."""
+    talkative, done = tmp_path / "talkative", tmp_path / "done"
+    talkative.write_text(
+        f"#!{sys.executable}\nimport pathlib, time\nprint('http://127.0.0.1:1/', flush=True)\n"
+        f"print(('x' * 79 + '\\n') * 20000, flush=True)\npathlib.Path({str(done)!r}).touch()\ntime.sleep(60)\n"
+    )
+    talkative.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(talkative))
+    shown = dsir.show(result, out=tmp_path, browser=False)
+    for _ in range(200):
+        if done.exists():
+            break
+        time.sleep(0.05)
+    shown.close()
+    assert done.exists()
 
 
 def test_a_notebook_shows_the_picture_in_the_place_of_a_page(

@@ -58,6 +58,7 @@ def test_a_good_transform_stays_good_and_stays_two_parts(images, good: Registrat
     assert [type(part) for part in again.transform.parts] == [DisplacementField, Linear]
     assert error_mm(again.transform, truth).mean() < error_mm(good.transform, truth).mean() + 0.2
     assert again.report["folds"] == 0 and again.report["linear"]["start"] == "refined"
+    assert again.report["linear"]["model"] == "rigid"  # what it was stays what it is called
 
 
 def test_nothing_is_searched_for(images, good: RegistrationResult) -> None:

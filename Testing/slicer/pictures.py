@@ -86,7 +86,7 @@ def panel_pictures(studio: Studio) -> None:
     """Every state of the panel that a user meets, beside the views where they show something."""
     ui, panel = studio.ui, studio.panel
     studio.picture("panel_empty", ui.scansSection, views=False)
-    ct, mr, _truth = head_pair()
+    ct, mr, _truth = head_pair(2)
     p = panel.parameters
     p.fixed, p.moving = studio.add("CTBrain", ct), studio.add("MRBrainT1", mr)
     p.preset, p.threads = "head_ct_mr", 1
@@ -128,7 +128,7 @@ def tutorial_pictures(studio: Studio) -> None:
     from DSIRRegistrationLib.tutorial import FIXED, MOVING, Tutorial
 
     ui = studio.ui
-    ct, mr, truth = head_pair()
+    ct, mr, truth = head_pair(2)
     opened = {n: (ui.scansSection,) for n in range(1, 5)} | {
         5: (ui.qualitySection,), 6: (ui.qualitySection,), 7: (ui.similaritySection,), 8: (ui.similaritySection,),
         9: (ui.scansSection, ui.similaritySection), 10: (ui.qualitySection,),

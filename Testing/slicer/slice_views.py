@@ -160,5 +160,5 @@ def slice_views(widget, application) -> Iterator[LayoutManager]:
 
 
 def save(picture: Image.Image, path: Path) -> None:
-    """Write a picture, small."""
-    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    """Write a picture as it is: a palette would take the colour from a heat map that few pixels have."""
+    picture.save(path, optimize=True)

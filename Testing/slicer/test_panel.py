@@ -16,8 +16,9 @@ from test_nodes_structures import add_segmentation
 
 def test_apply_is_off_and_says_why(panel) -> None:
     assert not panel.ui.applyButton.enabled
-    assert panel.ui.applyButton.toolTip == "Choose the fixed volume. Choose the moving volume."
-    assert "Choose the fixed volume" in words(panel.ui.preflightLabel)
+    assert panel.ui.applyButton.toolTip.startswith("Choose the fixed scan: the one that stays as it is. Choose the mov")
+    assert "Choose the fixed scan" in words(panel.ui.preflightLabel)
+    assert "color:gray" in panel.ui.preflightLabel.text and "#c62828" not in panel.ui.preflightLabel.text
 
 
 def test_two_scans_switch_it_on_and_their_cost_is_said(chosen) -> None:

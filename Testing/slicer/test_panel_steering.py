@@ -33,6 +33,11 @@ def test_a_click_asks_the_other_scan_and_nothing_of_it_stays_but_the_pair(asked,
     assert {"DSIR pairs (fixed)", "DSIR pairs (moving)"} <= set(names)
 
 
+def test_the_hill_of_a_faint_match_is_seen_too(asked) -> None:
+    heat, best = asked.clicking.session.heat, asked.clicking.shown.answer.best.similarity
+    assert 0 < heat.threshold == min(0.3, 0.6 * best) < best
+
+
 def test_the_box_says_whether_the_surroundings_have_a_say_and_the_point_is_asked_again(asked) -> None:
     assert not asked.clicking.shown.answer.alone
     former = asked.clicking.shown

@@ -53,6 +53,18 @@ def test_axe_finds_no_serious_violation(page) -> None:
     page.get_by_role("button", name="after", exact=True).click()
 
 
+def test_the_legend_of_a_map_covers_no_view_and_leaves_the_views_their_size(page) -> None:
+    before = [cell(page, number) for number in range(6)]
+    page.get_by_role("button", name="displacement", exact=True).click()
+    page.wait_for_selector("#dsir-legend:has-text('mm')")
+    page.wait_for_selector("#dsir-words:has-text('mm in the body')")
+    assert [cell(page, number) for number in range(6)] == before
+    legend = page.locator("#dsir-legend").bounding_box()
+    assert legend["y"] + legend["height"] <= before[0]["y"] and legend["x"] >= before[0]["x"]
+    page.get_by_role("button", name="after", exact=True).click()
+    page.wait_for_selector("#dsir-legend", state="hidden")
+
+
 def test_every_control_has_a_tip(page) -> None:
     bare = page.evaluate(
         """() => [...document.querySelectorAll('.dsir-page button, .dsir-page input, .dsir-page select')]

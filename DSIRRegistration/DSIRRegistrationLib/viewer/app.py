@@ -208,7 +208,6 @@ class Viewer:
     async def _judge(self) -> None:
         descriptor = self.state.dsir_descriptor
         if await self.jobs.run(self.session.result.confidence(descriptor, self.jobs.progress)):
-            self._say("Confidence: violet is where not to trust the result.")
             self._look()
 
     def _changed(self) -> None:
@@ -237,8 +236,11 @@ class Viewer:
         if missing and self.session.result.transform is not None and not self.jobs.running:
             create_task(self._judge())
         self.session.lay()
+        legend, before = look.map_legend, state.dsir_legend
         with state:
             self._show_legend()
+            if legend is not None and (before is None or before["title"] != legend.title):
+                state.dsir_words = f"{legend.title[:1].upper()}{legend.title[1:]}: {legend.said}."
         self.redraw()
 
     def _show_legend(self) -> None:

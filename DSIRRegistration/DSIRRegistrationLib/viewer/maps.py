@@ -93,7 +93,7 @@ class Maps:
 
     def place_confidence(self, file: Path, affine: np.ndarray, *, doubtful: float, calibrated: bool) -> None:
         """Take over what ``dsir confidence`` wrote."""
-        said = f"{100 * doubtful:.0f} % of the body below 0.5"
+        said = f"violet is where not to trust the result, {100 * doubtful:.0f} % of the body below 0.5"
         if not calibrated:
             said += "; this descriptor is not calibrated, so only the order counts"
         legend = Legend("confidence: chance to be within 4 mm", VIRIDIS, ("0", "0.5", "1"), said)

@@ -38,7 +38,6 @@ class Page:
                         layouts.initialize_layout_grid(self.layout)
                         html.Div(f"fixed: {names[0]}", classes="dsir-row", style="top: 0;")
                         html.Div(f"moving: {names[1]}", classes="dsir-row", style="top: 50%;")
-                        _legend()
                     with html.Div(classes="dsir-foot"):
                         # A Getter draws itself alone: else each move of the mouse would draw the whole page anew.
                         with client.Getter(name="dsir_words", value_name="words"):
@@ -57,7 +56,8 @@ def _bar() -> None:
             "Overlay", "dsir_overlay", OVERLAYS,
             off={"after": result, "Jacobian": result, "displacement": result, "confidence": f"{result} || dsir_busy"},
         )  # fmt: skip
-        group("How to compare", "dsir_mode", MODES, off=dict.fromkeys(MODES, f"!{COMPARED}"))
+        group("How to compare", "dsir_mode", MODES, off=dict.fromkeys(MODES, f"!{COMPARED}"), v_if=("!dsir_legend",))
+        _legend()
         curtain = f"{COMPARED} && dsir_mode === 'curtain'"
         slider("opacity {{ Math.round(100 * dsir_opacity) }} %", "dsir_opacity", 0, 1, 0.05, name="dsir-amount",
                v_if=(f"!({curtain})",))  # fmt: skip
@@ -66,13 +66,13 @@ def _bar() -> None:
 
 
 def _legend() -> None:
-    """Of a map over the fixed scan."""
-    with html.Div(v_if=("dsir_legend",), classes="dsir-legend", id="dsir-legend"):
+    """Of a map over the fixed scan, in the place of how scans are compared: covers no anatomy, moves no view."""
+    with html.Div(v_if=("dsir_legend",), classes="dsir-legend", id="dsir-legend", title=("dsir_legend.said",)):
         html.B("{{ dsir_legend.title }}")
-        html.Div(classes="dsir-ramp", style=("`background: linear-gradient(90deg, ${dsir_legend.gradient})`",))
-        with html.Div(classes="dsir-ends"):
-            html.Span("{{ end }}", v_for="end in dsir_legend.ends", key=("end",))
-        html.Div("{{ dsir_legend.said }}")
+        with html.Div():
+            html.Div(classes="dsir-ramp", style=("`background: linear-gradient(90deg, ${dsir_legend.gradient})`",))
+            with html.Div(classes="dsir-ends"):
+                html.Span("{{ end }}", v_for="end in dsir_legend.ends", key=("end",))
 
 
 def _help() -> None:

@@ -19,8 +19,9 @@ html { overflow: hidden; }
 .dsir-views { position: relative; flex: 1; min-height: 0; display: flex; }
 .dsir-row { zoom: var(--large); position: absolute; left: 0; z-index: 3; pointer-events: none; background: #000c;
   color: #dfe4ea; font-size: 12px; padding: 2px 10px; border-radius: 0 0 6px 0; }
-.dsir-legend { zoom: var(--large); position: absolute; left: 8px; bottom: calc(50% + 8px); z-index: 3; width: 164px;
-  pointer-events: none; background: #000c; padding: 5px 8px; border-radius: 5px; font-size: 11.5px; line-height: 1.3; }
+.dsir-legend { display: flex; align-items: center; gap: 10px; font-size: 11px; line-height: 1.15; }
+.dsir-legend b { width: 108px; font-weight: 500; text-align: right; }
+.dsir-legend > div { width: 128px; } .dsir-legend .dsir-ramp { height: 9px; margin: 0; }
 .dsir-ramp { height: 10px; border-radius: 2px; margin: 3px 0 1px; }
 .dsir-ends { display: flex; justify-content: space-between; font-size: 11px; color: #c3cad3; }
 .dsir-help { zoom: var(--large); position: fixed; left: 50%; top: 50%; transform: translate(-50%, -50%); z-index: 5;

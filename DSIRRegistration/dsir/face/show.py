@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
+from typing import TextIO
 
 from ..errors import DsirError
 from ..files.images import write_image
@@ -78,11 +80,18 @@ def show(
     for line in child.stdout or ():
         said.append(line.strip())
         if found := re.search(r"http://\S+", line):
+            threading.Thread(target=_drain, args=(child.stdout,), daemon=True).start()
             return Shown(found.group(0), child, folder)
     child.wait()
     folder.cleanup()
     why = next((line.removeprefix("dsir: ") for line in said if line.startswith("dsir: ")), "")
     raise DsirError(why or "The viewer could not be shown.")
+
+
+def _drain(said: TextIO) -> None:
+    """Read on what nobody asks for: a pipe that is full would hold the viewer up."""
+    for _ in said:
+        pass
 
 
 def _in_notebook() -> bool:

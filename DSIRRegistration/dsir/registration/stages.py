@@ -23,6 +23,7 @@ from .agreement import covered_by
 from .align import Alignment, align
 from .discrete import discrete_search
 from .landmark_forces import REACH, LandmarkForces, Pairs
+from .linear import simplest
 from .memory import planned
 from .preparation import (
     MARGIN,
@@ -175,7 +176,8 @@ def align_linearly(prepared: Prepared, start: Start, progress: Progress) -> Alig
     Twelve numbers need no network: MIND-SSC finds them at a fraction of the cost (Docs/measurements/solver.md).
     """
     if start.known is not None:
-        return Alignment(linear_part(start.known), "refined")
+        matrix = linear_part(start.known)
+        return Alignment(matrix, "refined", simplest(matrix))
     return align(
         prepared.fixed,
         prepared.moving,
