@@ -183,6 +183,7 @@ def facts(**changes: object) -> dict:
         ({"linear": {"turn_deg": 0.0, "scale_percent": 4}}, "scaled", "CHECK"),
         ({"linear": {"turn_deg": 0.0, "scale_percent": -9}}, "scaled", "FAIL"),
         ({"deformation": {"volume": 1.2}}, "grown", "CHECK"),
+        ({"deformation": {"volume": 1.0, "refused_mm": 3.5}}, "refused", "CHECK"),
         ({"folds": 3}, "folds", "FAIL"),
         ({"smallest_determinant": 0.05}, "tissue_vanishes", "CHECK"),
         ({"sd_log_j": 0.9}, "rough", "CHECK"),

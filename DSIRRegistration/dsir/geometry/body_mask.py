@@ -21,6 +21,9 @@ from .windows import is_ct
 SMALLEST_SHARE = 0.02
 """A mask below this share of the volume is taken as a failure of the rule, and the whole volume is used instead."""
 
+HALF = 0.5 + 1e-3
+"""Where the outline runs between coarse voxels. Voxels half way between them are outside, however rounding falls:
+without it the mask depended on the order in which a scan is stored."""
 
 DIP = 0.1
 """How far noise and ringing reach below zero, in the body's own brightness."""
@@ -66,7 +69,7 @@ def find_body(image: Image, *, spacing: float = 4.0) -> Body:
     elif not believable(values, mask, coarse.lattice.spacing):
         return Body(_everything(image), "structures lie outside of what stands out from the background")
     fine = Image(torch.from_numpy(mask.astype(np.float32)), coarse.lattice).on(image.lattice)
-    return Body((fine.data > 0.5).to(image.data.device))
+    return Body((fine.data > HALF).to(image.data.device))
 
 
 def _everything(image: Image) -> torch.Tensor:

@@ -86,6 +86,9 @@ def brought_back(report: dict[str, Any], factor: float) -> dict[str, Any]:
     linear["matrix"] = [[*row[:3], row[3] / factor] for row in linear["matrix"][:3]] + [linear["matrix"][3]]
     linear["candidates"] = [dict(one, moved=one["moved"] / factor) for one in linear["candidates"]]
     lattice = dict(report["lattice"], spacing_mm=report["lattice"]["spacing_mm"] / factor)
+    deformation = dict(report["deformation"])
+    if "refused_mm" in deformation:
+        deformation["refused_mm"] /= factor
     told = (
         f"What the scan shows is {'smaller' if factor > 1 else 'larger'} than a person: it was registered as if "
         f"{_times(factor)}, so all lengths of the settings count as much {'less' if factor > 1 else 'more'}."
@@ -93,6 +96,7 @@ def brought_back(report: dict[str, Any], factor: float) -> dict[str, Any]:
     return {
         **report,
         "linear": linear,
+        "deformation": deformation,
         "lattice": lattice,
         "landmarks": _shrunk(report["landmarks"], factor),
         "magnification": factor,

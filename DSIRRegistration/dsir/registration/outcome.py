@@ -89,7 +89,9 @@ def finish(
         if not evidence.beyond(ONCE):
             warnings.append(Message("no_evidence"))
             deformed = False
+    refused = 0.0
     if not deformed:
+        refused = _mean_displacement(features.fixed.mask, lattice, residual)
         residual, end = DisplacementField.identity(residual.lattice), linear
     volume = _volume(prepared, features, residual, alignment)
     warnings += _grown(settings.same_person, alignment, features.centre, volume)
@@ -99,6 +101,8 @@ def finish(
         warnings.append(Message("low_similarity", similarity=end))
     similarity = {"start": before, "linear": linear, "end": end}
     deformation: dict[str, Any] = {"kept": deformed, "volume": volume}
+    if refused:
+        deformation["refused_mm"] = refused
     if deformed and settings.linear.model == "none":
         nearest = _nearest_affine(features.fixed.mask, lattice, residual)
         deformation["affine"] = mean_cosine(features.fixed, features.moving, nearest)
@@ -120,6 +124,13 @@ def _evidence(prepared: Prepared, features: FeaturePair, residual: DisplacementF
         features.pose,
         Transform((residual, *features.pose.parts)),
     )
+
+
+def _mean_displacement(mask: torch.Tensor, lattice: Lattice, field: DisplacementField) -> float:
+    """mm, over a body (I, J, K)."""
+    at = torch.nonzero(mask > 0.5)
+    points = lattice.to_world(at[:: max(1, len(at) // 5000)].numpy())
+    return float(np.linalg.norm(field.at(points), axis=1).mean())
 
 
 def _nearest_affine(mask: torch.Tensor, lattice: Lattice, field: DisplacementField) -> DisplacementField:
