@@ -84,7 +84,9 @@ def children(of: int) -> list[psutil.Process]:
     return [p for p in psutil.Process(of).children(recursive=True) if "spawn_main" in " ".join(p.cmdline())]
 
 
-def test_neither_a_damaged_scan_nor_a_killed_worker_stops_the_others_and_nothing_is_done_twice(tmp_path: Path) -> None:
+def test_neither_a_damaged_scan_nor_a_killed_worker_stops_the_others_and_nothing_is_done_twice(
+    tmp_path: Path, scheduler: str
+) -> None:
     folder = write_scans(tmp_path, "abc", broken="b")
     killed, said = [], []
 
@@ -118,7 +120,7 @@ def test_neither_a_damaged_scan_nor_a_killed_worker_stops_the_others_and_nothing
     write_scans(tmp_path, "abc")  # the same voxels again for a, and a whole b
     changed = read_image(folder / "c.nii.gz")
     write_image(folder / "c.nii.gz", Image(changed.data + 1, changed.lattice))
-    assert main(words(folder, "--threads", "1")) == 0
+    assert main(words(folder, "--threads", "1", "--scheduler", scheduler)) == 0  # whose worker has imported all of it
     assert states(folder) == {"a": "kept", "b": "done", "c": "done"}
     assert stamps(folder, "a") == {"a": first["a"]}
     assert stamps(folder, "c")["c"] > first["c"]
