@@ -43,9 +43,9 @@ SMALLEST, ROUGH = 0.1, 0.6
 other has a vessel or a fold of fat: right pairs of necks reach 0.09, and only a fold (TG-132) is impossible."""
 
 REFUSED = 2.0
-"""mm, in the mean, of a deformation that was found and not confirmed: one of the two judges is wrong. Measured: 0.3 where
-one brain's scans lie as they should, 3.4 to 4.1 where they do not, or nothing can be told (averaged heads in CT and T2,
-6 mm apart, and a neck of 16 slices)."""
+"""mm, in the mean, of a deformation that was found and not confirmed: one of the two judges is wrong. Measured: 0.3
+where one brain's scans lie as they should, 3.4 and 4.1 where nobody can be sure (pork that bent between two scanners, a
+neck of 16 slices)."""
 
 DICE_FALL, LANDMARK_RISE = 0.02, 0.5
 """How far the known answer may get worse before it counts: Dice, and mm."""
@@ -82,8 +82,8 @@ def judged_by_size(report: dict[str, Any], *, same_person: bool | None) -> list[
     refused = report["deformation"].get("refused_mm", 0.0)
     if refused > REFUSED:
         text = (
-            "A deformation was found that the grey levels do not confirm, so nothing was deformed; yet the scans may not "
-            "lie as they should: look at the outlines."
+            "A deformation was found that the grey levels do not confirm, so nothing was deformed; yet the scans may "
+            "not lie as they should: look at the outlines."
         )
         say("refused", "CHECK", text)
     linear = report["linear"]
