@@ -125,7 +125,7 @@ def test_the_worker_protocol_ends_with_the_result(pair: tuple[Path, Path], tmp_p
 
 def test_a_run_under_nohup_outlives_its_terminal(pair: tuple[Path, Path], tmp_path: Path) -> None:
     with subprocess.Popen(
-        command(pair, tmp_path / "out"),
+        [*command(pair, tmp_path / "out"), "--brief"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -141,7 +141,7 @@ def test_a_run_under_nohup_outlives_its_terminal(pair: tuple[Path, Path], tmp_pa
 def test_closed_streams_stop_nothing_and_get_into_no_file(
     closed: tuple[int, ...], pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    words = [word for word in command(pair, tmp_path / "out") if word != "--json-progress"]
+    words = [*(word for word in command(pair, tmp_path / "out") if word != "--json-progress"), "--brief"]
     shell = " ".join(f"{number}>&-" if number else "<&-" for number in closed)
     run = subprocess.run(["sh", "-c", f'exec "$@" {shell}', "sh", *words], timeout=120, check=False)
     assert run.returncode == 0
@@ -150,7 +150,7 @@ def test_closed_streams_stop_nothing_and_get_into_no_file(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_an_answer_that_cannot_be_printed_does_not_hide_the_result(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    words = [word for word in command(pair, tmp_path / "out") if word != "--json-progress"]
+    words = [*(word for word in command(pair, tmp_path / "out") if word != "--json-progress"), "--brief"]
     with open("/dev/full", "w") as full:
         run = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
     assert run.returncode == 2 and f"Result in {tmp_path / 'out'}" in run.stderr
