@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from rich.console import Console
@@ -27,7 +28,7 @@ from dsir.evaluation.scoring import score
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.progress import silent
-from dsir.registration import residual_weighing
+from dsir.registration import leading_directions, residual_weighing
 from dsir.registration.boundary_fade import faded_at_boundary
 from dsir.registration.levels import descend_levels
 from dsir.registration.placing import LevelFeatures
@@ -70,12 +71,27 @@ def finer_control(settings: RegistrationSettings) -> RegistrationSettings:
     return replace(settings, descent=replace(settings.descent, levels=changed))
 
 
-PARTS: dict[str, tuple[Change, dict[str, float]]] = {
+def without_placing(settings: RegistrationSettings) -> RegistrationSettings:
+    """Without the levels that place."""
+    kept = tuple(level for level in settings.descent.levels if not level.place)
+    return replace(settings, descent=replace(settings.descent, levels=kept))
+
+
+Constants = dict[tuple[ModuleType, str], float]
+WEIGHING, CHANNELS = residual_weighing, leading_directions
+
+PARTS: dict[str, tuple[Change, Constants]] = {
     "default": (lambda settings: settings, {}),
+    "no level that places": (without_placing, {}),
+    "all channels, not the leading 16": (lambda settings: settings, {(CHANNELS, "DIRECTIONS"): 10_000}),
+    "the leading 8": (lambda settings: settings, {(CHANNELS, "DIRECTIONS"): 8}),
     "residuals not weighed": (descent(weighed=False), {}),
-    "weighed whatever the pair says": (lambda settings: settings, {"WORTH": 1e9, "BELIEVED": 1e9}),
-    "noisy pairs not held stiffer": (lambda settings: settings, {"STIFFEST": 1.0}),
-    "residuals averaged over pairs of voxels only": (lambda settings: settings, {"AVERAGED": 0.01}),
+    "weighed whatever the pair says": (
+        lambda settings: settings,
+        {(WEIGHING, "WORTH"): 1e9, (WEIGHING, "BELIEVED"): 1e9},
+    ),
+    "noisy pairs not held stiffer": (lambda settings: settings, {(WEIGHING, "STIFFEST"): 1.0}),
+    "residuals averaged over pairs of voxels only": (lambda settings: settings, {(WEIGHING, "AVERAGED"): 0.01}),
     "no robust weights": (levels(robust=1e6), {}),
     "no coarse level (nor weighing)": (finest_only, {}),
     "0.4 times as stiff": (lambda settings: settings.stiffer(0.4), {}),
@@ -85,7 +101,7 @@ PARTS: dict[str, tuple[Change, dict[str, float]]] = {
     "control points of 2 mm": (finer_control, {}),
     "no discrete search": (lambda settings: settings, {}),
 }
-"""Name to a change of the settings, and constants of :mod:`dsir.registration.residual_weighing` in its place."""
+"""Name to a change of the settings, and other values of constants."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -145,16 +161,16 @@ def descended(features: LevelFeatures, begun: DisplacementField, settings: Regis
 
 
 @contextmanager
-def instead(constants: dict[str, float]) -> Iterator[None]:
-    """Other constants of the weighing, for a while."""
-    kept = {name: getattr(residual_weighing, name) for name in constants}
+def instead(constants: Constants) -> Iterator[None]:
+    """Other constants, for a while."""
+    kept = {(module, name): getattr(module, name) for module, name in constants}
     try:
-        for name, value in constants.items():
-            setattr(residual_weighing, name, value)
+        for (module, name), value in constants.items():
+            setattr(module, name, value)
         yield
     finally:
-        for name, value in kept.items():
-            setattr(residual_weighing, name, value)
+        for (module, name), value in kept.items():
+            setattr(module, name, value)
 
 
 def figure_of(case: Case, transform: Transform) -> float:

@@ -27,9 +27,10 @@ POINTS = 100_000
 
 
 def projected(
-    fixed: FeatureMap, moving: FeatureMap, weights: torch.Tensor, count: int = DIRECTIONS
+    fixed: FeatureMap, moving: FeatureMap, weights: torch.Tensor, count: int | None = None
 ) -> tuple[FeatureMap, FeatureMap]:
-    """Both images in the leading ``count`` directions of the channels weighed by ``weights`` (C, C)."""
+    """Both images in the leading ``count`` (:data:`DIRECTIONS`) directions of the channels weighed by (C, C)."""
+    count = count or DIRECTIONS
     if len(weights) > count:
         weights = leading_directions(weights, slope_covariance(fixed), count)
     return _along(fixed, weights), _along(moving, weights)
