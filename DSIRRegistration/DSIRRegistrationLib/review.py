@@ -71,14 +71,14 @@ class Review:
         self.stop()
         self.parameters = parameters
 
-    def refresh(self, *, busy: bool = False) -> None:
-        """Bring the section up to date with the nodes."""
+    def refresh(self, *, busy: bool = False, stopped: bool = False) -> None:
+        """Bring the section up to date with the nodes; ``stopped``: the last run made nothing."""
         transform, warped = self._result()
         report, evaluation = self._read(transform, REPORT), self._read(transform, EVALUATION)
         self.ui.qualitySection.text = _("Quality") + (f": {transform.GetName()}" if transform is not None else "")
         self._fill([*rows(report), *evaluation_rows(evaluation)])
         verdict = None if transform is None or busy else verdict_of(report, evaluation)
-        self.ui.verdictLabel.setText(headline(transform.GetName(), verdict) if verdict else "")
+        self.ui.verdictLabel.setText(headline(transform.GetName(), verdict, earlier=stopped) if verdict else "")
         self.ui.verdictLabel.setVisible(verdict is not None)
         warnings = "".join(
             f"<li style='color:{COLOURS['look']}'>{html.escape(w)}</li>" for w in report.get("warnings", ())

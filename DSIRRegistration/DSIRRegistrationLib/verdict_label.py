@@ -16,9 +16,15 @@ LOOKS = {
 """Level to the colour of its words, of its ground, and what to do."""
 
 
-def headline(name: str, verdict: Mapping[str, Any]) -> str:
-    """Rich text: the level in its colour, what to do, each reason on a line."""
+EARLIER = ("#5a5a5a", "#eeeeee")
+"""Colour and ground of a result that the last run was to replace, and did not."""
+
+
+def headline(name: str, verdict: Mapping[str, Any], *, earlier: bool = False) -> str:
+    """Rich text: the level in its colour, what to do, each reason on a line; in grey for an ``earlier`` result."""
     colour, ground, advice = LOOKS[verdict["level"]]
+    if earlier:
+        (colour, ground), advice = EARLIER, _("for the earlier result; the last run made none")
     lines = "".join(
         f"<tr><td style='color:{LOOKS[reason['level']][0]}'><b>{reason['level']}</b>&nbsp;</td>"
         f"<td>{html.escape(reason['text'])}</td></tr>"

@@ -50,6 +50,7 @@ class Panel(VTKObservationMixin):
         self.run: Run | None = None
         self._gui = None
         self._done: Callable[[Any], str] | None = None
+        self._stopped = False  # the last registration made nothing
         self._filling = False
         self._timer = qt.QTimer()
         self._timer.setInterval(TICK)
@@ -167,7 +168,7 @@ class Panel(VTKObservationMixin):
         self.ui.stageLabel.setVisible(running)
         for section in (self.ui.scansSection, self.ui.startSection, self.ui.resultSection, self.ui.advancedSection):
             section.setEnabled(not running)
-        self.review.refresh(busy=running)
+        self.review.refresh(busy=running, stopped=self._stopped)
         self.clicking.refresh(busy=running, able=not missing)
         self.settings.refresh(busy=running, able=not missing)
 
@@ -259,11 +260,14 @@ class Panel(VTKObservationMixin):
             raise
         else:
             done, run = self._done, self._end()
+            self._stopped = self._stopped and done != self._registered
             self._message(done(run.result), "done")
         self._refresh()
 
     def _end(self) -> Run:
         self._timer.stop()
+        if self._done == self._registered:
+            self._stopped = True  # until what it made is there
         run, self.run = self.run, None
         return run
 

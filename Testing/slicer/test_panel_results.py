@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import vtk
 from DSIRRegistrationLib.nodes.volumes import lattice_of
-from mrml_scene import ball
+from mrml_scene import FakeEngine, ball
 from shown_panel import FACE, finish, words
 from test_nodes_structures import add_segmentation
 
@@ -24,6 +24,21 @@ def test_the_verdict_stands_at_the_top_with_its_reasons_and_comes_back_with_the_
     assert not label.isVisible()
     chosen.parameters.transform = transform
     assert label.isVisible()
+
+
+def test_after_a_run_that_made_nothing_the_earlier_verdict_is_called_so(widget, chosen) -> None:
+    label, engine = chosen.ui.verdictLabel, chosen.logic.launch
+    chosen.ui.applyButton.click()
+    finish(widget)
+    assert "earlier result" not in words(label)
+    chosen.logic.launch = FakeEngine(polls=10**6)
+    chosen.ui.applyButton.click()
+    chosen.ui.cancelButton.click()
+    assert label.isVisible() and "the last run made none" in words(label)
+    chosen.logic.launch = engine
+    chosen.ui.applyButton.click()
+    finish(widget)
+    assert "earlier result" not in words(label)
 
 
 def test_labels_that_fit_worse_than_before_are_a_fail_at_the_top(widget, chosen, pair, scene) -> None:
