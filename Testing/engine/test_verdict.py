@@ -15,6 +15,7 @@ from dsir.geometry.body_mask import body_mask
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur, sample
+from dsir.registration.evidence import Evidence, kept
 from dsir.registration.findings import verdict_of, with_findings
 from dsir.registration.presets import preset
 from dsir.registration.register import register
@@ -158,6 +159,16 @@ def test_where_no_linear_part_was_asked_for_the_nearest_affine_mapping_counts() 
         assert verdict_of(judged_by_size(report, same_person=True))["level"] == level
 
 
+@pytest.mark.parametrize(
+    ("rise", "end", "stays"),
+    [(0.03, 0.51, True), (0.01, 0.51, False), (0.01, 0.65, True), (-0.003, 0.65, True), (-0.01, 0.65, False)],
+)
+def test_a_deformation_is_kept_if_grey_levels_confirm_it_or_do_not_deny_one_that_fits_far_better(
+    rise: float, end: float, stays: bool
+) -> None:
+    assert kept(Evidence(rise, 0.01), 0.5, end) is stays
+
+
 def facts(**changes: object) -> dict:
     report = {
         "similarity": {"start": 0.3, "linear": 0.5, "end": 0.6},
@@ -183,7 +194,9 @@ def facts(**changes: object) -> dict:
         ({"linear": {"turn_deg": 0.0, "scale_percent": 4}}, "scaled", "CHECK"),
         ({"linear": {"turn_deg": 0.0, "scale_percent": -9}}, "scaled", "FAIL"),
         ({"deformation": {"volume": 1.2}}, "grown", "CHECK"),
-        ({"deformation": {"volume": 1.0, "refused_mm": 3.5}}, "refused", "CHECK"),
+        ({"deformation": {"volume": 1.0, "refused_mm": {"mean": 3.5, "p99": 4.0}}}, "refused", "CHECK"),
+        ({"deformation": {"volume": 1.0, "refused_mm": {"mean": 0.2, "p99": 8.0}}}, "refused", "CHECK"),
+        ({"deformation": {"volume": 1.0, "confirmed": False}}, "unconfirmed", "CHECK"),
         ({"folds": 3}, "folds", "FAIL"),
         ({"smallest_determinant": 0.05}, "tissue_vanishes", "CHECK"),
         ({"sd_log_j": 0.9}, "rough", "CHECK"),

@@ -88,7 +88,7 @@ def brought_back(report: dict[str, Any], factor: float) -> dict[str, Any]:
     lattice = dict(report["lattice"], spacing_mm=report["lattice"]["spacing_mm"] / factor)
     deformation = dict(report["deformation"])
     if "refused_mm" in deformation:
-        deformation["refused_mm"] /= factor
+        deformation["refused_mm"] = {name: mm / factor for name, mm in deformation["refused_mm"].items()}
     told = (
         f"What the scan shows is {'smaller' if factor > 1 else 'larger'} than a person: it was registered as if "
         f"{_times(factor)}, so all lengths of the settings count as much {'less' if factor > 1 else 'more'}."

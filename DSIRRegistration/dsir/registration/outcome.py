@@ -19,7 +19,7 @@ from ..transforms.linear import Linear
 from .agreement import mean_cosine
 from .align import Alignment
 from .boundary_fade import faded_at_boundary
-from .evidence import ONCE, Evidence, deformation_helps
+from .evidence import ONCE, Evidence, deformation_helps, kept
 from .landmark_forces import Pairs
 from .refinement import distances
 from .stages import FeaturePair, FieldStart, Prepared, Start
@@ -86,12 +86,12 @@ def finish(
         deformed = False
     elif deformed and begun.forces is None and start.known is None and settings.deformable is None:
         evidence = _evidence(prepared, features, residual)
-        if not evidence.beyond(ONCE):
+        if not kept(evidence, linear, end):
             warnings.append(Message("no_evidence"))
             deformed = False
-    refused = 0.0
-    if not deformed:
-        refused = _mean_displacement(features.fixed.mask, lattice, residual)
+    refused: tuple[float, ...] = ()
+    if not deformed and bool(residual.vectors.any()):
+        refused = _lengths(features.fixed.mask, lattice, residual)
         residual, end = DisplacementField.identity(residual.lattice), linear
     volume = _volume(prepared, features, residual, alignment)
     warnings += _grown(settings.same_person, alignment, features.centre, volume)
@@ -101,8 +101,10 @@ def finish(
         warnings.append(Message("low_similarity", similarity=end))
     similarity = {"start": before, "linear": linear, "end": end}
     deformation: dict[str, Any] = {"kept": deformed, "volume": volume}
+    if deformed and evidence is not None and evidence.known:
+        deformation["confirmed"] = evidence.beyond(ONCE)
     if refused:
-        deformation["refused_mm"] = refused
+        deformation["refused_mm"] = {"mean": refused[0], "p99": refused[1]}
     if deformed and settings.linear.model == "none":
         nearest = _nearest_affine(features.fixed.mask, lattice, residual)
         deformation["affine"] = mean_cosine(features.fixed, features.moving, nearest)
@@ -126,11 +128,11 @@ def _evidence(prepared: Prepared, features: FeaturePair, residual: DisplacementF
     )
 
 
-def _mean_displacement(mask: torch.Tensor, lattice: Lattice, field: DisplacementField) -> float:
-    """mm, over a body (I, J, K)."""
+def _lengths(mask: torch.Tensor, lattice: Lattice, field: DisplacementField) -> tuple[float, float]:
+    """mm, of a field's vectors over a body (I, J, K): their mean, and what one in a hundred is longer than."""
     at = torch.nonzero(mask > 0.5)
-    points = lattice.to_world(at[:: max(1, len(at) // 5000)].numpy())
-    return float(np.linalg.norm(field.at(points), axis=1).mean())
+    lengths = np.linalg.norm(field.at(lattice.to_world(at[:: max(1, len(at) // 20_000)].numpy())), axis=1)
+    return float(lengths.mean()), float(np.percentile(lengths, 99))
 
 
 def _nearest_affine(mask: torch.Tensor, lattice: Lattice, field: DisplacementField) -> DisplacementField:

@@ -38,7 +38,7 @@ class RegistrationResult:
         settings: what it ran with.
         report: JSON-ready facts: ``seconds`` by stage, ``similarity`` (mean cosine in the fixed body) before, after the
             linear stage and at the end, ``linear`` (:meth:`.align.Alignment.to_json`), ``deformation`` (whether it
-            was ``kept``, what spoke for it, and how large one was that was ``refused_mm``), ``folds``,
+            was ``kept`` and ``confirmed``, what spoke for it, how large one was that was ``refused_mm``), ``folds``,
             ``smallest_determinant``, ``sd_log_j``, ``coverage`` (share of the fixed body that has a counterpart in the
             moving image), ``lattice``, ``descriptor``, ``warnings``, ``verdict`` (:mod:`.findings`: ``level`` and
             ``reasons``).
