@@ -260,7 +260,6 @@ class Panel(VTKObservationMixin):
             raise
         else:
             done, run = self._done, self._end()
-            self._stopped = self._stopped and done != self._registered
             self._message(done(run.result), "done")
         self._refresh()
 
@@ -273,6 +272,7 @@ class Panel(VTKObservationMixin):
 
     def _registered(self, made: Registered) -> str:
         """Show the result."""
+        self._stopped = False
         self._keep(made)
         self._shown(made)
         carried = _(" Carried: {n}.").format(n=len(made.structures)) if made.structures else ""

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import torch
 
-from ..geometry.channels_last import side_by_side
 from .working_grid import FeatureMap
 
 DIRECTIONS = 16
@@ -63,17 +62,9 @@ def slope_covariance(image: FeatureMap) -> torch.Tensor:
 
 def _along(image: FeatureMap, directions: torch.Tensor) -> FeatureMap:
     """The image's channels (C, I, J, K) multiplied by (D, C); the order in memory is kept."""
-    shape, count = image.lattice.shape, len(directions)
-    if image.features.stride(0) == 1:
-        out = side_by_side(shape, count)
-        table, rows = image.features.movedim(0, -1).flatten(0, 2), out.movedim(0, -1).view(-1, count)
-        for start in range(0, len(table), POINTS):
-            at = slice(start, start + POINTS)
-            rows[at] = table[at].float() @ directions.T
-        return replace(image, features=out)
-    out = torch.empty(count, *shape, dtype=torch.float16)
-    flat, apart = image.features.flatten(1), out.view(count, -1)
-    for start in range(0, flat.shape[1], POINTS):
+    out = image.room(len(directions))
+    channels, kept = (values.view(len(values), -1) for values in (image.features, out))
+    for start in range(0, channels.shape[1], POINTS):
         at = slice(start, start + POINTS)
-        apart[:, at] = directions @ flat[:, at].float()
+        kept[:, at] = directions @ channels[:, at].float()
     return replace(image, features=out)

@@ -17,6 +17,7 @@ from ..features.descriptor import Descriptor
 from ..features.extraction import WHOLE
 from ..geometry.lattice import Lattice
 from ..messages import Message
+from .leading_directions import DIRECTIONS
 from .settings import RegistrationSettings
 from .working_grid import PIECE
 
@@ -36,9 +37,6 @@ NETWORK = 24
 
 PLACED = 28
 """Channels of the levels that place, which are there beside the others (:mod:`.placing`)."""
-
-PROJECTED = 16
-"""Channels that a weighed level descends on, beside those it makes them of (:mod:`.leading_directions`)."""
 
 COST_VOLUME = 64
 """MiB to which the cost volume of the discrete search may be cut."""
@@ -130,7 +128,7 @@ def _plan(
     network = NETWORK if descriptor.spacing is not None else 0
     placed = PLACED if network and any(level.place for level in settings.descent.levels) else 0
     images = 5 * (still + other)  # float32 and a mask
-    again = 2 * (placed + PROJECTED) * 3 * work
+    again = 2 * (placed + DIRECTIONS) * 3 * work  # of the levels that place, and what weighed levels descend on
     described = 2 * channels * 3 * work + 40 * work  # fixed, and moving with its rim; half precision
     stages = {
         "reading": 4 * (still + other) + 6 * max(still, other),

@@ -101,8 +101,6 @@ def finish(
         warnings.append(Message("low_similarity", similarity=end))
     similarity = {"start": before, "linear": linear, "end": end}
     deformation: dict[str, Any] = {"kept": deformed, "volume": volume}
-    if deformed and evidence is not None and evidence.known:
-        deformation["confirmed"] = evidence.beyond(ONCE)
     if refused:
         deformation["refused_mm"] = {"mean": refused[0], "p99": refused[1]}
     if deformed and settings.linear.model == "none":
@@ -110,6 +108,7 @@ def finish(
         deformation["affine"] = mean_cosine(features.fixed, features.moving, nearest)
     if evidence is not None and evidence.known:
         deformation |= {"information": evidence.rise, "noise": evidence.noise}
+        deformation |= {"confirmed": evidence.beyond(ONCE)} if deformed else {}
     return Outcome(residual, similarity, fold_report(residual), deformation, tuple(warnings))
 
 
@@ -128,17 +127,21 @@ def _evidence(prepared: Prepared, features: FeaturePair, residual: DisplacementF
     )
 
 
+def _points_within(mask: torch.Tensor, lattice: Lattice, count: int) -> np.ndarray:
+    """(N, 3) RAS mm: about so many voxels of a body (I, J, K), evenly drawn; all where there are fewer."""
+    at = torch.nonzero(mask > 0.5)
+    return lattice.to_world(at[:: max(1, len(at) // count)].numpy())
+
+
 def _lengths(mask: torch.Tensor, lattice: Lattice, field: DisplacementField) -> tuple[float, float]:
     """mm, of a field's vectors over a body (I, J, K): their mean, and what one in a hundred is longer than."""
-    at = torch.nonzero(mask > 0.5)
-    lengths = np.linalg.norm(field.at(lattice.to_world(at[:: max(1, len(at) // 20_000)].numpy())), axis=1)
+    lengths = np.linalg.norm(field.at(_points_within(mask, lattice, 20_000)), axis=1)
     return float(lengths.mean()), float(np.percentile(lengths, 99))
 
 
 def _nearest_affine(mask: torch.Tensor, lattice: Lattice, field: DisplacementField) -> DisplacementField:
     """The affine mapping with the least square distance from a field over a body (I, J, K)."""
-    at = torch.nonzero(mask > 0.5)
-    points = lattice.to_world(at[:: max(1, len(at) // 5000)].numpy())
+    points = _points_within(mask, lattice, 5000)
     matrix = np.eye(4)
     matrix[:3] = np.linalg.lstsq(np.c_[points, np.ones(len(points))], points + field.at(points), rcond=None)[0].T
     return DisplacementField.from_affine(matrix, lattice)

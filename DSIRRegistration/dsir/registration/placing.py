@@ -17,7 +17,6 @@ from ..features.blend import Blend
 from ..features.dsir import Dsir
 from ..features.normalise import normalise
 from ..features.place_descriptor import PlaceOutput
-from ..geometry.channels_last import side_by_side
 from ..geometry.image import Image
 from ..transforms.composite import Transform
 from .stages import FeaturePair, Prepared
@@ -52,7 +51,10 @@ class LevelFeatures:
         """
         if not self.share:
             return self.whole
-        fixed, moving = (replace(image, features=self._detail(image)) for image in self.whole)
+        fixed, moving = (
+            replace(image, features=self._detail(image, image.room(len(image.features) - self.find)))
+            for image in self.whole
+        )
         return fixed, moving
 
     @cached_property
@@ -70,11 +72,9 @@ class LevelFeatures:
             self._placed(self.place, prepared.moving, prepared.moving_mask, features.moving, features.pose),
         )
 
-    def _detail(self, image: FeatureMap, share: float = 1.0) -> torch.Tensor:
-        """(12, I, J, K) the MIND-SSC channels with so much of the weight; the order in memory is kept."""
-        part = image.features[self.find :]
-        out = _empty_like(image, len(part))
-        for plane, values in zip(out.movedim(1, 0), part.movedim(1, 0), strict=True):
+    def _detail(self, image: FeatureMap, out: torch.Tensor, share: float = 1.0) -> torch.Tensor:
+        """``out`` (12, I, J, K), filled with the MIND-SSC channels and so much of the weight."""
+        for plane, values in zip(out.movedim(1, 0), image.features[self.find :].movedim(1, 0), strict=True):
             plane.copy_(values.float().mul_((share / self.share) ** 0.5))
         return out
 
@@ -82,19 +82,11 @@ class LevelFeatures:
         self, place: PlaceOutput, image: Image, mask: torch.Tensor, known: FeatureMap, pose: Transform
     ) -> FeatureMap:
         """Place vectors and MIND-SSC of an image in the place of its find vectors; the order in memory is kept."""
-        out = _empty_like(known, place.channels + (len(known.features) - self.find if self.share else 0))
+        out = known.room(place.channels + (len(known.features) - self.find if self.share else 0))
         if self.share:
-            out[place.channels :] = self._detail(known, SHARE)
+            self._detail(known, out[place.channels :], SHARE)
         values, _, _ = PreparedImage.of(image, mask, float(known.lattice.spacing[0])).on(known.lattice, pose)
         rim, weight = grown(known.mask), (1 - SHARE if self.share else 1.0) ** 0.5
         vectors = place.describe(normalise(values, known.mask > 0.5), known.features[: self.find], rim)
         torch.mul(vectors, rim.mul_(weight), out=out[: place.channels])
         return replace(known, features=out)
-
-
-def _empty_like(image: FeatureMap, channels: int) -> torch.Tensor:
-    """Room for so many float16 channels, in the image's order in memory."""
-    shape = image.lattice.shape
-    if image.features.stride(0) == 1:
-        return side_by_side(shape, channels)
-    return torch.empty(channels, *shape, dtype=torch.float16)

@@ -47,6 +47,12 @@ class FeatureMap:
     reach: torch.Tensor
     lattice: Lattice
 
+    def room(self, channels: int) -> torch.Tensor:
+        """An empty (channels, I, J, K), float16, in the order in memory that ``features`` have."""
+        if self.features.stride(0) == 1:
+            return side_by_side(self.lattice.shape, channels)
+        return torch.empty(channels, *self.lattice.shape, dtype=torch.float16)
+
     def on(self, spacing: float) -> FeatureMap:
         """Averaged onto a coarser lattice of the same box (``spacing`` in mm)."""
         if spacing <= self.lattice.spacing[0] * 1.01:
