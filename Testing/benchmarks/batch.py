@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -38,10 +38,15 @@ DAMAGED = 5
 def main() -> int:
     """Exit code 0 where nothing was lost and nothing was done twice."""
     options = _options()
-    if options.keep:
-        return run(options.keep, options.pairs, options.workers)
+    return within(options.keep, lambda folder: run(folder, options.pairs, options.workers))
+
+
+def within(kept: Path | None, run: Callable[[Path], int]) -> int:
+    """Run in a folder that stays, or in one that is gone afterwards."""
+    if kept:
+        return run(kept)
     with tempfile.TemporaryDirectory(prefix="dsir-batch-") as folder:
-        return run(Path(folder), options.pairs, options.workers)
+        return run(Path(folder))
 
 
 def run(folder: Path, count: int, workers: int) -> int:
@@ -67,10 +72,7 @@ def run(folder: Path, count: int, workers: int) -> int:
     print(f"first run: stopped with Ctrl-C after {stop_at} pairs, exit code {first.returncode}: {last_words!r}")
     print(f"  results {len(before)}, table {states(out)}, half-written folders {len(list(out.glob('.*.part')))}")
 
-    second = start(command)
-    for _ in ticks(second):
-        pass
-    last_words = second.communicate()[1].strip().replace(f"{folder}{os.sep}", "")
+    second, last_words = ended(command, folder)
     after = stamps(out, names)
     print(f"second run: exit code {second.returncode}: {last_words!r}")
     print(f"  results {len(after)}, table {states(out)}, half-written folders {len(list(out.glob('.*.part')))}")
@@ -80,10 +82,7 @@ def run(folder: Path, count: int, workers: int) -> int:
     print(f"done twice: {redone or 'none'}; lost: {lost or 'none'}; failed: {failed(out)}")
 
     mend(folder, DAMAGED)
-    third = start(command)
-    for _ in ticks(third):
-        pass
-    last_words = third.communicate()[1].strip()
+    third, _ = ended(command, folder)
     end = stamps(out, names)
     redone += [name for name in after if end.get(name) != after[name]]
     print(f"third run, the damaged scan mended: exit code {third.returncode}, table {states(out)}")
@@ -130,6 +129,14 @@ def start(command: list[str]) -> subprocess.Popen:
     )
 
 
+def ended(command: list[str], folder: Path) -> tuple[subprocess.Popen, str]:
+    """The command run to its end, and its last words, with paths from ``folder`` on."""
+    batch = start(command)
+    for _ in ticks(batch):
+        pass
+    return batch, batch.communicate()[1].strip().replace(f"{folder}{os.sep}", "")
+
+
 def ticks(batch: subprocess.Popen) -> Iterator[int]:
     """How many pairs have ended, each time one does."""
     done = 0
@@ -147,9 +154,9 @@ def kill_one(batch: subprocess.Popen) -> int:
     return workers[0].pid
 
 
-def stamps(out: Path, names: list[str]) -> dict[str, int]:
-    """When each result that is there was made."""
-    reports = {name: out / name / "report.json" for name in names}
+def stamps(out: Path, names: list[str], file: str = "report.json") -> dict[str, int]:
+    """When each result that is there was made; the file appears last."""
+    reports = {name: out / name / file for name in names}
     return {name: report.stat().st_mtime_ns for name, report in reports.items() if report.is_file()}
 
 

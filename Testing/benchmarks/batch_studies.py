@@ -16,7 +16,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -24,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 
 import pydicom
-from batch import start, states, table, ticks
+from batch import ended, stamps, start, states, table, ticks, within
 from studies_made import COARSE, QUICK, make_studies
 
 STRANGER = 3
@@ -37,10 +36,7 @@ WRITTEN = ("plan.json", "structures.dcm", "structures.seg.dcm", "registration.dc
 def main() -> int:
     """Exit code 0 where nothing was lost and nothing was done twice."""
     options = _options()
-    if options.keep:
-        return run(options.keep, options.patients, options.workers)
-    with tempfile.TemporaryDirectory(prefix="dsir-batch-") as folder:
-        return run(Path(folder), options.patients, options.workers)
+    return within(options.keep, lambda folder: run(folder, options.patients, options.workers))
 
 
 def run(folder: Path, count: int, workers: int) -> int:
@@ -59,16 +55,13 @@ def run(folder: Path, count: int, workers: int) -> int:
             break
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
-    before = stamps(out, names)
+    before = stamps(out, names, "plan.json")
     print(f"first run: killed with all its workers (signal 9) after {count // 2} patients, {_since(began)}")
     print(f"  plans {len(before)}, table {states(out)}, half-written folders {len(list(out.glob('.*.part')))}")
 
     began = time.monotonic()
-    second = start(command)
-    for _ in ticks(second):
-        pass
-    last_words = second.communicate()[1].strip().replace(f"{folder}{os.sep}", "")
-    after = stamps(out, names)
+    second, last_words = ended(command, folder)
+    after = stamps(out, names, "plan.json")
     print(f"second run: exit code {second.returncode}, {_since(began)}: {last_words!r}")
     print(f"  plans {len(after)}, table {states(out)}, half-written folders {len(list(out.glob('.*.part')))}")
     redone = [name for name in before if after.get(name) != before[name]]
@@ -80,11 +73,8 @@ def run(folder: Path, count: int, workers: int) -> int:
     print(f"failed: {stranger}: {why}")
 
     began = time.monotonic()
-    third = start(command)
-    for _ in ticks(third):
-        pass
-    third.communicate()
-    end = stamps(out, names)
+    third, _ = ended(command, folder)
+    end = stamps(out, names, "plan.json")
     redone += [name for name in after if end.get(name) != after[name]]
     print(f"third run, nothing changed: exit code {third.returncode}, {_since(began)}, table {states(out)}")
     print(f"done twice over all runs: {redone or 'none'}; plans {len(end)} of {count - 1}")
@@ -109,12 +99,6 @@ def make(folder: Path, count: int) -> list[str]:
             dataset.save_as(file)
     (folder / "settings.json").write_text(json.dumps(QUICK))
     return names
-
-
-def stamps(out: Path, names: list[str]) -> dict[str, int]:
-    """When each plan that is there was made."""
-    plans = {name: out / name / "plan.json" for name in names}
-    return {name: plan.stat().st_mtime_ns for name, plan in plans.items() if plan.is_file()}
 
 
 def _since(began: float) -> str:

@@ -1,8 +1,10 @@
 """A program never takes a sentence apart: codes and values go with the words, through every door."""
 
 import json
-import pickle
 import string
+from concurrent.futures import ProcessPoolExecutor
+from copy import copy
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -25,7 +27,8 @@ def test_a_message_is_its_sentence_and_its_data() -> None:
 
 
 def test_a_message_crosses_processes_with_its_data() -> None:
-    back = pickle.loads(pickle.dumps(Message("labels_outside", labels=[1, 3])))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        back = pool.submit(copy, Message("labels_outside", labels=[1, 3])).result()
     assert back == "Outside the fixed image, so not in the result: labels 1, 3."
     assert (back.code, back.values) == ("labels_outside", {"labels": [1, 3]})
 
