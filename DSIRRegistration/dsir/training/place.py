@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ..errors import DsirError
+from ..features.dsir import has_bfloat16
 from ..features.masrnet import MasrNet
 from ..features.place import PlaceHead, PlaceSettings
 from ..features.place_weights import write_place
@@ -195,7 +196,8 @@ class Placing:
     def _described(self, model: nn.Module, view: torch.Tensor) -> torch.Tensor:
         volume, context = view[None, None], None
         if self.settings.head.context:
-            with torch.no_grad(), torch.autocast(view.device.type, torch.bfloat16):
+            half = has_bfloat16(view.device)  # emulated, where there are no units for it: nine tenths of a step
+            with torch.no_grad(), torch.autocast(view.device.type, torch.bfloat16, enabled=half):
                 context = self.find(volume)
         return model(volume, context)[0]
 
