@@ -1,22 +1,39 @@
 """The table says what a figure means, and does not call a poor result good."""
 
 import pytest
-from DSIRRegistrationLib.evaluation_rows import evaluation_rows
+from dsir.structures.verdict import HD95
+from DSIRRegistrationLib.evaluation_rows import FAR, TOO_FAR, evaluation_rows
 from DSIRRegistrationLib.quality import rows, summary
 
 
-def label(before: float, after: float) -> dict:
+def label(before: float, after: float, hd95: float | None = 2.0) -> dict:
     return {
         "name": "liver",
         "before": {"dice": before, "hd95_mm": 40.0},
-        "after": {"dice": after, "hd95_mm": 12.0},
+        "after": {"dice": after, "hd95_mm": hd95},
     }
 
 
 @pytest.mark.parametrize(("after", "verdict"), [(0.92, "good"), (0.7, "look"), (0.35, "bad")])
 def test_a_poor_overlap_is_not_good_because_it_was_worse_before(after, verdict) -> None:
-    (row,) = evaluation_rows({"labels": {"1": label(0.0, after)}})
+    row, _ = evaluation_rows({"labels": {"1": label(0.0, after)}})
     assert row.verdict == verdict and "TG-132" in row.meaning
+
+
+@pytest.mark.parametrize(("hd95", "verdict"), [(4.9, "good"), (9.0, "look"), (22.4, "bad")])
+def test_a_distance_is_coloured_by_its_own_limit_and_not_by_the_overlap(hd95, verdict) -> None:
+    overlap, distance = evaluation_rows({"labels": {"1": label(0.5, 0.95, hd95)}})
+    assert overlap.verdict == "good" and distance.verdict == verdict
+    assert distance.value == f"40.0 → {hd95:.1f} mm"
+
+
+def test_the_panel_and_the_lights_have_one_limit_for_the_distance() -> None:
+    assert (HD95.amber, HD95.red) == (FAR, TOO_FAR)
+
+
+def test_a_structure_that_is_not_there_has_no_distance() -> None:
+    (row,) = evaluation_rows({"labels": {"1": label(0.4, 0.0, None)}})
+    assert row.what == "liver, Dice"
 
 
 def landmarks(before: float, after: float) -> dict:
