@@ -38,14 +38,11 @@ from dsir.similarity.confidence import Evidence, evidence_of  # noqa: E402
 from dsir.structures.propagate import propagate  # noqa: E402
 from dsir.transforms.composite import Transform  # noqa: E402
 from dsir.warp.pullback import inner_points  # noqa: E402
+from labelled import FITTED, NECKS, UNSEEN, labelled  # noqa: E402
 from lights_judged import report  # noqa: E402
-from lights_pairs import SPOILED, Pair, known, neck, spoiled, two  # noqa: E402
+from lights_pairs import SPOILED, Pair, known, spoiled, two  # noqa: E402
 
-PEOPLE = (
-    "024", "054", "060", "083", "096", "099", "109", "112", "115", "133", "155", "200", "230", "233", "236",
-    "017", "034",
-)  # fmt: skip
-KINDS = ("known", "two_persons", *SPOILED)
+KINDS = ("known", "same_person", "two_persons", *SPOILED)
 POINTS, VOXELS = 400, 2000
 """In a structure, and in a map, whose evidence is kept."""
 
@@ -100,14 +97,34 @@ def main() -> int:
     return 0
 
 
+SEEDS = 4
+"""Known deformations of each scan that is no neck."""
+
+SAME = {"lung": "lung_later", "cord_t1": "cord_t2"}
+"""One person's other scan, with contours of its own."""
+
+LIES_ON = {"head_ct": "head_t1", "head_t1": "head_ct"}
+"""The partner of a known deformation, where two scans lie on each other."""
+
+
 def planned() -> Iterator[tuple[str, str, int]]:
     """Kind, whose, seed; in an order of which every beginning is a fair sample."""
-    for n, person in enumerate(PEOPLE):
+    necks = [f"neck_{number}" for number in NECKS]
+    others = [name for name in (*FITTED, *UNSEEN) if name not in SAME.values()]
+    for n, person in enumerate(necks):
         yield "known", person, n
         if n % 2 == 0:
             yield "two_persons", person, n
+            yield "known", others[n // 2 % len(others)], 400 + n
         yield SPOILED[n % len(SPOILED)], person, 100 + n
-    for n, person in enumerate(PEOPLE):
+    yield from (("same_person", name, 0) for name in SAME)
+    yield "two_persons", "abdomen_ct", 0
+    for seed in range(500, 500 + SEEDS):
+        for n, person in enumerate(others):
+            yield "known", person, seed + 10 * n
+            if seed < 502:
+                yield SPOILED[(n + 3 * seed) % len(SPOILED)], person, seed + 10 * n
+    for n, person in enumerate(necks):
         yield "known", person, 200 + n
         yield SPOILED[(n + 2) % len(SPOILED)], person, 300 + n
         yield "two_persons", person, 20 + n
@@ -122,17 +139,27 @@ def make(data: Path, cache: Path, chosen: str, kinds: Sequence[str], until: floa
             continue
         if time.monotonic() > until:
             return
-        one = neck(data, person)
-        if kind == "known":
-            pair = known(one, seed, other_contrast=seed % 2 == 1)
-        elif kind == "two_persons":
-            pair = two(one, neck(data, PEOPLE[(seed + 1 + seed // 20) % len(PEOPLE)]))
-        else:
-            pair = spoiled(data, kind, one, seed)
         began = time.process_time()
+        pair = made(data, kind, person, seed)
         found = results_of(pair, preset(chosen, device="cpu", threads=1), descriptor, seed)
         keep(file, found)
         print(f"{file.stem}: {found[0].level if found else 'refused'}, {time.process_time() - began:.0f} s", flush=True)
+
+
+def made(data: Path, kind: str, name: str, seed: int) -> Pair:
+    """The pair that was planned."""
+    one = labelled(data, name)
+    if kind == "known":
+        partner = labelled(data, LIES_ON[name]).image if name in LIES_ON else None
+        return known(one, seed, other_contrast=seed % 2 == 1, partner=partner)
+    if kind == "same_person":
+        return two(one, labelled(data, SAME[name]), kind=kind)
+    if kind == "two_persons" and name.startswith("neck_"):
+        place = NECKS.index(name.removeprefix("neck_")) + (5 if seed >= 20 else 1)
+        return two(one, labelled(data, f"neck_{NECKS[place % len(NECKS)]}"))
+    if kind == "two_persons":
+        return two(one, labelled(data, "abdomen_mr"))
+    return spoiled(data, kind, one, seed)
 
 
 def keep(file: Path, results: list[Result]) -> None:

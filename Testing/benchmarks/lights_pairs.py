@@ -1,11 +1,10 @@
-"""The pairs on which the structures' lights are calibrated: planning CTs with clinical contours."""
+"""The pairs on which the structures' lights are calibrated and judged: scans with contours, bent, crossed, spoiled."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import torch
 from dsir.evaluation.deformation import DeformationSettings, random_deformation
@@ -15,31 +14,16 @@ from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import sample
 from dsir.shapes.structure import Structure
 from dsir.similarity.random_contrast import random_contrast
-from dsir.structures.segmentations import from_mask
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField, moved_index
 from dsir.transforms.linear import Linear
 from dsir.warp.pullback import pull_back
-
-MARGIN = 12.0
-"""mm around the organs that is kept: whole scans would take five times as long."""
+from labelled import Person, labelled
 
 SPOILED = ("noise", "half", "body_part", "mirrored", "wrong_start")
 
-ORGANS = {
-    1: "Brainstem", 2: "SpinalCord", 3: "RightParotid", 4: "LeftParotid", 5: "Esophagus", 6: "Larynx", 7: "Mandible",
-}  # fmt: skip
 INTER_FRACTION = 15.0
 """mm that organs move by between fractions, at most."""
-
-
-@dataclass(frozen=True, eq=False)
-class Person:
-    """A scan and what is drawn on it."""
-
-    name: str
-    image: Image
-    structures: tuple[Structure, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,29 +49,12 @@ class Pair:
     start: Transform | None = None
 
 
-def neck(data: Path, number: str, *, mirrored: bool = False, margin: float | None = MARGIN) -> Person:
-    """A planning CT and its organs; voxels as they are (about 4 x 4 x 2.5 mm); with all that is drawn, mirrored.
+def known(person: Person, seed: int, *, other_contrast: bool, partner: Image | None = None) -> Pair:
+    """One person's scan bent by 1 to 15 mm, against itself with other noise, or in a contrast no scanner has.
 
     Args:
-        margin: mm that are kept around the organs; None: all.
+        partner: the same person's other scan, which lies on it; taken in the place of a made-up one.
     """
-    name = f"s1_headneck_ct_{number}"
-    image = read_image(data / "train" / f"{name}.nii.gz")
-    labels = torch.as_tensor(np.asarray(nibabel.load(data / "train_labels" / f"{name}.nii.gz").dataobj).astype(int))
-    around = np.ceil((1e6 if margin is None else margin) / image.lattice.spacing).astype(int)
-    if mirrored:
-        image, labels = Image(image.data.flip(0), image.lattice), labels.flip(0)
-    there = labels.nonzero()
-    low = np.maximum(there.amin(0).numpy() - around, 0)
-    high = np.minimum(there.amax(0).numpy() + around + 1, image.lattice.shape)
-    cut = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    grid = image.lattice.window(low, tuple(int(n) for n in high - low))
-    drawn = [from_mask(labels[cut] == v, grid, name=n, number=v) for v, n in ORGANS.items() if (labels == v).any()]
-    return Person(f"neck_{number}", Image(image.data[cut].clone(), grid), tuple(drawn))
-
-
-def known(person: Person, seed: int, *, other_contrast: bool) -> Pair:
-    """One person's scan bent by 0 to 15 mm, against itself with other noise, or in a contrast no scanner has."""
     rng = np.random.default_rng([seed, 9])
     grid, body = person.image.lattice, _body(person.image)
     settings = DeformationSettings(
@@ -101,7 +68,9 @@ def known(person: Person, seed: int, *, other_contrast: bool) -> Pair:
     grain = 0.02 * float(person.image.data[body].std())
     draw = torch.Generator().manual_seed(seed)
     moving = Image(person.image.data + grain * torch.randn(grid.shape, generator=draw), grid)
-    if other_contrast:
+    if partner is not None:
+        moving = partner
+    elif other_contrast:
         moving = random_contrast(
             Image(person.image.data.clamp(-200, 400), grid) if air < 0 else person.image, body, seed=seed
         )
@@ -114,11 +83,11 @@ def known(person: Person, seed: int, *, other_contrast: bool) -> Pair:
     )  # fmt: skip
 
 
-def two(one: Person, other: Person) -> Pair:
-    """Two persons."""
+def two(one: Person, other: Person, *, kind: str = "two_persons") -> Pair:
+    """Two scans with contours of their own, of two persons unless ``kind`` says otherwise."""
     names = {s.name for s in one.structures} & {s.name for s in other.structures}
     return Pair(
-        f"{one.name}_{other.name}", "two_persons", one.image, other.image,
+        f"{one.name}_{other.name}", kind, one.image, other.image,
         tuple(s for s in other.structures if s.name in names),
         tuple(s for s in one.structures if s.name in names), (one.name, other.name),
     )  # fmt: skip
@@ -141,12 +110,13 @@ def spoiled(data: Path, kind: str, person: Person, seed: int) -> Pair:
         data[:, :, data.shape[2] // 2 :] = float(data.min())
         moving = Image(data, moving.lattice)
     elif kind == "body_part":
-        other = read_image(data / "train" / "s3_abdomen_ct.nii.gz")
+        part = "s12_brain_t1" if person.name.startswith("abdomen") else "s3_abdomen_ct"
+        other = read_image(data / "train" / f"{part}.nii.gz")
         matrix = np.eye(4)
         matrix[:3, 3] = moving.lattice.centre - other.lattice.centre
         moving = Image(other.data, Lattice(other.lattice.shape, matrix @ other.lattice.affine)).on(moving.lattice)
     elif kind == "mirrored":
-        other_side = neck(data, person.name.removeprefix("neck_"), mirrored=True)
+        other_side = labelled(data, person.name, mirrored=True)
         moving, source = other_side.image, other_side.structures
     elif kind == "wrong_start":
         matrix = np.eye(4)

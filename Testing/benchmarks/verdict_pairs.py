@@ -18,7 +18,7 @@ from dsir.similarity.random_contrast import random_contrast
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import moved_index
 from dsir.transforms.linear import Linear
-from lights_pairs import neck
+from labelled import neck
 from verdict_truth import Truth, dice_of, given, known_field
 
 CASES = (

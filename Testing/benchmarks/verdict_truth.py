@@ -18,7 +18,7 @@ from dsir.structures.propagate import propagate
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.workflow.measure import measure
-from lights_pairs import Person
+from labelled import Person
 
 CLOSE = 3.0
 """mm of mean error up to which a result is right (TG-132: 2 to 3 mm are within the uncertainty of registration)."""
