@@ -26,6 +26,7 @@ from dsir.registration.repeatable import repeatable
 from dsir.registration.settings import RegistrationSettings
 from dsir.rt.structures_in import read_rtstruct
 from dsir.shapes.structure import short_names
+from dsir.structures.segmentations import read_segmentation
 from dsir.workflow.given_transform import read_given_transform
 
 VALUES = np.random.default_rng(0).normal(size=(12, 11, 10)).astype(np.float32)
@@ -63,6 +64,48 @@ def test_a_gzip_without_its_checksum_or_with_another_one_is_seen(tmp_path: Path)
     plain = gzip.decompress(whole)
     (tmp_path / "two.nii.gz").write_bytes(gzip.compress(plain[:999]) + gzip.compress(plain[999:]))  # as bgzip writes
     assert np.array_equal(read_image(tmp_path / "two.nii.gz").data.numpy(), VALUES)
+
+
+def fewer(content: bytes, kind: str) -> bytes:
+    """The same file with a header that says one voxel less along the first axis."""
+    if kind in (".nii", ".nii.gz"):
+        plain = bytearray(gzip.decompress(content) if kind == ".nii.gz" else content)
+        plain[42:44] = np.int16(11).tobytes()
+        return gzip.compress(plain) if kind == ".nii.gz" else bytes(plain)
+    return content.replace(b"sizes: 12 11 10", b"sizes: 11 11 10").replace(b"DimSize = 12 11", b"DimSize = 11 11")
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("kind", [".nii", ".nii.gz", ".nrrd", ".mha"])
+def test_more_voxels_than_the_header_says_are_seen(kind: str, compress: bool, tmp_path: Path) -> None:
+    path = tmp_path / f"scan{kind}"
+    sitk.WriteImage(sitk.GetImageFromArray(VALUES.T), str(path), useCompression=compress)
+    assert np.array_equal(read_image(path).data.numpy(), VALUES)
+    path.write_bytes(fewer(path.read_bytes(), kind))
+    with pytest.raises(DsirError, match="holds 440 bytes more than its header says"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("kind", [".nhdr", ".mhd"])
+def test_so_are_those_in_a_file_beside_it(kind: str, tmp_path: Path) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(VALUES.T), str(tmp_path / f"scan{kind}"))
+    read_image(tmp_path / f"scan{kind}")
+    (beside,) = (file for file in tmp_path.iterdir() if file.suffix == ".raw")
+    beside.write_bytes(beside.read_bytes() + b"\0" * 8)
+    with pytest.raises(DsirError, match="holds 8 bytes more than its header says"):
+        read_image(tmp_path / f"scan{kind}")
+
+
+def test_so_are_those_written_as_text(tmp_path: Path) -> None:
+    head = ["NRRD0005", "type: float", "dimension: 3", "sizes: 2 2 2", "encoding: ascii", "space: LPS"]
+    head += ["space directions: (1,0,0) (0,1,0) (0,0,1)", "space origin: (0,0,0)", "", ""]
+    for count, sound in ((8, True), (9, False)):
+        (tmp_path / "a.nrrd").write_text("\n".join(head) + " ".join(map(str, range(count))))
+        if sound:
+            assert read_image(tmp_path / "a.nrrd").data.flatten().sum() == 28
+        else:
+            with pytest.raises(DsirError, match="more than its header says"):
+                read_image(tmp_path / "a.nrrd")
 
 
 def test_voxels_cannot_begin_within_the_header(tmp_path: Path) -> None:
@@ -225,9 +268,26 @@ def cut_pixels(number: int, dataset: pydicom.Dataset) -> None:
     dataset.PixelData = dataset.PixelData[:-20] if number == 4 else dataset.PixelData
 
 
+def more_pixels(number: int, dataset: pydicom.Dataset) -> None:
+    dataset.Rows -= 1
+
+
+def two_of(attribute: str, one: str, other: str) -> Callable[[int, pydicom.Dataset], None]:
+    def change(number: int, dataset: pydicom.Dataset) -> None:
+        setattr(dataset, attribute, one if number < 4 else other)
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (more_pixels, "slice_000.dcm in .* are more than its rows"),
+        (two_of("FrameOfReferenceUID", "1.2.3", "1.2.4"), "its slices are of 2 frames of reference"),
+        (two_of("PatientID", "a", "b"), "its slices are of 2 patients"),
+        (two_of("Modality", "CT", "MR"), "its slices are of 2 modalities"),
+        (two_of("PhotometricInterpretation", "MONOCHROME1", "MONOCHROME2"), "2 kinds of brightness"),
+        (two_of("Units", "BQML", "CNTS"), "its slices are of 2 units"),
         (some_without, "3 of its 10 slices say no rescale slope"),
         (by_table, "Modality LUT"),
         (cut_pixels, "slice_004.dcm in .* are damaged"),
@@ -238,6 +298,17 @@ def test_slices_whose_values_nobody_knows_are_refused(
 ) -> None:
     with pytest.raises(DsirError, match=said):
         read_series(series_of(tmp_path, change)).volume()
+
+
+def test_two_segments_cannot_own_the_same_voxels(tmp_path: Path) -> None:
+    image = sitk.GetImageFromArray((VALUES.T > 0).astype(np.uint8))
+    for number, name in enumerate(("liver", "spleen")):
+        said = {"ID": f"Segment_{number}", "Name": name, "Layer": "0", "LabelValue": "1"}
+        for key, value in said.items():
+            image.SetMetaData(f"Segment{number}_{key}", value)
+    sitk.WriteImage(image, str(tmp_path / "two.seg.nrrd"))
+    with pytest.raises(DsirError, match="liver and spleen both have the value 1 of layer 0"):
+        read_segmentation(tmp_path / "two.seg.nrrd")
 
 
 def test_of_two_structures_with_one_number_the_later_is_named_as_left_out(tmp_path: Path) -> None:

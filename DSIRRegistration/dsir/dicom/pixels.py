@@ -97,6 +97,8 @@ def _decoded(path: Path, name: str) -> np.ndarray:
     if samples != 1 or text(dataset, "PhotometricInterpretation").startswith(("RGB", "YBR", "PALETTE")):
         raise DsirError(f"{name} is in colour; a scan with one value a voxel is needed.")
     syntax = _syntax(dataset)
+    if not syntax.is_encapsulated and _goes_on(dataset):
+        raise DsirError(f"The pixels of {path.name} in {name} are more than its rows, columns and frames.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -109,6 +111,15 @@ def _decoded(path: Path, name: str) -> np.ndarray:
         how = f" (compressed as {syntax.name})"
         raise DsirError(f"The pixels of {path.name} in {name}{how} cannot be read; export it uncompressed.")
     return values
+
+
+def _goes_on(dataset: Dataset) -> bool:
+    """Whether uncompressed pixels go on behind the last one; a rest of zeros shorter than a row is padding."""
+    rows, columns, frames = (whole(dataset, name) or 1 for name in ("Rows", "Columns", "NumberOfFrames"))
+    row = columns * (whole(dataset, "BitsAllocated") or 8) // 8
+    count = rows * row * frames
+    rest = bytes(dataset.get("PixelData") or b"")[count + count % 2 :]  # DICOM makes every length even
+    return len(rest) >= row or any(rest)
 
 
 def _syntax(dataset: Dataset) -> UID:

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import DsirError
 from ..geometry.lattice import LPS, Lattice
 from ..messages import Message
+from .agreement import check_agreement
 from .planes import Plane
 
 EVEN = 0.05
@@ -51,10 +52,11 @@ def stacked(planes: Sequence[Plane], name: str, *, most_missing: int = MOST_MISS
         most_missing: slices in a row that may be missing.
 
     Raises:
-        DsirError: no positions, orientations or pixel sizes; a single plane; two at one place; uneven or too many
-            missing; the reason in one sentence.
+        DsirError: no positions, orientations or pixel sizes; a single plane; planes of two scans; two at one place;
+            uneven or too many missing; the reason in one sentence.
     """
     directions, pixel = _complete(planes, name)
+    check_agreement(planes, name)
     normal = np.cross(directions[0], directions[1])
     positions = np.array([p.position for p in planes])
     along = positions @ normal

@@ -3,75 +3,77 @@
 from __future__ import annotations
 
 import gzip
-import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import DsirError
+from .headers import check_surplus, coding
 
 CHUNK = 1 << 20
 """Bytes read at once."""
 
 
-def check_checksum(path: Path, data: Path | None = None, *, head: bytes = b"") -> None:
-    """Refuse a file whose compressed voxels are not what was written: a bit turned over in them, or an end cut off.
+def inflated_size(path: Path, data: Path | None = None, *, start: int = 0) -> int:
+    """Bytes of a compressed stream once it is inflated; refuses a bit turned over in it, or an end cut off.
 
     Args:
         path: named in the sentence.
         data: the file that holds the voxels, where it is another one.
-        head: what stands before the compressed stream.
+        start: bytes before the stream.
 
     Raises:
         DsirError: the checksum does not fit.
     """
     try:
         with open(data or path, "rb") as file:
-            file.seek(len(head))
-            first = file.read(2)
-            file.seek(len(head))
-            if first == b"\x1f\x8b":
-                with gzip.open(file) as stream:
-                    while stream.read(CHUNK):
-                        pass
-            else:
-                _inflate(file.read)
+            file.seek(start)
+            gzipped = file.read(2) == b"\x1f\x8b"
+            file.seek(start)
+            return sum(map(len, _unzipped(file) if gzipped else _inflated(file)))
     except (OSError, EOFError, zlib.error):
         raise DsirError(f"{path} is damaged: the checksum of its compressed voxels does not fit.") from None
 
 
-def check_text_header(path: Path, head: bytes, files: list[Path]) -> None:
-    """The same for NRRD and MetaImage, whose header says whether and where voxels are compressed.
+def check_voxels(path: Path, head: bytes, files: list[Path], voxels: int, size: int) -> None:
+    """Refuse an NRRD or MetaImage file whose voxels are spoiled, or more than its header says.
+
+    Args:
+        head: how it begins, its header at the least.
+        files: those that hold the voxels (:func:`dsir.files.headers.data_files`).
+        voxels: how many numbers the header says.
+        size: bytes of each.
 
     Raises:
-        DsirError: the checksum does not fit.
+        DsirError: it is such a one.
     """
-    if head.startswith(b"NRRD"):
-        header = re.match(rb".*?\r?\n\r?\n", head, re.DOTALL)
-        said = header[0] if header else head
-        compressed = re.search(rb"^encoding:\s*(gz|gzip)\s*$", said, re.MULTILINE | re.IGNORECASE)
-        skips = re.search(rb"^(byte|line) ?skip:", said, re.MULTILINE | re.IGNORECASE)
-    else:
-        header = re.search(rb"^\s*ElementDataFile\s*=[^\r\n]*\r?\n", head, re.MULTILINE)
-        said = head[: header.end()] if header else head
-        compressed = re.search(rb"^\s*CompressedData\s*=\s*True", said, re.MULTILINE | re.IGNORECASE)
-        skips = re.search(rb"^\s*HeaderSize\s*=", said, re.MULTILINE | re.IGNORECASE)
-    if not compressed or skips:
+    kind, start, skips = coding(head)
+    if skips or kind not in ("raw", "gzip", "text"):
         return
+    held = 0
     for data in files:
-        check_checksum(path, data, head=said if data == path else b"")
+        before = start if data == path else 0
+        if kind == "gzip":
+            held += inflated_size(path, data, start=before)
+        elif kind == "raw":
+            held += data.stat().st_size - before
+        else:
+            held += size * len(data.read_bytes()[before:].split())
+    check_surplus(path, voxels * size, held)
 
 
-def _inflate(read: Callable[[int], bytes]) -> None:
-    """A zlib stream to its end.
+def _unzipped(file: BinaryIO) -> Iterator[bytes]:
+    with gzip.open(file) as stream:
+        while chunk := stream.read(CHUNK):
+            yield chunk
 
-    Raises:
-        zlib.error: it does not fit its checksum.
-        EOFError: it breaks off.
-    """
+
+def _inflated(file: BinaryIO) -> Iterator[bytes]:
+    """A zlib stream to its end."""
     stream = zlib.decompressobj()
     while not stream.eof:
-        chunk = read(CHUNK)
+        chunk = file.read(CHUNK)
         if not chunk:
             raise EOFError
-        stream.decompress(chunk)
+        yield stream.decompress(chunk)

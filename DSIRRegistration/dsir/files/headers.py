@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
 
 from ..errors import DsirError
 
@@ -31,6 +32,55 @@ def check_promise(path: Path, promised: int, held: int, *, compressed: bool) -> 
         raise DsirError(
             f"{path} is damaged: its header promises {_size(promised)} of voxels, but it holds {_size(held)}."
         )
+
+
+def check_surplus(path: Path, promised: int, held: int) -> None:
+    """Refuse a file that holds more voxels than its header says: one of the two is wrong, and nobody knows which.
+
+    Args:
+        promised: bytes by the header.
+        held: bytes that are there.
+
+    Raises:
+        DsirError: it does.
+    """
+    if held > promised:
+        raise DsirError(
+            f"{path} is damaged: it holds {_size(held - promised)} more than its header says; is a dimension wrong?"
+        )
+
+
+class Coding(NamedTuple):
+    """How a header in words says that its voxels are stored.
+
+    Attributes:
+        kind: ``"raw"``, ``"gzip"``, ``"text"``, or another word that it says.
+        start: bytes before the voxels, where they stand in the same file.
+        skips: whether it leaves something out between.
+    """
+
+    kind: str
+    start: int
+    skips: bool
+
+
+def coding(head: bytes) -> Coding:
+    """Of an NRRD or MetaImage file."""
+    if head.startswith(b"NRRD"):
+        fields, header = nrrd_fields(head), re.match(rb".*?\r?\n\r?\n", head, re.DOTALL)
+        said = fields.get("encoding", "").lower()
+        kind = {"gz": "gzip", "ascii": "text", "txt": "text"}.get(said, said)
+        skips = any(fields.get(name, "0") != "0" for name in ("byte skip", "byteskip", "line skip", "lineskip"))
+        return Coding(kind, header.end() if header else len(head), skips)
+
+    header = re.search(rb"^\s*ElementDataFile\s*=[^\r\n]*\r?\n", head, re.MULTILINE)
+    said_of = head[: header.end()] if header else head
+
+    def says(pattern: bytes) -> bool:
+        return re.search(rb"^\s*" + pattern, said_of, re.MULTILINE | re.IGNORECASE) is not None
+
+    kind = "gzip" if says(rb"CompressedData\s*=\s*True") else "text" if says(rb"BinaryData\s*=\s*False") else "raw"
+    return Coding(kind, len(said_of), says(rb"HeaderSize\s*=\s*(?!0\s*$)"))
 
 
 def data_files(path: Path) -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,8 @@ import SimpleITK as sitk
 from ..errors import DsirError, NotAnImage
 from ..geometry.lattice import LPS, Lattice
 from ..quiet import muted, quiet
-from .checksums import check_text_header
-from .headers import HEADER, check_promise, data_files
+from .checksums import check_voxels
+from .headers import HEADER, check_promise, coding, data_files
 from .text_forms import check_axes
 
 
@@ -44,8 +43,9 @@ def read_image(path: Path) -> sitk.Image:
         check_axes(path, head)
         with calm():
             reader.ReadImageInformation()
-        _check_size(reader, path, sum(file.stat().st_size for file in files))
-        check_text_header(path, head, files)
+        voxels, size = _check_size(reader, path, head, sum(file.stat().st_size for file in files))
+        if _in_words(head):
+            check_voxels(path, head, files, voxels, size)
         with calm():
             return reader.Execute()
     except (RuntimeError, UnicodeDecodeError, OSError, MemoryError) as error:
@@ -108,20 +108,26 @@ def _values(image: sitk.Image, name: str) -> tuple[np.ndarray, list[np.ndarray]]
     return values, [affine_of(image)]
 
 
-def _check_size(reader: sitk.ImageFileReader, path: Path, held: int) -> None:
-    """Refuse a header that promises more voxels than the files can hold; text takes a byte a voxel at the least."""
+def _check_size(reader: sitk.ImageFileReader, path: Path, head: bytes, held: int) -> tuple[int, int]:
+    """Refuse a header that promises more voxels than the files can hold; text takes a byte a voxel at the least.
+
+    Returns:
+        how many numbers it promises, and the bytes of each.
+    """
     if min(reader.GetSize(), default=0) < 1:
         raise DsirError(f"{path} is damaged: its header makes no sense.")
-    voxels = int(np.prod([int(n) for n in reader.GetSize()], dtype=object)) * max(reader.GetNumberOfComponents(), 1)
+    numbers = int(np.prod([int(n) for n in reader.GetSize()], dtype=object)) * max(reader.GetNumberOfComponents(), 1)
     kind = sitk.GetPixelIDValueAsString(reader.GetPixelID())
-    bits = next((int(n) for n in ("64", "32", "16", "8") if n in kind), 8)
-    with path.open("rb") as file:
-        head = file.read(4096).lower()
-    compressed = b"encoding: gz" in head or b"compresseddata = true" in head or head.startswith(b"\x1f\x8b")
-    as_text = re.search(rb"encoding: *(ascii|text|txt)", head) or b"binarydata = false" in head
-    unknown = not head.startswith(b"nrrd") and b"ndims" not in head  # other formats: their readers know
-    if not unknown and b"encoding: bz" not in head:
-        check_promise(path, voxels * (1 if as_text else bits // 8), held, compressed=compressed)
+    size = next((int(bits) // 8 for bits in ("64", "32", "16", "8") if bits in kind), 1) * (1 + ("complex" in kind))
+    how = coding(head).kind if _in_words(head) else ""
+    if how in ("raw", "gzip", "text"):  # of other formats their readers know
+        check_promise(path, numbers * (1 if how == "text" else size), held, compressed=how == "gzip")
+    return numbers, size
+
+
+def _in_words(head: bytes) -> bool:
+    """Whether a file begins as NRRD or MetaImage."""
+    return head.startswith(b"NRRD") or b"ndims" in head[:4096].lower()
 
 
 def _fault(path: Path, message: str) -> DsirError:

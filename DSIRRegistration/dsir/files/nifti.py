@@ -10,8 +10,8 @@ import nibabel as nib
 import numpy as np
 
 from ..errors import DsirError
-from .checksums import check_checksum
-from .headers import check_promise
+from .checksums import inflated_size
+from .headers import check_promise, check_surplus
 from .nifti_forms import affines, load
 
 
@@ -35,9 +35,7 @@ def read(path: Path, dtype: type | None = None) -> tuple[np.ndarray, list[np.nda
         _check_size(file, path)
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
             values = np.asanyarray(file.dataobj, dtype=dtype)
-        voxels = _voxel_file(file, path)
-        if voxels.suffix.lower() == ".gz":
-            check_checksum(path, voxels)
+        _check_end(file, path)
     except nib.filebasedimages.ImageFileError:
         if _is_cut_gzip(path):
             raise DsirError(f"{path} is damaged: the file ends early or its compression is broken.") from None
@@ -91,9 +89,22 @@ def _check_size(file: nib.spatialimages.SpatialImage, path: Path) -> None:
     in_header = single and isinstance(file.header, nib.Nifti1Header) and offset < file.header.sizeof_hdr
     if not file.shape or min(file.shape) < 1 or in_header:
         raise DsirError(f"{path} is damaged: its header makes no sense.")
-    promised = int(np.prod(file.shape, dtype=object)) * file.get_data_dtype().itemsize
+    promised = _promised(file)
     compressed = voxels.suffix.lower() in (".gz", ".bz2", ".zst", ".mgz")
     check_promise(path, promised, voxels.stat().st_size, compressed=compressed)
+
+
+def _check_end(file: nib.spatialimages.SpatialImage, path: Path) -> None:
+    """Refuse a file that goes on behind its last voxel, or whose compressed voxels are spoiled."""
+    voxels = _voxel_file(file, path)
+    held = inflated_size(path, voxels) if voxels.suffix.lower() == ".gz" else voxels.stat().st_size
+    if isinstance(file.header, nib.AnalyzeHeader) and voxels.suffix.lower() in (".gz", ".nii", ".img"):
+        check_surplus(path, getattr(file.dataobj, "offset", 0) + _promised(file), held)
+
+
+def _promised(file: nib.spatialimages.SpatialImage) -> int:
+    """Bytes of voxels by the header."""
+    return int(np.prod(file.shape, dtype=object)) * file.get_data_dtype().itemsize
 
 
 def _voxel_file(file: nib.spatialimages.SpatialImage, path: Path) -> Path:

@@ -106,12 +106,19 @@ def read_segmentation(path: str | Path) -> StructureSet:
         raise DsirError(f"{path} holds no segments: every voxel is 0.")
     names, remarks = unique_names([segment.get("Name", segment["ID"]) for segment in segments])
     structures = []
+    owners: dict[tuple[int, int], str] = {}
     left = [set(np.unique(layer).tolist()) - {0} for layer in values]
     for number, (name, segment) in enumerate(zip(names, segments, strict=True), start=1):
         layer, value = _place(segment, number - 1, path)
         if layer >= len(values):
             remarks.append(f"{name} is left out: its layer {layer} is not in the file.")
             continue
+        if (layer, value) in owners:
+            raise DsirError(
+                f"{path} is damaged: {owners[layer, value]} and {name} both have the value {value} of layer {layer}, "
+                "so nobody knows whose its voxels are."
+            )
+        owners[layer, value] = name
         left[layer].discard(value)
         mask = torch.from_numpy(np.ascontiguousarray(values[layer] == value))
         if not mask.any():
