@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 from dataclasses import replace
 from itertools import pairwise
@@ -31,6 +30,7 @@ from dsir.registration.settings import RegistrationSettings
 from dsir.reports.batch.page import page
 from dsir.reports.batch.rows import Row, State
 from dsir.workflow.pair import Pair
+from started import started
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +81,10 @@ def stamps(folder: Path, *names: str) -> dict[str, int]:
 
 
 def children(of: int) -> list[psutil.Process]:
-    return [p for p in psutil.Process(of).children(recursive=True) if "spawn_main" in " ".join(p.cmdline())]
+    """Workers: processes started from nothing, or forked from the server that has imported everything."""
+    found = psutil.Process(of).children(recursive=True)
+    forked = [p for p in found if "multiprocessing.forkserver" in " ".join(p.parent().cmdline())]
+    return forked + [p for p in found if "spawn_main" in " ".join(p.cmdline())]
 
 
 def test_neither_a_damaged_scan_nor_a_killed_worker_stops_the_others_and_nothing_is_done_twice(
@@ -97,7 +100,7 @@ def test_neither_a_damaged_scan_nor_a_killed_worker_stops_the_others_and_nothing
             worker.kill()
             killed.append(worker.pid)
 
-    settings = RegistrationSettings.from_json({**SETTINGS, "preset": "fast", "descriptor": "mind"})
+    settings = RegistrationSettings.from_json({**SETTINGS, "preset": "fast", "descriptor": "mind", "threads": 1})
     rows = run_batch(read_pairs(folder / "pairs.csv"), folder / "out", settings, workers=1, progress=progress)
     assert killed
     assert not children(os.getpid())
@@ -173,17 +176,15 @@ def test_a_pair_that_kills_its_workers_takes_no_other_with_it(tmp_path: Path, mo
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 def test_ctrl_c_keeps_what_is_done_and_leaves_nobody_behind(tmp_path: Path) -> None:
     folder = write_scans(tmp_path, "abcde")
-    command = [sys.executable, "-m", "dsir", *words(folder, "--json-progress")]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as batch:
+    with started(words(folder, "--threads", "1", "--json-progress"), before=os.setsid) as batch:
         for line in batch.stdout:
             if json.loads(line)["stage"] == "a":
                 break
         workers = children(batch.pid)
+        assert workers
         os.killpg(batch.pid, signal.SIGINT)  # as a terminal does: everybody gets it
         _, said = batch.communicate(timeout=60)
-    assert batch.returncode == 130, said
+        assert batch.returncode == 130, said
     assert said.splitlines() == ["dsir: Stopped; finished cases stay, and the same command goes on with the others."]
     assert psutil.wait_procs(workers, timeout=10)[1] == []
     found = states(folder)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 from dsir.files.transforms import read_transform
+from started import started
 
 pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's"), pytest.mark.slow]
 
@@ -36,16 +39,15 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def command(pair: tuple[Path, Path], out: Path) -> list[str]:
-    words = ["-m", "dsir", "register", "--fixed", pair[0], "--moving", pair[1], "--out", out]
-    words += ["--settings", pair[0].parent / "settings.json", "--preset", "fast", "--threads", "1", "--json-progress"]
-    return [sys.executable, *map(str, words)]
+    words = ["register", "--fixed", pair[0], "--moving", pair[1], "--out", out, "--preset", "fast", "--threads", "1"]
+    return [*map(str, words), "--settings", str(pair[0].parent / "settings.json"), "--json-progress"]
 
 
 def stop_at(
     fraction: float, number: signal.Signals, pair: tuple[Path, Path], out: Path
 ) -> tuple[int, list[str], dict[str, object]]:
     """Send a signal when the run is that far; its exit code, what it said, and the last step it told of."""
-    with subprocess.Popen(command(pair, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+    with started(command(pair, out)) as run:
         step: dict[str, object] = {}
         for line in run.stdout:
             step = json.loads(line)
@@ -72,14 +74,13 @@ def test_ctrl_c_and_a_polite_kill_leave_the_disk_as_it_was(
 def test_an_earlier_result_survives_a_stopped_run(pair: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "transform.h5").write_text("of yesterday")
-    words = [*command(pair, tmp_path / "out"), "--overwrite"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+    with started([*command(pair, tmp_path / "out"), "--overwrite"]) as run:
         for line in run.stdout:
             if json.loads(line).get("stage") == "writing":
                 break
         run.send_signal(signal.SIGINT)
         run.communicate(timeout=60)
-    assert run.returncode == 130
+        assert run.returncode == 130
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
     assert (tmp_path / "out" / "transform.h5").read_text() == "of yesterday"
 
@@ -88,16 +89,12 @@ def test_an_earlier_result_survives_a_stopped_run(pair: tuple[Path, Path], tmp_p
 def test_a_full_disk_is_one_sentence_and_nothing_half_written(
     most: int, pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    run = subprocess.run(
-        command(pair, tmp_path / "out"),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
-    )
-    assert run.returncode == 2, run.stderr
-    (sentence,) = [line for line in run.stderr.splitlines() if line.startswith("dsir: ")]
-    assert "Traceback" not in run.stderr
+    small = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most))
+    with started(command(pair, tmp_path / "out"), before=small) as run:
+        _, said = run.communicate(timeout=120)
+        assert run.returncode == 2, said
+    (sentence,) = [line for line in said.splitlines() if line.startswith("dsir: ")]
+    assert "Traceback" not in said
     assert "full" in sentence or "large" in sentence, sentence
     if most == 3_000:
         assert list(tmp_path.iterdir()) == []
@@ -109,9 +106,10 @@ def test_a_full_disk_is_one_sentence_and_nothing_half_written(
 
 
 def test_the_worker_protocol_ends_with_the_result(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    run = subprocess.run(command(pair, tmp_path / "out"), capture_output=True, text=True, timeout=120)
-    assert run.returncode == 0, run.stderr
-    *steps, last = [json.loads(line) for line in run.stdout.splitlines()]
+    with started(command(pair, tmp_path / "out")) as run:
+        said, wrong = run.communicate(timeout=120)
+        assert run.returncode == 0, wrong
+    *steps, last = [json.loads(line) for line in said.splitlines()]
     assert all(set(step) == {"stage", "fraction", "message"} for step in steps)
     fractions = [step["fraction"] for step in steps]
     assert fractions == sorted(fractions)
@@ -124,33 +122,43 @@ def test_the_worker_protocol_ends_with_the_result(pair: tuple[Path, Path], tmp_p
 
 
 def test_a_run_under_nohup_outlives_its_terminal(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [*command(pair, tmp_path / "out"), "--brief"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
-    ) as run:
+    nohup = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)
+    with started([*command(pair, tmp_path / "out"), "--brief"], before=nohup) as run:
         run.stdout.readline()
         run.send_signal(signal.SIGHUP)
         run.communicate(timeout=120)
-    assert run.returncode == 0 and (tmp_path / "out" / "report.json").is_file()
+        assert run.returncode == 0 and (tmp_path / "out" / "report.json").is_file()
 
 
-@pytest.mark.parametrize("closed", [(2,), (1, 2), (0, 1, 2)])
+def close(*streams: int) -> None:
+    """Close standard streams, as Python finds them where nobody opened them."""
+    for number in streams:
+        os.close(number)
+        setattr(sys, ("stdin", "stdout", "stderr")[number], None)
+
+
+@pytest.mark.parametrize("closed", [(2,), (1, 2)])
 def test_closed_streams_stop_nothing_and_get_into_no_file(
     closed: tuple[int, ...], pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
     words = [*(word for word in command(pair, tmp_path / "out") if word != "--json-progress"), "--brief"]
-    shell = " ".join(f"{number}>&-" if number else "<&-" for number in closed)
-    run = subprocess.run(["sh", "-c", f'exec "$@" {shell}', "sh", *words], timeout=120, check=False)
+    with started(words, before=partial(close, *closed)) as run:
+        run.communicate(timeout=120)
+        assert run.returncode == 0
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["folds"] >= 0
+
+
+def test_a_program_without_any_stream_runs(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "dsir", *command(pair, tmp_path / "out"), "--brief"]
+    run = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *words], timeout=120, check=False)
     assert run.returncode == 0
     assert json.loads((tmp_path / "out" / "report.json").read_text())["folds"] >= 0
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_an_answer_that_cannot_be_printed_does_not_hide_the_result(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    words = [*(word for word in command(pair, tmp_path / "out") if word != "--json-progress"), "--brief"]
+    words = [word for word in command(pair, tmp_path / "out") if word != "--json-progress"]
+    words = [sys.executable, "-m", "dsir", *words, "--brief"]
     with open("/dev/full", "w") as full:
         run = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
     assert run.returncode == 2 and f"Result in {tmp_path / 'out'}" in run.stderr

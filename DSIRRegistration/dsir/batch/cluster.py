@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +36,7 @@ def local(workers: int, gpus: int) -> Iterator[Client]:
     import dask
 
     with (
-        dask.config.set({"distributed.deploy.lost-worker-timeout": RESTART}),
+        dask.config.set({"distributed.deploy.lost-worker-timeout": RESTART, **_quick_starts()}),
         tempfile.TemporaryDirectory(prefix="dsir-", ignore_cleanup_errors=True) as scratch,
         distributed.SpecCluster(
             scheduler={
@@ -55,6 +57,20 @@ def local(workers: int, gpus: int) -> Iterator[Client]:
         distributed.Client(cluster) as client,
     ):
         yield client
+
+
+def _quick_starts() -> dict[str, str]:
+    """On Linux, fork workers from a process that has imported everything once, as Python itself does from 3.14 on.
+
+    A worker started from nothing takes six seconds of a processor to import torch and the rest.
+    """
+    if sys.platform != "linux":
+        return {}
+    from multiprocessing.forkserver import ensure_running
+
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["distributed", "dsir.workflow.pair"])
+    ensure_running()  # before Dask names what it would import
+    return {"distributed.worker.multiprocessing-method": "forkserver"}
 
 
 @contextmanager
