@@ -98,7 +98,8 @@ def register(
         return RegistrationResult(back, found.settings, brought_back(found.report, factor), found.masks)
     settings = settings or RegistrationSettings()
     start, watch = Start(initial, refine, landmarks), Stopwatch()
-    with repeatable(settings), torch.no_grad():  # not inference_mode: the paper's descent needs gradients within
+    # Not inference_mode: the paper's descent needs gradients within.
+    with repeatable(settings, progress) as progress, torch.no_grad():
         with watch.stage("prepare"):
             prepared = prepare(fixed, moving, fixed_mask, moving_mask, settings, progress)
         with watch.stage("linear"):
