@@ -14,7 +14,7 @@ from dsir.features.place_weights import is_place, read_place, write_place
 from dsir.features.weights import shipped
 from dsir.geometry.sampling import gaussian_blur, index_grid
 from dsir.training.closed_form import placing_weights, sums
-from dsir.training.gauss_newton import SIDE, Patches, basin, gauss_newton, normal_matrices
+from dsir.training.gauss_newton import SIDE, Patches, basin, descended, gauss_newton, normal_matrices
 
 pytestmark = [pytest.mark.slow, pytest.mark.models]
 
@@ -33,7 +33,7 @@ def patches(offset: torch.Tensor, count: int = 5) -> Patches:
     line = torch.arange(-reach, reach + 1)
     cube = torch.stack(torch.meshgrid(line, line, line, indexing="ij")).reshape(3, 1, -1)
     here = (torch.linspace(9, 14, count).round()[None, :, None].expand(3, -1, -1) + cube).float()
-    return Patches(here, here + offset[:, None, None], offset[:, None].expand(-1, count).contiguous())
+    return Patches(here, here + offset[:, None, None], offset[:, None].expand(-1, count).contiguous(), torch.eye(3))
 
 
 @pytest.mark.parametrize("offset", [(0.0, 0.0, 0.0), (0.4, -0.3, 0.2), (1.0, 0.5, -0.8)])
@@ -42,6 +42,20 @@ def test_a_step_lands_on_the_truth(offset: tuple[float, ...]) -> None:
     matrix, right = normal_matrices(view, view, there)
     step = torch.linalg.solve(matrix, right)
     assert torch.allclose(step, -there.offset.T, atol=0.12)
+
+
+def test_steps_of_the_heads_own_lead_to_where_the_second_view_was_moved() -> None:
+    off = torch.tensor([0.6, -0.4, 0.3])
+    led = descended(waves(torch.zeros(3)), waves(off), patches(torch.zeros(3)), 6)
+    assert torch.allclose(led.offset, -off[:, None].expand_as(led.offset), atol=0.08)
+    assert torch.allclose(led.there - led.here, led.offset[:, :, None].expand_as(led.here), atol=1e-5)
+
+
+def test_a_step_taken_in_the_second_views_own_voxels() -> None:
+    turned = Patches(*(getattr(patches(torch.zeros(3)), k) for k in ("here", "there", "offset")), 2 * torch.eye(3))
+    moved = turned.moved(torch.ones(3, 5))
+    assert torch.allclose(moved.there - turned.there, torch.tensor(2.0))
+    assert torch.allclose(moved.offset, torch.tensor(1.0))
 
 
 def test_the_loss_is_least_where_the_views_fit_and_grows_with_what_is_missed() -> None:

@@ -6,11 +6,16 @@ patch. The step d = H^-1 b, with H = sum g g^T and b = sum g r of the mean gradi
 :mod:`dsir.registration.normal`), should be -offset, and exp(log_precision) H should be its information: the loss is
 the negative log likelihood of the truth under a Student distribution with that information. It trains the basin, the
 precision and an honest H at once; at offset 0 it is the placing loss (:mod:`.placing`).
+
+One step from a random start rewards caution: noise in the gradients lengthens H and shortens every step, so a head that
+errs at rest looks twice as good as where the descent ends (measured, brain T1-T2, patches of 14 mm: a median of 0.50
+mm after one step from the truth, 0.98 after twelve). So the loss is also asked where steps of the head's own have led
+(:func:`descended`): there a step is short, and what is left is the error.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -36,15 +41,22 @@ class Patches:
         here: (3, P, SIDE + 2 cubed) whole voxels of the first view.
         there: the same shape; the second view's voxels that show the points ``offset`` away.
         offset: (3, P) voxels of the first view.
+        towards: (3, 3) voxels of the second view for one of the first.
     """
 
     here: torch.Tensor
     there: torch.Tensor
     offset: torch.Tensor
+    towards: torch.Tensor
 
     def to(self, device: torch.device | str) -> Patches:
         """The same on another device."""
-        return Patches(self.here.to(device), self.there.to(device), self.offset.to(device))
+        return Patches(*(values.to(device) for values in (self.here, self.there, self.offset, self.towards)))
+
+    def moved(self, step: torch.Tensor) -> Patches:
+        """Read (3, P) voxels of the first view further on."""
+        there = self.there + (self.towards @ step)[:, :, None]
+        return replace(self, there=there, offset=self.offset + step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +95,8 @@ def draw_patches(
     moved = (here + offset[:, :, None]).flatten(1)
     there = second.from_source(first.to_source(moved)).reshape(here.shape)
     whole = ((there >= 0) & (there <= size - 1)).all(0).all(1).nonzero()[:count, 0]
-    return Patches(here[:, whole], there[:, whole], offset[:, whole])
+    towards = torch.linalg.solve(second.matrix, first.matrix)
+    return Patches(here[:, whole], there[:, whole], offset[:, whole], towards)
 
 
 def residual_and_slopes(
@@ -92,7 +105,7 @@ def residual_and_slopes(
     """What differs (C, P, SIDE^3), and the mean gradients along the three axes (3, C, P, SIDE^3), per voxel."""
     index, side = patches.here.long(), SIDE + 2
     fixed = first[:, index[0], index[1], index[2]]
-    moved = sample(second, patches.there)
+    moved = sample(second, patches.there, padding="border")
     fixed, moved = (v.reshape(v.shape[0], -1, side, side, side) for v in (fixed, moved))
     both = 0.5 * (fixed + moved)
     core = slice(1, -1)
@@ -114,6 +127,22 @@ def normal_matrices(first: torch.Tensor, second: torch.Tensor, patches: Patches)
     return matrix, right
 
 
+def held(matrix: torch.Tensor) -> torch.Tensor:
+    """H (P, 3, 3) with a share of the mean curvature added, as much as keeps flat patches at rest."""
+    mean = matrix.diagonal(dim1=1, dim2=2).mean().detach()
+    return matrix + (RIDGE * mean + 1e-9) * torch.eye(3, dtype=matrix.dtype, device=matrix.device)
+
+
+def descended(first: torch.Tensor, second: torch.Tensor, patches: Patches, steps: int) -> Patches:
+    """The patches where so many Gauss-Newton steps, of a voxel at most, lead them; nothing is learned on the way."""
+    with torch.no_grad():
+        for _ in range(steps):
+            matrix, right = (v.double() for v in normal_matrices(first, second, patches))
+            step = torch.linalg.solve(held(matrix), right).T.float()
+            patches = patches.moved(step / step.norm(dim=0).clamp(min=1.0))
+    return patches
+
+
 def gauss_newton(
     first: torch.Tensor, second: torch.Tensor, patches: Patches, log_precision: torch.Tensor
 ) -> GaussNewton:
@@ -124,9 +153,7 @@ def gauss_newton(
         log_precision: scalar; see :class:`dsir.features.place.PlaceHead`.
     """
     matrix, right = (v.double() for v in normal_matrices(first, second, patches))
-    eye = torch.eye(3, dtype=matrix.dtype, device=matrix.device)
-    mean = matrix.diagonal(dim1=1, dim2=2).mean().detach()
-    stiff = matrix + (RIDGE * mean + 1e-9) * eye
+    stiff = held(matrix)
     step = torch.linalg.solve(stiff, right)
     missed = step + patches.offset.T
     information = stiff * log_precision.double().exp()

@@ -22,7 +22,7 @@ from .batches import DRAWS, Examples, ExampleSettings
 from .closed_form import begin_directly
 from .contrast import LossSettings
 from .draws import chance, step_generator
-from .gauss_newton import Patches, basin, draw_patches, gauss_newton
+from .gauss_newton import Patches, basin, descended, draw_patches, gauss_newton
 from .multicontrast import load_contrasts
 from .run import Run, RunSettings, begin
 from .synthesis import look
@@ -41,6 +41,8 @@ class PlaceLoss:
         basin: weight of the cross-entropy over displaced places.
         places: wrong places that a patch is compared at, 1.5 to 6 voxels away.
         compared: patches for that.
+        descended: steps of the head's own after which the loss is asked, at most; as many are drawn for each example,
+            0 among them.
     """
 
     patches: int = 72
@@ -48,6 +50,7 @@ class PlaceLoss:
     basin: float = 0.1
     places: int = 16
     compared: int = 32
+    descended: int = 4
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ class PlaceExample:
     displaced: Patches
     fitting: Patches
     shifts: torch.Tensor
+    steps: int
 
 
 class PlaceExamples:
@@ -156,7 +160,9 @@ class PlaceExamples:
         loss, body = settings.loss, sources[0].body
         displaced = draw_patches(first, second, body, loss.patches, loss.farthest, generator)
         fitting = draw_patches(first, second, body, loss.compared, 0.0, generator)
-        return PlaceExample(here, there, displaced, fitting, self._shifts(first, second, generator))
+        shifts = self._shifts(first, second, generator)
+        steps = int(torch.randint(0, loss.descended + 1, (1,), generator=generator))
+        return PlaceExample(here, there, displaced, fitting, shifts, steps)
 
     def _shifts(self, first: View, second: View, generator: torch.Generator) -> torch.Tensor:
         """(3, K) voxels of the second view: the wrong places."""
@@ -183,7 +189,8 @@ class Placing:
         self.find.to(device)
         here, there = (self._described(model, view.to(device)) for view in (example.first, example.second))
         head = cast(PlaceHead, model.module if hasattr(model, "module") else model)
-        step = gauss_newton(here, there, example.displaced.to(device), head.log_precision)
+        patches = descended(here, there, example.displaced.to(device), example.steps)
+        step = gauss_newton(here, there, patches, head.log_precision)
         loss, hits = step.loss, 0.0
         if settings.basin:
             crossed, hits = basin(
