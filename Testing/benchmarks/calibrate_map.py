@@ -34,6 +34,7 @@ from dsir.registration.register import register  # noqa: E402
 from dsir.similarity.calibration import FILE, RIGHT, fit, left_out, read, reliability, write  # noqa: E402
 from dsir.similarity.confidence import DOUBTFUL, SURE, curve_name, evidence_of  # noqa: E402
 from dsir.transforms.composite import Transform  # noqa: E402
+from remembering import Remembering  # noqa: E402
 
 ASTRAY = DeformationSettings(knots=45.0, amplitude=12.0)
 VOXELS = 4000
@@ -121,7 +122,7 @@ def main() -> int:
         print(f"No scans to calibrate on: {options.data / 'train'} does not exist.")
         return 0
     torch.set_num_threads(1)
-    descriptors = {name: load_descriptor(name) for name in options.descriptors}
+    descriptors: dict[str, Descriptor] = {name: Remembering(load_descriptor(name)) for name in options.descriptors}
     parts = {} if options.shipped else _all(calibration_pairs(options.data), descriptors.values())
     unseen = _all((build(name, options.data / "cases") for name in options.unseen), descriptors.values())
     print("| " + " | ".join(HEADS) + " |", "|" + "---|" * len(HEADS), sep="\n")

@@ -47,14 +47,14 @@ FITTED = {"brain_s14": ("train/s14_brain_t1", "train_labels/s14_brain_t1")}
 """Beside the necks, scans that limits may be fitted to."""
 
 UNSEEN = {
-    "abdomen_ct": ("cases/abdomen_ct_mr/fixed", "cases/abdomen_ct_mr/fixed_seg"),
     "abdomen_mr": ("cases/abdomen_ct_mr/moving", "cases/abdomen_ct_mr/moving_seg"),
+    "head_t1": ("cases/head_ct_mr_template/moving", "cases/head_ct_mr_template/moving_seg"),
+    "abdomen_ct": ("cases/abdomen_ct_mr/fixed", "cases/abdomen_ct_mr/fixed_seg"),
     "lung": ("cases/lung_ct/fixed", "cases/lung_ct/fixed_seg"),
     "lung_later": ("cases/lung_ct/moving", "cases/lung_ct/moving_seg"),
+    "head_ct": ("cases/head_ct_mr_template/fixed", "cases/head_ct_mr_template/fixed_seg"),
     "cord_t1": ("cases/neck_t1_t2/fixed", "cases/neck_t1_t2/fixed_seg"),
     "cord_t2": ("cases/neck_t1_t2/moving", "cases/neck_t1_t2/moving_seg"),
-    "head_ct": ("cases/head_ct_mr_template/fixed", "cases/head_ct_mr_template/fixed_seg"),
-    "head_t1": ("cases/head_ct_mr_template/moving", "cases/head_ct_mr_template/moving_seg"),
 }
 """Scan and label map; they judge, and nothing is fitted to them."""
 

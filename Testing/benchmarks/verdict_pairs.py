@@ -40,6 +40,12 @@ SPOILED = ("blank_top", "blank_right", "mirrored", "mirrored_other_contrast", "w
 SPOILED_PLAINLY = ("noise", "half_view", "body_part")
 """Tried on half of the bodies: nobody has ever been misled by them, and they take the longest."""
 
+UNSEEN = (
+    "brain_t1_t2/fixed", "brain_t1_t2/moving", "lung_ct/moving", "abdomen_ct_mr/fixed_full",
+    "head_ct_mr_template/fixed", "head_ct_mr_template/moving", "head_ct_mr_template/moving_t2", "porcine_ct_t2/fixed",
+)  # fmt: skip
+"""Scans of ``cases/`` that were in no pair on which a threshold was set but as they are."""
+
 SPACING = 2.0
 """mm at which single scans are taken, at the least: a fair verdict needs no more, and this machine has no time."""
 
@@ -90,6 +96,16 @@ def good(data: Path) -> Iterator[Case]:
         yield Case(f"{one.name} and {other.name}", "two_persons", one.image, other.image, None, False, truth)
 
 
+def unseen(data: Path) -> Iterator[Case]:
+    """Known deformations of scans on which no threshold was set; then the necks and brains again, bent otherwise."""
+    for turn in range(2):
+        for n, name in enumerate(UNSEEN):
+            image = _coarser(read_image(data / "cases" / f"{name}.nii.gz"))
+            yield known(name, image, None, 500 + n + 9 * turn, "unseen")
+    for n, name in enumerate((*(f"neck_{number}" for number in NECKS), *SINGLE)):
+        yield known(f"{name} again", body(data, name), None, 601 + n, "again")
+
+
 def spoiled(data: Path) -> Iterator[Case]:
     """Pairs that nobody can register, and results kept wrong."""
     for seed, name in enumerate(BODIES, start=100):
@@ -103,12 +119,15 @@ def body(data: Path, name: str) -> Image:
     """A scan by name: necks cut to their organs, others at 2 mm at the finest."""
     if name.startswith("neck_"):
         return neck(data, name.removeprefix("neck_")).image
-    image = read_image(data / "train" / f"{name}.nii.gz")
+    return _coarser(read_image(data / "train" / f"{name}.nii.gz"))
+
+
+def _coarser(image: Image) -> Image:
     wanted = np.maximum(image.lattice.spacing, SPACING)
     return image if np.allclose(wanted, image.lattice.spacing) else image.on(image.lattice.with_spacing(wanted))
 
 
-def known(name: str, image: Image, other: Image | None, seed: int) -> Case:
+def known(name: str, image: Image, other: Image | None, seed: int, kind: str = "known") -> Case:
     """A scan bent by 1 to 15 mm, and itself with noise, in a made-up contrast (odd seeds), or in ``other``."""
     rng = np.random.default_rng([seed, 9])
     grid, inside = image.lattice, body_mask(image)
@@ -127,7 +146,7 @@ def known(name: str, image: Image, other: Image | None, seed: int) -> Case:
     else:
         grain = 0.02 * float(image.data[inside].std())
         moving = Image(image.data + grain * torch.randn(grid.shape, generator=_draw(seed)), grid)
-    return Case(f"{name}, {settings.amplitude:.0f} mm", "known", fixed, moving, truth=known_field(fixed, field))
+    return Case(f"{name}, {settings.amplitude:.0f} mm", kind, fixed, moving, truth=known_field(fixed, field))
 
 
 def mirrored(image: Image) -> Image:

@@ -10,7 +10,7 @@ import torch
 from dsir import preview
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
-from dsir.geometry.windows import CT_WINDOWS, fitting_window
+from dsir.geometry.windows import CT_WINDOWS, fitting_window, window_beside
 from dsir.preview import views as reading
 from dsir.preview.panels import FOLD, Checkerboard
 from dsir.preview.planes import look, planes_through
@@ -152,6 +152,14 @@ def test_windows_fit_the_modality() -> None:
     assert 0 <= low < 30 and 780 < high <= 800
     assert fitting_window(mr, hounsfield(0) > -500)[1] == pytest.approx(high, rel=0.01)
     assert fitting_window(np.zeros((3, 3, 3))) == (0.0, 1.0)
+
+
+def test_two_cts_are_shown_in_one_window_and_an_mr_beside_a_ct_in_its_own() -> None:
+    lung, little_lung = hounsfield(0.7), hounsfield(0.1)
+    window = fitting_window(lung)
+    assert window_beside(little_lung, None, lung, window) == window
+    mr = np.random.default_rng(0).uniform(0, 900, (20, 20, 20))
+    assert window_beside(mr, None, lung, window) == fitting_window(mr) != window
 
 
 def test_a_thin_slab_and_an_empty_body_still_make_a_picture() -> None:

@@ -20,6 +20,7 @@ from dsir.structures.measures import Measures, measure
 from dsir.structures.propagate import propagate
 from dsir.structures.rigid import keep_rigid
 from dsir.structures.segmentations import from_mask
+from dsir.structures.trust import Trust
 from dsir.structures.verdict import DICE, Light, judge
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
@@ -227,9 +228,21 @@ def test_confidence_inside_is_read_from_the_map():
     moving = MOVING_GRIDS["axial 3 mm"]
     half = torch.from_numpy((voxels(FIXED)[..., 0] > CENTRE[0]).astype(np.float32))
     sure = Image(torch.where(half > 0, 0.1, torch.nan), FIXED)
-    result = propagate(StructureSet(moving, (drawn_ball(moving),)), Transform(), FIXED, confidence=sure)
+    result = propagate(StructureSet(moving, (drawn_ball(moving),)), Transform(), FIXED, trust=Trust(sure))
     assert result.verdicts[0].measures.confidence_mean == pytest.approx(0.1)  # where it says nothing it does not count
     assert result.verdicts[0].light is Light.RED and "bear" in result.verdicts[0].reasons[0]
+
+
+def test_a_contour_that_the_images_would_have_elsewhere_is_not_green_however_sure_they_are():
+    moving = MOVING_GRIDS["axial 3 mm"]
+    sure = Image(torch.full(FIXED.shape, 0.99), FIXED)
+    lights = []
+    for away in (0.5, 3.0):
+        trust = Trust(sure, Image(torch.full(FIXED.shape, away), FIXED))
+        (verdict,) = propagate(StructureSet(moving, (drawn_ball(moving),)), Transform(), FIXED, trust=trust).verdicts
+        assert verdict.measures.away_mm == pytest.approx(away)
+        lights.append(verdict.light)
+    assert lights == [Light.GREEN, Light.AMBER]
 
 
 @pytest.mark.parametrize(
@@ -240,6 +253,10 @@ def test_confidence_inside_is_read_from_the_map():
         ({"confidence_mean": 0.9}, Light.AMBER, "only in part"),
         ({"confidence_mean": 0.4}, Light.AMBER, "only in part"),
         ({"confidence_mean": 0.1}, Light.RED, "do not bear the registration out"),
+        ({"confidence_mean": 0.98, "away_mm": 0.5}, Light.GREEN, "no reference to compare"),
+        ({"confidence_mean": 0.98, "away_mm": 0.5, "thickness_mm": 3.0}, Light.AMBER, "0.5 mm away; it is 3 mm thick"),
+        ({"confidence_mean": 0.98, "away_mm": 2.5, "thickness_mm": 90.0}, Light.AMBER, "2.5 mm away"),
+        ({"confidence_mean": 0.98, "away_mm": 2.5, "thickness_mm": 4.0}, Light.RED, "2.5 mm away"),
         ({"dice": 0.95, "surface_distance_mm": 0.5}, Light.GREEN, "Agrees with the reference"),
         ({"dice": 0.95, "surface_distance_mm": 0.5, "confidence_mean": 0.1}, Light.GREEN, "Agrees with the reference"),
         ({"dice": 0.85}, Light.AMBER, "TG-132"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+import torch
 from dicom_made import ball, circle, make_rtstruct, make_series
 from dsir.dicom.series import read_series
 from dsir.geometry.lattice import Lattice
@@ -16,6 +17,7 @@ from dsir.shapes import polygons
 from dsir.shapes.contours import outlines
 from dsir.structures.compare import sample_on
 from dsir.structures.measures import pieces, volume
+from dsir.structures.segmentations import from_mask
 from dsir.transforms.composite import Transform
 from dsir.warp.pullback import pull_back
 from grids import lattice
@@ -182,3 +184,13 @@ def crosses_itself(line: np.ndarray) -> bool:
     p, q, r, s = a[:, None], b[:, None], a[None], b[None]
     crossing = (side(p, q, r) * side(p, q, s) < 0) & (side(r, s, p) * side(r, s, q) < 0)
     return bool(crossing.any())
+
+
+def test_a_speck_that_comes_off_is_no_piece():
+    grid = lattice((40, 40, 40), (1.0, 1.0, 1.0))
+    mask = torch.zeros(grid.shape, dtype=torch.bool)
+    mask[5:20, 5:20, 5:20] = True
+    mask[30, 30, 30] = True
+    assert pieces(from_mask(mask, grid, name="a", number=1)) == 1
+    mask[28:33, 28:33, 28:33] = True
+    assert pieces(from_mask(mask, grid, name="a", number=1)) == 2

@@ -66,6 +66,18 @@ def fitting_window(values: np.ndarray, inside: np.ndarray | None = None) -> tupl
     return float(low), float(high if high > low else low + 1.0)
 
 
+def window_beside(
+    values: np.ndarray, inside: np.ndarray | None, other: np.ndarray, window: tuple[float, float]
+) -> tuple[float, float]:
+    """The window of a scan that is shown beside another: two CTs share that one's, for both are in HU.
+
+    Args:
+        values, inside: as of :func:`fitting_window`.
+        other, window: the scan beside it, and its window.
+    """
+    return window if is_ct(values) and is_ct(other) else fitting_window(values, inside)
+
+
 def thinned_out(values: np.ndarray) -> np.ndarray:
     """Every n-th voxel along each axis, so that few remain."""
     step = every(values.size)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..geometry.image import Image
-from ..geometry.windows import fitting_window
+from ..geometry.windows import fitting_window, window_beside
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
@@ -44,8 +44,7 @@ class Views:
     @cached_property
     def still(self) -> list[np.ndarray]:
         """The fixed scan, grey values 0..1."""
-        window = fitting_window(self.fixed.data.numpy(), self.body.numpy())
-        return grey([look(self.fixed, plane.points) for plane in self.planes], window)
+        return grey([look(self.fixed, plane.points) for plane in self.planes], self._fixed_window)
 
     @cached_property
     def before(self) -> list[np.ndarray]:
@@ -100,9 +99,13 @@ class Views:
         return [(moved[..., axes[p.name][0]], moved[..., axes[p.name][1]]) for p, moved in found]
 
     @cached_property
+    def _fixed_window(self) -> tuple[float, float]:
+        return fitting_window(self.fixed.data.numpy(), self.body.numpy())
+
+    @cached_property
     def _moving_window(self) -> tuple[float, float]:
-        body = self.moving_body
-        return fitting_window(self.moving.data.numpy(), None if body is None else body.numpy())
+        body = None if self.moving_body is None else self.moving_body.numpy()
+        return window_beside(self.moving.data.numpy(), body, self.fixed.data.numpy(), self._fixed_window)
 
     @cached_property
     def _meets(self) -> bool:

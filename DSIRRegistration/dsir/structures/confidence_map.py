@@ -13,12 +13,13 @@ from ..registration.settings import RegistrationSettings
 from ..registration.verdict_images import judged_by_images
 from ..similarity.confidence import confidence_of
 from ..transforms.composite import Transform
+from .trust import Trust
 
 
 def measure_confidence(
     fixed: Image, moving: Image, transform: Transform, *, descriptor: str | None = None, progress: Progress = silent
-) -> Image:
-    """The confidence of :func:`dsir.similarity.confidence.confidence_of`, 0 to 1; NaN where the images say nothing.
+) -> Trust:
+    """What :func:`dsir.similarity.confidence.confidence_of` finds, where the images say anything.
 
     Args:
         transform: fixed to moving.
@@ -26,7 +27,8 @@ def measure_confidence(
     """
     how = load_descriptor(descriptor or RegistrationSettings().descriptor)
     found = confidence_of(fixed, moving, transform, how, progress=progress)
-    return Image(torch.where(found.body, found.confidence, torch.nan), found.lattice)
+    sure, away = (torch.where(found.body, values, torch.nan) for values in (found.confidence, found.distance))
+    return Trust(Image(sure, found.lattice), Image(away, found.lattice))
 
 
 def doubts_of(fixed: Image, moving: Image, transform: Transform, *, same_person: bool | None = None) -> list[Finding]:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..geometry.sampling import sample
 from ..shapes.structure import Structure
@@ -18,9 +17,13 @@ from ..transforms.jacobian import determinant, fold_report
 from ..transforms.rigid_fit import rigid_fit
 from ..warp.pullback import Carried, inner_points
 from .compare import compare
+from .trust import Trust
 
 PLACES, APART = 4, 0.15
 """Places along each axis of a voxel at which the shape is asked for its volume, at most; mm between them, at least."""
+
+SPECK = 0.01
+"""Share of a structure up to which a part of it is a speck: where it is thinner than a voxel, specks come off."""
 
 SAMPLES = 20_000
 
@@ -36,9 +39,10 @@ class Measures:
         deformation_mean_mm, _max_mm: what is left of it once the best rigid motion of the structure is taken off.
         jacobian_min, _mean, _max: det J inside; ``folds`` counts voxels with det J <= 0 by any stencil.
         outside_share: of the volume, beyond the fixed scan.
-        pieces_before, pieces_after: connected parts.
+        pieces_before, pieces_after: connected parts of more than a hundredth of it.
         thickness_mm: twice the largest distance to the surface: how thick the shape is at its thickest.
         confidence_mean, confidence_low: of the confidence map inside; ``low`` is its 5th percentile.
+        away_mm: mean distance, inside, to where the images' best match would put it.
         dice, surface_dice, hd95_mm, surface_distance_mm: against the reference contours.
     """
 
@@ -60,6 +64,7 @@ class Measures:
     thickness_mm: float | None = None
     confidence_mean: float | None = None
     confidence_low: float | None = None
+    away_mm: float | None = None
     dice: float | None = None
     surface_dice: float | None = None
     hd95_mm: float | None = None
@@ -71,20 +76,20 @@ def measure(
     transform: Transform,
     fixed: Lattice,
     *,
-    confidence: Image | None = None,
+    trust: Trust | None = None,
     reference: Structure | None = None,
     tolerance_mm: float = 2.0,
 ) -> Measures:
     """Measure one structure.
 
     Args:
-        confidence: a map in fixed space, 0 to 1.
+        trust: what the images say.
         reference: the same structure as somebody drew it on the fixed scan.
     """
     before, after = carried.source, carried.structure
     volume_before, centroid_before = volume(before)
     volume_after, centroid_after = volume(after)
-    found, folds = along(inner_points(after, SAMPLES), transform, fixed, confidence=confidence)
+    found, folds = along(inner_points(after, SAMPLES), transform, fixed, trust=trust)
     if found:
         found["centroid_shift_mm"] = float(np.linalg.norm(centroid_after - centroid_before))
     if reference is not None:
@@ -108,7 +113,7 @@ def measure(
 
 
 def along(
-    points: np.ndarray, transform: Transform, fixed: Lattice, *, confidence: Image | None = None
+    points: np.ndarray, transform: Transform, fixed: Lattice, *, trust: Trust | None = None
 ) -> tuple[dict[str, Any], int]:
     """What the transform does at fixed points (N, 3), and in how many of their voxels it folds; empty for no points."""
     if not len(points):
@@ -127,13 +132,14 @@ def along(
         "jacobian_mean": float(jacobian.mean()),
         "jacobian_max": float(jacobian.max()),
     }
-    return found | (_confidence(confidence, points) if confidence is not None else {}), folds
+    return found | (trust.inside(points) if trust is not None else {}), folds
 
 
 def pieces(structure: Structure) -> int:
-    """Connected parts (by faces, edges and corners)."""
-    _, count = ndimage.label((structure.distance > 0).numpy(), structure=np.ones((3, 3, 3)))
-    return int(count)
+    """Connected parts (by faces, edges and corners), specks left out."""
+    parts, _ = ndimage.label((structure.distance > 0).numpy(), structure=np.ones((3, 3, 3)))
+    sizes = np.bincount(parts.ravel())[1:]
+    return int((sizes > SPECK * sizes.sum()).sum())
 
 
 def volume(structure: Structure) -> tuple[float, np.ndarray]:
@@ -175,14 +181,3 @@ def _jacobian(transform: Transform, fixed: Lattice, points: np.ndarray) -> tuple
     mask = torch.zeros(window.shape, dtype=torch.bool)
     mask[tuple((index - low).T)] = True
     return determinant(field)[mask].numpy(), fold_report(field, mask).folds
-
-
-def _confidence(confidence: Image, points: np.ndarray) -> dict[str, float | None]:
-    """Mean and 5th percentile at points; nothing where the map does not reach or holds no number."""
-    there = points[confidence.lattice.contains(points)]
-    index = torch.from_numpy(confidence.lattice.to_index(there).T.reshape(3, -1)).float()
-    values = sample(confidence.data[None], index, mode="nearest")[0].numpy()
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return {}
-    return {"confidence_mean": float(values.mean()), "confidence_low": float(np.percentile(values, 5))}

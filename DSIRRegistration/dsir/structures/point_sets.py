@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..geometry.subgrids import divided, divisions
 from ..shapes.structure import PointMark, Structure
 from ..transforms.composite import Transform
 from ..warp.points import moving_to_fixed
 from .measures import Measures, along
+from .trust import Trust
 
 DOT = 1.5
 """mm: radius of a point in a picture, at least."""
@@ -49,12 +49,12 @@ def measure_mark(
     transform: Transform,
     fixed: Lattice,
     *,
-    confidence: Image | None = None,
+    trust: Trust | None = None,
     reference: PointMark | None = None,
 ) -> Measures:
     """Measure one mark, with as many points of the reference compared in their order, others by the nearest."""
     points, before = carried.structure.points, carried.source.points
-    found, folds = along(points[fixed.contains(points)], transform, fixed, confidence=confidence)
+    found, folds = along(points[fixed.contains(points)], transform, fixed, trust=trust)
     if found:
         found["centroid_shift_mm"] = float(np.linalg.norm(points.mean(0) - before.mean(0)))
     if reference is not None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ..errors import DsirError
-from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..progress import Progress, silent, within
 from ..registration.findings import Finding
@@ -17,6 +16,7 @@ from ..warp.pullback import Carried, pull_back
 from .measures import measure
 from .point_sets import CarriedMark, carry_mark, measure_mark
 from .rigid import RigidResult, keep_rigid
+from .trust import Trust
 from .verdict import Verdict, judge, judge_mark
 
 Named = TypeVar("Named", Structure, PointMark)
@@ -62,7 +62,7 @@ def propagate(
     *,
     rigid: Sequence[str] = (),
     reference: StructureSet | None = None,
-    confidence: Image | None = None,
+    trust: Trust | None = None,
     doubts: Sequence[Finding] = (),
     progress: Progress = silent,
 ) -> Propagation:
@@ -74,7 +74,7 @@ def propagate(
         fixed: the fixed scan; its third axis counts the slices.
         rigid: names of structures that must not deform.
         reference: structures drawn on the fixed scan; those of the same name are compared.
-        confidence: a map in fixed space, 0 to 1.
+        trust: what the images say of the transform.
         doubts: what speaks against the registration as a whole; without a reference no light is better than these.
 
     Raises:
@@ -102,12 +102,12 @@ def propagate(
     verdicts = []
     for n, item in enumerate(carried):
         progress("judging", 0.5 + 0.5 * n / max(len(carried), 1), f"structure {n + 1} of {len(carried)}")
-        figures = measure(item, transform, fixed, confidence=confidence, reference=references.get(item.structure.name))
+        figures = measure(item, transform, fixed, trust=trust, reference=references.get(item.structure.name))
         verdicts.append(judge(item, figures, slice_mm=float(fixed.spacing[2]), doubts=doubts))
     marks = tuple(carry_mark(mark, transform, fixed) for mark in source.marks)
     for mark in marks:
         partner = known.get(mark.structure.name)
-        figures = measure_mark(mark, transform, fixed, confidence=confidence, reference=partner)
+        figures = measure_mark(mark, transform, fixed, trust=trust, reference=partner)
         verdicts.append(judge_mark(mark, figures, doubts=doubts))
     return Propagation(carried, marks, tuple(verdicts), transform, references, tuple(remarks), kept)
 

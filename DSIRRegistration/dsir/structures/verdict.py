@@ -69,6 +69,14 @@ CONFIDENCE = Threshold("confidence (mean inside)", 0.92, 0.2, False, OWN)
 """0.92: above the highest of a wrong contour in the few pairs measured with this confidence, 0.906 between two persons
 and 0.85 where the result was led astray; right ones 0.90 to 0.98 (``Testing/benchmarks/calibrate_lights.py``)."""
 
+AWAY = Threshold("where the images would put it (mean inside)", 1.5, 6.0, True, OWN, " mm")
+AWAY_SHARE = Threshold("the same, as a share of its thickness", 0.12, 0.5, True, OWN)
+"""A place that is off by 2 mm is good enough for a liver and half of a chiasm: what a contour needs is small against
+itself."""
+
+THICK = 15.0
+"""mm; shapes know their depth up to about 20 mm, and a thick one's own size is no reason."""
+
 UNCHECKED = "Only the transform was looked at, not whether it is right: no reference, no measured confidence."
 """Why nothing is green by a well-behaved transform alone: one that does nothing at all is the best-behaved of them."""
 
@@ -77,7 +85,7 @@ MISSED = 0.1
 
 THRESHOLDS = (
     *(DICE, MEAN_DISTANCE, FOLDS, SURFACE_DICE, HD95),
-    *(OUTSIDE, VOLUME, SHRINKING, GROWING, CONFIDENCE),
+    *(OUTSIDE, VOLUME, SHRINKING, GROWING, CONFIDENCE, AWAY, AWAY_SHARE),
 )
 
 
@@ -180,7 +188,18 @@ def _regularity(m: Measures) -> list[tuple[Light, str]]:
         much = {Light.AMBER: "bear the registration out only in part", Light.RED: "do not bear the registration out"}
         if light > Light.GREEN:
             found.append((light, f"The images {much[light]} here (confidence {m.confidence_mean:.2f})."))
+        if m.away_mm is not None:
+            found += _away(m.away_mm, m.thickness_mm)
     return found
+
+
+def _away(away: float, thickness: float | None) -> list[tuple[Light, str]]:
+    """How far off the images would have it, in mm and in its own thickness."""
+    light, of = AWAY.light(away), ""
+    if thickness:
+        light = max(light, AWAY_SHARE.light(away / thickness))
+        of = f"; it is {thickness:.0f} mm thick" if thickness < THICK else ""
+    return [(light, f"The images would put it {away:.1f} mm away{of}.")] if light > Light.GREEN else []
 
 
 def _doubted(m: Measures, doubts: Sequence[Finding]) -> list[tuple[Light, str]]:

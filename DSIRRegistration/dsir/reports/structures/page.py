@@ -39,7 +39,10 @@ COMPARED = (
     Column("HD95", "mm", "95 % of the surfaces lie nearer to the other one than this (95th percentile of Hausdorff's)"),
     Column("mean dist.", "mm", "mean distance between the surfaces"),
 )
-SURE = (Column("confidence", "", "mean inside: whether the best match of the images lies where the transform puts it"),)
+SURE = (
+    Column("confidence", "", "mean inside: the chance that the transform is within 4 mm of the truth there"),
+    Column("best match", "mm", "how far from where the transform puts it the images would have it, mean inside"),
+)
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def _cells(m: Measures, compared: bool, sure: bool) -> list[str]:
     ]
     if compared:
         cells += [_number(m.dice), _number(m.surface_dice), _number(m.hd95_mm, 1), _number(m.surface_distance_mm, 1)]
-    return [*cells, _number(m.confidence_mean)] if sure else cells
+    return [*cells, _number(m.confidence_mean), _number(m.away_mm, 1)] if sure else cells
 
 
 def _more(m: Measures) -> str:

@@ -17,7 +17,7 @@ from ...geometry.image import Image
 from ...geometry.lattice import Lattice, as_shape
 from ...geometry.sampling import sample
 from ...geometry.subgrids import extent
-from ...geometry.windows import fitting_window
+from ...geometry.windows import fitting_window, window_beside
 from ...shapes.structure import PointMark, Structure
 from ...structures.compare import sample_on
 from ...structures.point_sets import dots
@@ -68,22 +68,22 @@ def draw(
     if structure is None or structure.empty:
         return []
     chosen = _apart(_worst(structure, transform, reference), APART / float(structure.lattice.spacing[2]))[:count]
-    scans = [_Scan("fixed scan", fixed, Transform())]
+    window = fitting_window(fixed.data.numpy())
+    scans = [_Scan("fixed scan", fixed, Transform(), window)]
     if moving is not None:
-        scans.append(_Scan("moving scan, warped", moving, transform))
+        beside = window_beside(moving.data.numpy(), None, fixed.data.numpy(), window)
+        scans.append(_Scan("moving scan, warped", moving, transform, beside))
     return [_slice(structure, scans, transform, reference, k, why) for k, why in chosen]
 
 
 @dataclass(frozen=True)
 class _Scan:
+    """Attributes: lowest and highest grey; the mapping leads from fixed into the image."""
+
     title: str
     image: Image
     mapping: Transform
-
-    @property
-    def window(self) -> tuple[float, float]:
-        """Lowest and highest grey."""
-        return fitting_window(self.image.data.numpy())
+    window: tuple[float, float]
 
     def look(self, points: np.ndarray) -> np.ndarray:
         """(H, W) values at fixed points (H, W, 3); the darkest where the scan has none."""
