@@ -18,7 +18,7 @@ from ..transforms.rigid_fit import rigid_fit
 from .blocks import Blocks
 from .evidence import Judge
 from .landmark_forces import Pairs
-from .linear import LinearSettings, Posed, cosines, refine
+from .linear import LinearSettings, Posed, body_mean, refine
 from .linear_choice import Candidate, candidates, chosen
 from .starts import Sides, named_starts, searched_starts, turned_starts
 from .working_grid import FeatureMap, PreparedImage, describe, working_lattice
@@ -105,17 +105,18 @@ def align(
         start, name = _best_start(target, posed, named, settings, tell)
     tell(0.6, "refining the start")
     first = "translation" if settings.model == "translation" else "rigid"
-    start, _, _ = _improved(target, posed, start, first)
+    start = _improved(target, posed, start, first)
     fine = _fine_spacing(fixed, moving, fixed_mask, settings)
     lattice = working_lattice(fixed, fixed_mask, spacing=fine, margin=2 * fine)
     still = PreparedImage.of(fixed, fixed_mask, fine)
     target = describe(descriptor, still, None, lattice)
     posed = Posed(PreparedImage.of(moving, moving_mask, fine), descriptor, lattice, initial)
+    agreed = posed.cosines(target, base.matrix)
     if settings.model != "auto":
         matrix = start
         for model in _up_to(settings.model):
             tell(0.8, f"refining the {model} part")
-            matrix, _, _ = _improved(target, posed, matrix, model)
+            matrix = _improved(target, posed, matrix, model)
         found: tuple[Candidate, ...] = (Candidate(settings.model, matrix),)
     else:
         tell(0.7, "choosing between shift, turn, scale and shear")
@@ -123,11 +124,13 @@ def align(
         models = ("rigid", *(("similarity", "affine") if grows else ()))
         if name == "identity":  # a shift alone means something only from where the scanner put the scans
             models = ("translation", *models)
-        found = tuple(candidates(target, posed, judge, base, start, models))
+        found = tuple(candidates(target, posed, judge, base, agreed, start, models))
     best = chosen(list(found))
     if best.model == "none":
         name = "none"
-    before, after = (_similarity(target, posed, matrix) for matrix in (base.matrix, best.matrix))
+    before = after = body_mean(agreed, target.mask)
+    if best.model != base.model or settings.model != "auto":
+        after = body_mean(posed.cosines(target, best.matrix), target.mask)
     return Alignment(best.matrix, name, best.model, found if settings.model == "auto" else (), before, after)
 
 
@@ -142,8 +145,9 @@ def _best_start(
     coarse = target.on(settings.search)
 
     def refined(matrix: np.ndarray) -> tuple[np.ndarray, float]:
-        better, before, after = refine(coarse, posed, matrix, model="rigid", spacing=settings.search)
-        return (better, after) if after > before else (matrix, before)
+        tried = refine(coarse, posed, matrix, model="rigid", spacing=settings.search)
+        before, after = tried.before, tried.after
+        return (tried.matrix, after) if after > before else (matrix, before)
 
     best, score = refined(np.eye(4))
     name, seen = "identity", [np.eye(4), best]
@@ -169,15 +173,10 @@ def _best_start(
     return best, name
 
 
-def _improved(target: FeatureMap, posed: Posed, matrix: np.ndarray, model: str) -> tuple[np.ndarray, float, float]:
-    """Refined on the target's own lattice, or left as it was where that lowers the similarity."""
-    better, before, after = refine(target, posed, matrix, model=model, spacing=float(target.lattice.spacing[0]))
-    return (better, before, after) if after > before else (matrix, before, before)
-
-
-def _similarity(target: FeatureMap, posed: Posed, matrix: np.ndarray) -> float:
-    total = (cosines(target, posed.described(matrix), np.eye(4)) * target.mask).sum()
-    return float(total / target.mask.sum().clamp(min=1))
+def _improved(target: FeatureMap, posed: Posed, matrix: np.ndarray, model: str) -> np.ndarray:
+    """(4, 4) refined on the target's own lattice, or as it was where that lowers the similarity."""
+    tried = refine(target, posed, matrix, model=model, spacing=float(target.lattice.spacing[0]))
+    return tried.matrix if tried.after > tried.before else matrix
 
 
 def _up_to(model: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ It is accepted only if the similarity inside the mask rises: a linear stage can 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import numpy as np
@@ -60,12 +60,14 @@ class Posed:
         view: the image, blurred for the descriptor's spacing.
         fixed: the lattice (spacing and directions) to describe it on.
         behind: an initial transform of the user's that follows every pose and is left as it is.
+        last: the last pose that was described; a model is judged in the pose in which the next begins.
     """
 
     view: PreparedImage
     descriptor: Descriptor
     fixed: Lattice
     behind: Transform | None = None
+    last: dict[bytes, FeatureMap] = field(default_factory=dict)
 
     def pose(self, matrix: np.ndarray) -> Transform:
         """The mapping with ``matrix`` (4, 4) as its linear part."""
@@ -73,70 +75,88 @@ class Posed:
 
     def described(self, matrix: np.ndarray) -> FeatureMap:
         """In the pose ``matrix`` (4, 4)."""
-        pose = self.pose(matrix)
-        lattice = widened(self.fixed, REACH, reach_in_fixed(self.view.whole, pose))
-        return describe(self.descriptor, self.view, None, lattice, pose)
+        key = matrix.tobytes()
+        if key not in self.last:
+            self.last.clear()
+            pose = self.pose(matrix)
+            lattice = widened(self.fixed, REACH, reach_in_fixed(self.view.whole, pose))
+            self.last[key] = describe(self.descriptor, self.view, None, lattice, pose)
+        return self.last[key]
+
+    def cosines(self, target: FeatureMap, matrix: np.ndarray) -> torch.Tensor:
+        """(I, J, K) of each voxel of the fixed image with what lies there in this pose."""
+        moving = self.described(matrix)
+        return cosines(target, moving, affine_grid(target.lattice, moving.lattice))
 
 
 REACH = 32.0
 """mm around the fixed lattice to which the moving image is described."""
 
 
-def refine(
-    fixed: FeatureMap,
-    moving: Posed,
-    matrix: np.ndarray,
-    *,
-    model: str,
-    spacing: float,
-    rounds: int = 1,
-    iterations: int = 10,
-) -> tuple[np.ndarray, float, float]:
-    """Improve a linear transform.
+@dataclass(frozen=True, eq=False)
+class Refined:
+    """A linear transform that was improved, and what it was improved on.
 
-    The moving image is described anew in each round, since descriptors turn with the image; within a round only their
-    reading point moves.
+    Attributes:
+        matrix: (4, 4) fixed to moving, RAS mm.
+        target, pulled: both images, the moving one in the pose it was refined from.
+        step: (4, 4) what was added to that pose, fixed RAS.
+    """
+
+    matrix: np.ndarray
+    target: FeatureMap
+    pulled: FeatureMap
+    step: np.ndarray
+
+    @property
+    def before(self) -> float:
+        """Mean cosine over the fixed body in the pose it was refined from (missing voxels count 0)."""
+        return mean_cosine(self.target, self.pulled, np.eye(4))
+
+    @property
+    def after(self) -> float:
+        """The same at its end."""
+        return mean_cosine(self.target, self.pulled, self.step)
+
+
+def refine(
+    fixed: FeatureMap, moving: Posed, matrix: np.ndarray, *, model: str, spacing: float, iterations: int = 10
+) -> Refined:
+    """Improve a linear transform. Descriptors turn with the image; here only their reading point moves.
 
     Args:
         fixed: on the lattice whose spacing features are computed at.
         matrix: (4, 4) fixed to moving start, RAS mm.
-        model: ``"rigid"``, ``"affine"``, or ``"none"`` to measure only.
+        model: ``"translation"``, ``"rigid"``, ``"similarity"`` or ``"affine"``.
         spacing: mm of the lattice that is matched on (descriptors are averaged down to it).
-
-    Returns:
-        (4, 4) the improved matrix; the mean cosine over the fixed body before, and after (missing voxels count 0).
     """
-    target = fixed.on(spacing)
+    target, pulled, step = fixed.on(spacing), moving.described(matrix).on(spacing), np.eye(4)
     corners = np.concatenate([target.lattice.corners(), np.ones((8, 1))], 1).T
     places = Places(target.lattice.shape)
-    first = last = 0.0
-    for n in range(rounds):
-        pulled, step = moving.described(matrix).on(spacing), np.eye(4)
-        first = first if n else mean_cosine(target, pulled, step)
-        if model == "none":
-            return matrix, first, first
-        for _ in range(iterations):
-            index = affine_grid(target.lattice, pulled.lattice, step)
-            equations = normal_equations(target.features, pulled.features, pulled.reach, target.mask, index, robust=1.0)
-            moved = index_to_world(places.solve(equations.matrix, equations.right, model), target.lattice.affine)
-            step = step @ moved
-            if np.abs((moved - np.eye(4)) @ corners).max() < 0.02 * spacing:
-                break
-        step = nearest(step, model)
-        last = mean_cosine(target, pulled, step)
-        matrix = matrix @ step
-    return matrix, first, last
+    for _ in range(iterations):
+        index = affine_grid(target.lattice, pulled.lattice, step)
+        equations = normal_equations(target.features, pulled.features, pulled.reach, target.mask, index, robust=1.0)
+        moved = index_to_world(places.solve(equations.matrix, equations.right, model), target.lattice.affine)
+        step = step @ moved
+        if np.abs((moved - np.eye(4)) @ corners).max() < 0.02 * spacing:
+            break
+    step = nearest(step, model)
+    return Refined(matrix @ step, target, pulled, step)
 
 
 def mean_cosine(fixed: FeatureMap, moving: FeatureMap, step: np.ndarray) -> float:
     """Mean cosine over the fixed body when the moving descriptors are read through ``step`` (4, 4) in fixed RAS."""
-    total = (cosines(fixed, moving, step) * fixed.mask).sum()
-    return float(total / fixed.mask.sum().clamp(min=1))
+    return body_mean(cosines(fixed, moving, affine_grid(fixed.lattice, moving.lattice, step)), fixed.mask)
 
 
-def cosines(fixed: FeatureMap, moving: FeatureMap, step: np.ndarray) -> torch.Tensor:
-    """(I, J, K) of each fixed voxel with what lies at ``step`` (4, 4) in the moving image; 0 where nothing does."""
-    warped = sample(moving.features, affine_grid(fixed.lattice, moving.lattice, step))
+def body_mean(values: torch.Tensor, mask: torch.Tensor) -> float:
+    """Mean of (I, J, K) weighed by a mask."""
+    return float((values * mask).sum() / mask.sum().clamp(min=1))
+
+
+def cosines(fixed: FeatureMap, moving: FeatureMap, index: torch.Tensor) -> torch.Tensor:
+    """(I, J, K) of each fixed voxel with what lies at ``index`` (3, I, J, K) in the moving image; 0 where nothing."""
+    warped = sample(moving.features, index)
     dot, one, two = (torch.zeros_like(fixed.mask) for _ in range(3))
     for f, m in zip(fixed.features, warped, strict=True):
         f, m = f.float(), m.float()

@@ -61,22 +61,29 @@ class Candidate:
 
 
 def candidates(
-    target: FeatureMap, posed: Posed, judge: Judge, base: Candidate, start: np.ndarray, models: tuple[str, ...]
+    target: FeatureMap,
+    posed: Posed,
+    judge: Judge,
+    base: Candidate,
+    agreed: torch.Tensor,
+    start: np.ndarray,
+    models: tuple[str, ...],
 ) -> list[Candidate]:
     """The base, then each model fitted from where the one before it ended, the simplest first.
 
     Args:
         base: what is kept if nothing wins: the scanner's positions, or the fit to the user's landmarks.
+        agreed: (I, J, K) cosines in the base's pose.
         start: (4, 4) fixed to moving, where the fits begin.
     """
     blocks, spacing = judge.blocks, float(target.lattice.spacing[0])
     body = target.lattice.to_world(torch.nonzero(target.mask > 0.5).numpy()[::50])
-    sums = blocks.sums(cosines(target, posed.described(base.matrix), np.eye(4)))
+    sums = blocks.sums(agreed)
     best = replace(base, similarity=blocks.mean(sums)[0])
     found = [best]
     for model in sorted(models, key=NUMBERS.__getitem__):
         begin = shift_of(start, target) if model == "translation" else start
-        matrix, _, _ = refine(target, posed, begin, model=model, spacing=spacing, iterations=5)
+        matrix = refine(target, posed, begin, model=model, spacing=spacing, iterations=5).matrix
         start = start if model == "translation" else matrix
         others = held_out(target, posed, matrix, model, blocks)
         gain, noise = blocks.mean(others - sums)
@@ -119,10 +126,10 @@ def held_out(target: FeatureMap, posed: Posed, matrix: np.ndarray, model: str, b
     moving = posed.described(matrix)
     index = affine_grid(target.lattice, moving.lattice)
     equations = normal_equations(target.features, moving.features, moving.reach, target.mask, index, robust=1.0)
-    places, total = Places(target.lattice.shape), torch.zeros_like(target.mask)
+    places = Places(target.lattice.shape)
     for colour in (False, True):
-        fitted = (blocks.white == colour).float()
+        fitted = blocks.white == colour
         moved = places.solve(equations.matrix * fitted, equations.right * fitted, model)
         step = nearest(index_to_world(moved, target.lattice.affine), model)
-        total += cosines(target, moving, step) * (1 - fitted)
-    return blocks.sums(total)
+        index = torch.where(fitted, index, affine_grid(target.lattice, moving.lattice, step))
+    return blocks.sums(cosines(target, moving, index))

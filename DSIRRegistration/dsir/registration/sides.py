@@ -54,8 +54,8 @@ def mirrored_results(
     posed = Posed(PreparedImage.of(moving, masks[1], spacing), Mind(), lattice)
     matrix = linear_part(found) @ reflection(centre_of_mass(target.mask, lattice))
     for step in (max(SEARCH, spacing), spacing):
-        better, before, after = refine(target, posed, matrix, model="affine", spacing=step)
-        matrix = better if after > before else matrix
+        tried = refine(target, posed, matrix, model="affine", spacing=step)
+        matrix = tried.matrix if tried.after > tried.before else matrix
     linear = Linear(matrix)
     if linear_matrix(found) is not None:
         return [Transform((linear,))]
