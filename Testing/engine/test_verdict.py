@@ -217,6 +217,12 @@ def test_good_figures_are_none_and_two_persons_may_differ_in_size() -> None:
     assert verdict_of(judged_by_size(facts(folds=1), same_person=False))["level"] == "FAIL"
 
 
+@pytest.mark.parametrize(("information", "level"), [(-0.15, "PASS"), (-0.01, "CHECK"), (0.01, "CHECK")])
+def test_a_deformation_that_grey_levels_deny_beyond_their_noise_is_no_doubt(information: float, level: str) -> None:
+    found = {"volume": 1.0, "refused_mm": {"mean": 3.2, "p99": 9.0}, "information": information, "noise": 0.017}
+    assert verdict_of(judged_by_size(facts(deformation=found), same_person=True))["level"] == level
+
+
 def test_labels_and_landmarks_that_get_worse_fail_and_earlier_reasons_stay() -> None:
     report = facts(
         verdict=verdict_of(judged_by_size(facts(coverage=0.7), same_person=True)),
