@@ -249,7 +249,7 @@ def test_a_contour_that_the_images_would_have_elsewhere_is_not_green_however_sur
     ("change", "light", "words"),
     [
         ({}, Light.AMBER, "Only the transform was looked at"),
-        ({"confidence_mean": 0.95}, Light.GREEN, "no reference to compare"),
+        ({"confidence_mean": 0.95}, Light.AMBER, "does not say how far off"),
         ({"confidence_mean": 0.9}, Light.AMBER, "only in part"),
         ({"confidence_mean": 0.4}, Light.AMBER, "only in part"),
         ({"confidence_mean": 0.1}, Light.RED, "do not bear the registration out"),

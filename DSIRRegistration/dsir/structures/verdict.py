@@ -66,8 +66,7 @@ VOLUME = Threshold("change of volume (factor)", 1.25, 2.0, True, OWN)
 SHRINKING = Threshold("smallest Jacobian determinant", 0.5, 0.2, False, OWN)
 GROWING = Threshold("largest Jacobian determinant", 2.0, 5.0, True, OWN)
 CONFIDENCE = Threshold("confidence (mean inside)", 0.92, 0.2, False, OWN)
-"""0.92: above the highest of a wrong contour in the few pairs measured with this confidence, 0.906 between two persons
-and 0.85 where the result was led astray; right ones 0.90 to 0.98 (``Testing/benchmarks/calibrate_lights.py``)."""
+"""Right contours 0.76 to 0.99, wrong ones up to 0.96 (``Testing/benchmarks/calibrate_lights.py``)."""
 
 AWAY = Threshold("where the images would put it (mean inside)", 1.5, 6.0, True, OWN, " mm")
 AWAY_SHARE = Threshold("the same, as a share of its thickness", 0.12, 0.5, True, OWN)
@@ -79,6 +78,9 @@ THICK = 15.0
 
 UNCHECKED = "Only the transform was looked at, not whether it is right: no reference, no measured confidence."
 """Why nothing is green by a well-behaved transform alone: one that does nothing at all is the best-behaved of them."""
+
+HOW_FAR = "A confidence alone does not say how far off it is: --measure-confidence finds that too."
+"""Why nothing is green by a confidence read from a file: contours of Dice 0.74 had 0.96 (measured)."""
 
 MISSED = 0.1
 """mm by which a point's inverse may miss."""
@@ -138,6 +140,8 @@ def _verdict(
     found.sort(key=lambda item: -item[0])
     if not compared and not sure and not any(light is Light.RED for light, _ in found):
         found.append((Light.AMBER, UNCHECKED))
+    elif not compared and measures.away_mm is None and not found:
+        found.append((Light.AMBER, HOW_FAR))
     light = max((light for light, _ in found), default=Light.GREEN)
     reasons = [sentence for _, sentence in found] + list(remarks)
     if light is Light.GREEN:
