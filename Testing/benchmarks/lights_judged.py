@@ -128,7 +128,7 @@ def is_green(result: Result, row: Row, times: float = 1.0) -> bool:
     if not len(row.evidence):
         return False
     chance = shipped()["dsir:map"].probability(row.evidence)
-    values: dict[str, Any] = {name: value for name, value in row.measures.items() if name != "away_mm"}
+    values: dict[str, Any] = row.measures | {"away_mm": 0.0}  # how far off it is, is judged by ``far``
     values |= {"confidence_mean": float(chance.mean()), "confidence_low": float(np.percentile(chance, 5))}
     source = SimpleNamespace(name=row.name, remarks=())
     carried: Any = SimpleNamespace(structure=source, source=source, cut=row.cut, rescued=False)
