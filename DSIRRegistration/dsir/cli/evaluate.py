@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import DsirError
 from ..progress import Progress
 from .command import Command, Outcome
 from .learn2reg import add_data_set, run_data_set
@@ -68,6 +66,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..registration.findings import verdict_of
     from ..registration.verdict import judged_by_measures
     from ..rt.label_maps import read_labels
+    from ..structures.segmentations import read_names
     from ..workflow.measure import measure
 
     convention = arguments.field_convention
@@ -80,7 +79,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         "landmarks": (pairs.fixed, pairs.moving) if pairs else None,
         "truth": truth,
         "truth_mask": read_mask(arguments.truth_mask, truth.lattice) if truth and arguments.truth_mask else None,
-        "names": _read_names(arguments.names) if arguments.names else None,
+        "names": read_names(arguments.names) if arguments.names else None,
     }
     progress("measuring", 0.3, "measuring")
     found = measure(transform, **known, tolerance_mm=arguments.tolerance)
@@ -141,16 +140,6 @@ def align(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of cells as lines, columns below each other."""
     widths = [max(len(row[n]) for row in rows if len(row) > n) for n in range(max(map(len, rows), default=0))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in rows]
-
-
-def _read_names(path: Path) -> dict[int, str]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return {int(row["value"]): row["name"].strip() for row in csv.DictReader(file)}
-    except OSError as error:
-        raise DsirError(f"{path} cannot be read: {error.strerror}.") from None
-    except (KeyError, ValueError, TypeError, AttributeError):
-        raise DsirError(f"{path} needs the columns value,name with whole numbers for values.") from None
 
 
 COMMAND = Command(

@@ -65,6 +65,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..features.descriptor import load_descriptor
     from ..files.atomic import complete_file
     from ..files.images import read_image
+    from ..geometry.lattice import check_inside
     from ..similarity.compare import Partner, augmented, compare
     from ..similarity.figure import draw, write
     from ..workflow.given_transform import read_given_transform
@@ -77,9 +78,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     descriptors = [load_descriptor(name) for name in arguments.descriptors]
     point = np.array(arguments.ras)
     image = read_image(arguments.image)
-    if not image.lattice.contains(point):
-        where = "({:.1f}, {:.1f}, {:.1f}) mm (RAS)".format(*point)
-        raise DsirError(f"The point {where} lies outside {arguments.image}, which reaches {image.lattice.reach()}.")
+    check_inside(point, image.lattice, str(arguments.image))
     place = point
     if arguments.transform:
         first = read_image(arguments.other[0]) if arguments.other else None

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DsirError
 from ..progress import Progress, within
 from .command import Command, Outcome
 from .options import (
@@ -65,6 +64,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..features.descriptor import load_descriptor
     from ..files.images import read_image, write_image
     from ..geometry.image import Image
+    from ..geometry.lattice import check_inside
     from ..registration.settings import RegistrationSettings
     from ..similarity.calibration import chance_within
     from ..similarity.describe import describe_image
@@ -79,9 +79,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     descriptor = load_descriptor(arguments.descriptor or RegistrationSettings().descriptor)
     point = np.array(arguments.ras)
     image = read_image(arguments.image)
-    if not image.lattice.contains(point):
-        where = "({:.1f}, {:.1f}, {:.1f}) mm (RAS)".format(*point)
-        raise DsirError(f"The point {where} lies outside {arguments.image}, which reaches {image.lattice.reach()}.")
+    check_inside(point, image.lattice, str(arguments.image))
     other = read_image(arguments.other) if arguments.other else image
     expected = None
     if arguments.transform:

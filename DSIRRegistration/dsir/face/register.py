@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import DsirError
 from ..features.descriptor import load_descriptor
+from ..geometry.lattice import check_inside
 from ..progress import Progress, silent, within
 from ..registration import register as pipeline
 from ..registration.linear import NUMBERS, Model
@@ -151,9 +152,7 @@ def query(
     point = np.asarray(point, dtype=np.float64)
     if point.shape != (3,) or not np.isfinite(point).all():
         raise DsirError("The point has to be three numbers, RAS mm.")
-    if not image.lattice.contains(point):
-        where = "({:.1f}, {:.1f}, {:.1f})".format(*point)
-        raise DsirError(f"The point {where} mm (RAS) lies outside the image, which reaches {image.lattice.reach()}.")
+    check_inside(point, image.lattice, "the image")
     there = None if other is None else as_image(other)
     described_by = load_descriptor(descriptor or RegistrationSettings().descriptor)
     store = describe_image(image, described_by, progress=within(told, 0.0, 0.5))

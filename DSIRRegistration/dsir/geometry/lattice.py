@@ -141,3 +141,14 @@ class Lattice:
     def matches(self, other: Lattice, tolerance_mm: float = 1e-2) -> bool:
         """Whether both describe the same voxels: same shape, corners within ``tolerance_mm``."""
         return self.shape == other.shape and bool(np.abs(self.corners() - other.corners()).max() <= tolerance_mm)
+
+
+def check_inside(point: np.ndarray, lattice: Lattice, called: str) -> None:
+    """Refuse a point (3,), RAS mm, beyond the volume that people know as ``called``.
+
+    Raises:
+        DsirError: it lies there; the sentence says how far the volume reaches.
+    """
+    if not lattice.contains(point):
+        where = "({:.1f}, {:.1f}, {:.1f}) mm (RAS)".format(*point)
+        raise DsirError(f"The point {where} lies outside {called}, which reaches {lattice.reach()}.")

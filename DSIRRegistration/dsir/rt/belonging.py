@@ -1,10 +1,14 @@
-"""What every DICOM object that we write has in common: patient and study of the fixed series, numbers as text."""
+"""What every DICOM object that we write has in common: patient, study, maker, and numbers as text."""
 
 from __future__ import annotations
 
-from pydicom.dataset import Dataset
+from datetime import datetime
+
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
+from .. import __version__
 from ..dicom.series import Series
 from ..errors import DsirError
 
@@ -45,6 +49,32 @@ def belong_to(dataset: Dataset, series: Series, pseudonym: str | None) -> None:
         dataset.PatientName = dataset.PatientID = pseudonym
         dataset.PatientBirthDate = dataset.PatientSex = dataset.ReferringPhysicianName = dataset.AccessionNumber = ""
         dataset.PatientIdentityRemoved, dataset.DeidentificationMethod = "YES", "Pseudonym given by the user"
+
+
+def new_object(kind: str, syntax: UID = ExplicitVRLittleEndian) -> FileDataset:
+    """An object of a SOP class, with a UID of its own and nothing else in it yet."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(kind), generate_uid()
+    meta.TransferSyntaxUID = syntax
+    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset.SOPClassUID, dataset.SOPInstanceUID = kind, meta.MediaStorageSOPInstanceUID
+    return dataset
+
+
+def made_now(dataset: Dataset, series: Series, pseudonym: str | None) -> None:
+    """Say who made an object and when, in a series of its own in the study of ``series``.
+
+    Raises:
+        DsirError: as :func:`belong_to`.
+    """
+    now = datetime.now()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.InstanceCreationDate, dataset.InstanceCreationTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    dataset.Manufacturer, dataset.ManufacturerModelName = "DSIR Registration", "dsir"
+    dataset.SoftwareVersions = __version__
+    belong_to(dataset, series, pseudonym)
+    dataset.SeriesInstanceUID = generate_uid()
+    dataset.PositionReferenceIndicator = ""
 
 
 def decimal(value: float) -> str:

@@ -8,15 +8,12 @@ it, so it is our transform's inverse; a deformable one leads from it to the movi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
-from .. import __version__
 from ..dicom.dataset import text
 from ..dicom.series import Series
 from ..errors import DsirError
@@ -26,7 +23,7 @@ from ..files.itk import LPS
 from ..geometry.lattice import Lattice
 from ..transforms.composite import Transform, linear_matrix
 from ..transforms.field import DisplacementField
-from .belonging import belong_to, decimal
+from .belonging import decimal, made_now, new_object
 
 CONTENT_BASED = ("125024", "DCM", "Image Content-based Alignment")
 """Context group 7100: by what the two were aligned."""
@@ -85,25 +82,15 @@ def write_registration(
 
 
 def _head(fixed: Series, kind: str, label: str, description: str, pseudonym: str | None) -> FileDataset:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(kind), generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    now = datetime.now()
-    day, hour = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
-    dataset.SpecificCharacterSet = "ISO_IR 192"
-    dataset.SOPClassUID, dataset.SOPInstanceUID = kind, meta.MediaStorageSOPInstanceUID
-    dataset.InstanceCreationDate = dataset.SeriesDate = dataset.ContentDate = day
-    dataset.InstanceCreationTime = dataset.SeriesTime = dataset.ContentTime = hour
-    belong_to(dataset, fixed, pseudonym)
+    dataset = new_object(kind)
+    made_now(dataset, fixed, pseudonym)
+    dataset.SeriesDate = dataset.ContentDate = dataset.InstanceCreationDate
+    dataset.SeriesTime = dataset.ContentTime = dataset.InstanceCreationTime
     dataset.Modality, dataset.Laterality = "REG", ""
-    dataset.SeriesInstanceUID, dataset.SeriesNumber = generate_uid(), 1
     dataset.SeriesDescription = description[:64]
     dataset.FrameOfReferenceUID = text(fixed.header, "FrameOfReferenceUID")
-    dataset.PositionReferenceIndicator = ""
-    dataset.Manufacturer, dataset.ManufacturerModelName = "DSIR Registration", "dsir"
-    dataset.DeviceSerialNumber, dataset.SoftwareVersions = "none", __version__
-    dataset.InstanceNumber = 1
+    dataset.DeviceSerialNumber = "none"
+    dataset.SeriesNumber = dataset.InstanceNumber = 1
     dataset.ContentLabel = _code_string(label)
     dataset.ContentDescription, dataset.ContentCreatorName = description[:64], ""
     return dataset

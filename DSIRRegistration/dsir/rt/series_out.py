@@ -7,27 +7,24 @@ and study are the fixed series'.
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import (
     CTImageStorage,
-    ExplicitVRLittleEndian,
     MRImageStorage,
     SecondaryCaptureImageStorage,
     generate_uid,
 )
 
-from .. import __version__
 from ..dicom.dataset import text
 from ..dicom.series import Series
 from ..dicom.suv import is_pet
 from ..errors import DsirError
 from ..geometry.image import Image
 from ..geometry.lattice import LPS
-from .belonging import belong_to, decimal
+from .belonging import decimal, made_now, new_object
 
 CLASSES = {"CT": CTImageStorage, "MR": MRImageStorage}
 
@@ -104,23 +101,20 @@ def _stored(values: np.ndarray, modality: str) -> tuple[float, np.ndarray]:
 
 def _head(fixed: Series, moving: Series, description: str | None, pseudonym: str | None) -> Dataset:
     modality = text(moving.header, "Modality").upper()
-    head, now = Dataset(), datetime.now()
-    head.SpecificCharacterSet = "ISO_IR 192"
+    head = Dataset()
+    made_now(head, fixed, pseudonym)
     head.SOPClassUID = CLASSES.get(modality, SecondaryCaptureImageStorage)
     head.ImageType = ["DERIVED", "SECONDARY", "AXIAL" if modality == "CT" else "OTHER"]
-    belong_to(head, fixed, pseudonym)
     head.Modality, head.Laterality = modality or "OT", ""
     if modality not in CLASSES:
         head.ConversionType = "WSD"
-    head.SeriesInstanceUID, head.SeriesNumber = generate_uid(), _number(fixed)
+    head.SeriesNumber = _number(fixed)
     said = text(moving.header, "SeriesDescription") or modality
     head.SeriesDescription = (description or f"{said[:40]} on the fixed scan")[:64]
     head.DerivationDescription = "Resampled through a registration by DSIR; not reviewed"
-    head.SeriesDate = head.ContentDate = head.InstanceCreationDate = now.strftime("%Y%m%d")
-    head.SeriesTime = head.ContentTime = head.InstanceCreationTime = now.strftime("%H%M%S")
-    head.Manufacturer, head.ManufacturerModelName, head.SoftwareVersions = "DSIR Registration", "dsir", __version__
+    head.SeriesDate = head.ContentDate = head.InstanceCreationDate
+    head.SeriesTime = head.ContentTime = head.InstanceCreationTime
     head.FrameOfReferenceUID = fixed.frame_of_reference or generate_uid()
-    head.PositionReferenceIndicator = ""
     head.PatientPosition = text(fixed.header, "PatientPosition")
     for name, otherwise in CARRIED.get(modality, {}).items():
         value = moving.header.get(name)
@@ -146,11 +140,9 @@ def _say_units(head: Dataset, moving: Series, suv: bool) -> None:
 
 
 def _slice(head: Dataset, fixed: Series, stored: np.ndarray, k: int) -> FileDataset:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = head.SOPClassUID, generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset = FileDataset("", head, file_meta=meta, preamble=b"\0" * 128)
-    dataset.SOPInstanceUID, dataset.InstanceNumber = meta.MediaStorageSOPInstanceUID, k + 1
+    dataset = new_object(head.SOPClassUID)
+    dataset.update(head)
+    dataset.InstanceNumber = k + 1
     position = fixed.lattice.to_world(np.array([0.0, 0.0, k])) * np.array([-1, -1, 1])
     dataset.ImagePositionPatient = [decimal(v) for v in position]
     dataset.PixelData = np.ascontiguousarray(stored.T).tobytes()

@@ -7,23 +7,21 @@ stand for the patient. Nothing of the moving scan's or of the source structure s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID, ImplicitVRLittleEndian, generate_uid
 
-from .. import __version__
 from ..dicom.dataset import text
 from ..dicom.series import Series, Slice
 from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..shapes.contours import keyholes, outlines
 from ..shapes.structure import PointMark, Role, Structure
-from .belonging import belong_to
+from .belonging import made_now, new_object
 
 RTSTRUCT = UID("1.2.840.10008.5.1.4.1.1.481.3")
 DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
@@ -62,9 +60,8 @@ def write_rtstruct(
             raise DsirError(f"An RTSTRUCT refers to the fixed series by its {name}, which the files lack.")
     if not all(s.sop_class and s.sop_instance for s in series.slices.values()):
         raise DsirError("An RTSTRUCT refers to the slices by their SOP UIDs, which some files of the series lack.")
-    now = datetime.now()
     frame = UID(series.frame_of_reference or generate_uid())
-    dataset = _head(series, label, now, pseudonym)
+    dataset = _head(series, label, pseudonym)
     dataset.FrameOfReferenceUID = frame
     numbers = _numbers([*structures, *marks])
     rois, drawn, observed = [], [], []
@@ -85,27 +82,16 @@ def write_rtstruct(
     return counts
 
 
-def _head(series: Series, label: str, now: datetime, pseudonym: str | None) -> FileDataset:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = RTSTRUCT
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    meta.TransferSyntaxUID = ImplicitVRLittleEndian  # an explicit one holds no contour of more than 64 kB
-    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    dataset.SpecificCharacterSet = "ISO_IR 192"
-    dataset.SOPClassUID, dataset.SOPInstanceUID = RTSTRUCT, meta.MediaStorageSOPInstanceUID
-    dataset.InstanceCreationDate, dataset.InstanceCreationTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+def _head(series: Series, label: str, pseudonym: str | None) -> FileDataset:
+    dataset = new_object(RTSTRUCT, ImplicitVRLittleEndian)  # an explicit one holds no contour of more than 64 kB
+    made_now(dataset, series, pseudonym)
     dataset.Modality = "RTSTRUCT"
-    dataset.Manufacturer, dataset.ManufacturerModelName = "DSIR Registration", "dsir propagate"
-    dataset.SoftwareVersions = __version__
-    belong_to(dataset, series, pseudonym)
-    dataset.SeriesInstanceUID = generate_uid()
     dataset.SeriesNumber = dataset.InstanceNumber = 1
     dataset.SeriesDescription = "Contours propagated by DSIR, not reviewed"
     dataset.OperatorsName = ""
-    dataset.PositionReferenceIndicator = ""
     dataset.StructureSetLabel = (label or "DSIR")[:16]
     dataset.StructureSetName = "Propagated by DSIR Registration"
-    dataset.StructureSetDate, dataset.StructureSetTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    dataset.StructureSetDate, dataset.StructureSetTime = dataset.InstanceCreationDate, dataset.InstanceCreationTime
     dataset.ApprovalStatus = "UNAPPROVED"
     return dataset
 

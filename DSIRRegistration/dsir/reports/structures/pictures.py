@@ -114,8 +114,9 @@ def _worst(structure: Structure, transform: Transform, reference: Structure | No
         wrong = size - 2 * both
         order = np.argsort(-wrong, kind="stable")
         return [(int(k), f"most disagreement with the reference, Dice {dice[k]:.2f} here") for k in order]
-    volume_change = _jacobian(transform, structure.lattice)
-    strain = np.array([np.abs(np.log2(volume_change[..., k][mask[..., k].numpy()])).max() for k in slices])
+    inside = mask.nonzero().numpy()
+    change = np.abs(np.log2(_jacobian(transform, structure.lattice.to_world(inside))))
+    strain = np.array([change[inside[:, 2] == k].max() for k in slices])
     area = mask[..., slices].sum((0, 1)).numpy()
     strained = slices[int(strain.argmax())]
     widest = slices[int(area.argmax())]
@@ -135,7 +136,7 @@ def _slice(
     points = grid.to_world(np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), -1))[:, :, 0]
     shape = sample_on(structure, grid)[..., 0].numpy()
     drawn = sample_on(reference, grid)[..., 0].numpy() if reference is not None else None
-    change = np.log2(np.maximum(_jacobian(transform, grid)[..., 0], 1e-3))
+    change = np.log2(np.maximum(_jacobian(transform, points.reshape(-1, 3)).reshape(grid.shape[:2]), 1e-3))
     width, height = grid.shape[0], grid.shape[1]
     count = len(scans) + 1
     figure = Figure(figsize=(3.2 * count, 3.2 * height / width + HEAD), dpi=120, facecolor="white")
@@ -213,11 +214,10 @@ def _in_plane(lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
     return across, -down if down[main] > 0 else down
 
 
-def _jacobian(transform: Transform, grid: Lattice) -> np.ndarray:
-    """det J at the points of a grid, by differences over a millimetre to each side."""
-    points = grid.to_world(np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), -1)).reshape(-1, 3)
+def _jacobian(transform: Transform, points: np.ndarray) -> np.ndarray:
+    """(N,) det J at points (N, 3), by differences over a millimetre to each side."""
     columns = []
     for step in np.eye(3):
         ahead, behind = transform.transform_points(points + step), transform.transform_points(points - step)
         columns.append((ahead - behind) / 2)
-    return np.maximum(np.linalg.det(np.stack(columns, -1)), 1e-6).reshape(grid.shape)
+    return np.maximum((np.cross(columns[0], columns[1]) * columns[2]).sum(1), 1e-6)
