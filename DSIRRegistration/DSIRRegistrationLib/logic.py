@@ -8,8 +8,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +20,11 @@ from . import worker
 from .batch import batch
 from .dicom_export import export
 from .evaluation import evaluation
-from .nodes.scene import all_or_nothing
-from .nodes.transforms import write_transform
-from .nodes.volumes import lattice_of, place_vectors, read_array, write_volume
-from .persons import check_one_person
-from .registration import Mask, Registered, Task, registration
+from .features import features
+from .registration import registration
 from .run import Run
-from .structures import carry, place_carried
+from .structures import carry_onto
+from .task import Mask, Registered, Task
 
 if TYPE_CHECKING:
     from dsir.registration.settings import RegistrationSettings
@@ -166,25 +163,7 @@ class RegistrationLogic:
     ) -> Run[tuple[slicer.vtkMRMLNode, ...]]:
         """The same without waiting."""
 
-        def work() -> Generator[None, None, tuple[slicer.vtkMRMLNode, ...]]:
-            said = check_one_person((fixed, moving, *nodes), different_patients=different_patients)
-            with tempfile.TemporaryDirectory(prefix="dsir-", ignore_cleanup_errors=True) as name:
-                folder = Path(name)
-                write_volume(folder / "fixed.nii", fixed)
-                write_transform(folder / "transform.h5", transform, lattice_of(fixed))
-                carried = yield from carry(
-                    folder / "transform.h5",
-                    folder / "fixed.nii",
-                    nodes,
-                    folder,
-                    moving=moving,
-                    launch=self.launch,
-                    progress=progress,
-                )
-                with all_or_nothing(fixed.GetScene()):
-                    return place_carried(carried, fixed, two_persons=bool(said))
-
-        return Run(work())
+        return Run(carry_onto(transform, nodes, fixed, moving, different_patients, self.launch, progress))
 
     def exportDICOM(
         self,
@@ -291,31 +270,7 @@ class RegistrationLogic:
             spacing: mm; what the descriptor is made for where zero.
         """
 
-        def work() -> Generator[None, None, slicer.vtkMRMLVectorVolumeNode]:
-            with tempfile.TemporaryDirectory(prefix="dsir-", ignore_cleanup_errors=True) as name:
-                folder = Path(name)
-                write_volume(folder / "scan.nii", volumeNode)
-                arguments = ["features", "--input", str(folder / "scan.nii"), "--out", str(folder / "features.nii")]
-                if descriptor:
-                    arguments += ["--descriptor", descriptor]
-                if spacing:
-                    arguments += ["--spacing", str(spacing)]
-                if mask is not None:
-                    write_volume(folder / "mask.nii", mask)
-                    arguments += ["--mask", str(folder / "mask.nii")]
-                words = yield from worker.run(
-                    arguments,
-                    folder,
-                    launch=self.launch,
-                    progress=progress,
-                    inputs={str(folder / "scan.nii"): "The volume", str(folder / "mask.nii"): "the mask"},
-                )
-                values = read_array(folder / "features.nii")
-                lattice = lattice_of(volumeNode).with_spacing(float(words["spacing"]))
-            with all_or_nothing(volumeNode.GetScene()):
-                return place_vectors(values, lattice, volumeNode, name=f"{volumeNode.GetName()} features")
-
-        return Run(work()).wait()
+        return Run(features(volumeNode, descriptor, spacing, mask, self.launch, progress)).wait()
 
 
 def _mask(mask: slicer.vtkMRMLNode | tuple[slicer.vtkMRMLSegmentationNode, str] | None) -> Mask | None:

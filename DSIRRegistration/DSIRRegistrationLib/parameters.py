@@ -9,7 +9,7 @@ import slicer
 from dsir.cli import options
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
-from .registration import Mask, Task
+from .task import Mask, Task
 
 AS_PRESET = "as the preset"
 PRESETS = ("default", "fast", "accurate", "paper", *options.TASKS)

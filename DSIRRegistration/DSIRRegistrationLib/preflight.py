@@ -11,7 +11,7 @@ from dsir.geometry.lattice import Lattice
 
 from .nodes.volumes import lattice_of, matrix_to_world
 from .persons import two_persons
-from .registration import Task
+from .task import Task
 
 SPACING = {"fast": 3.0, "default": 2.0, "accurate": 1.5, "paper": 2.0, **dict.fromkeys(TASKS, 2.0)}
 """mm of the working lattice of each preset."""

@@ -32,7 +32,7 @@ no more than 0.4 alike, and its hill must be seen."""
 MODELS = worker.MODULE_FOLDER / "dsir" / "models" / "models.json"
 
 
-class Clicking:
+class SimilaritySection:
     """Place a point, drag it, follow the mouse, accept what is right.
 
     Args:

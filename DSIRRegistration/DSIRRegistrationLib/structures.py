@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +15,12 @@ from dsir.messages import sentence
 from dsir.progress import Progress, within
 
 from . import worker
-from .nodes.scene import place_beside
+from .nodes.scene import all_or_nothing, place_beside
 from .nodes.segments import layers, names, place_segmentation
 from .nodes.shapes import Points, place_points, points_of
+from .nodes.transforms import write_transform
 from .nodes.volumes import lattice_of, place_volume, read_array, write_array, write_volume
+from .persons import check_one_person
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,3 +184,36 @@ def _take_points(points: list[Points], path: Path, carried: Carried) -> None:
     for own in points:
         carried.points[own.node.GetID()] = (own, places[start : start + len(own.places)])
         start += len(own.places)
+
+
+def carry_onto(
+    transform: slicer.vtkMRMLTransformNode,
+    nodes: Iterable[slicer.vtkMRMLNode],
+    fixed: slicer.vtkMRMLScalarVolumeNode,
+    moving: slicer.vtkMRMLScalarVolumeNode | None,
+    different_patients: bool,
+    launch: worker.Launcher,
+    progress: Progress,
+) -> Generator[None, None, tuple[slicer.vtkMRMLNode, ...]]:
+    """Carry structures by a transform of the scene, in small steps; gives the clones.
+
+    Raises:
+        DsirError: as :func:`carry`, or the nodes are of two persons and that was not said.
+    """
+    nodes = tuple(nodes)
+    said = check_one_person((fixed, moving, *nodes), different_patients=different_patients)
+    with tempfile.TemporaryDirectory(prefix="dsir-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        write_volume(folder / "fixed.nii", fixed)
+        write_transform(folder / "transform.h5", transform, lattice_of(fixed))
+        carried = yield from carry(
+            folder / "transform.h5",
+            folder / "fixed.nii",
+            nodes,
+            folder,
+            moving=moving,
+            launch=launch,
+            progress=progress,
+        )
+        with all_or_nothing(fixed.GetScene()):
+            return place_carried(carried, fixed, two_persons=bool(said))

@@ -85,7 +85,7 @@ class Tutorial:
 
     def ask(self) -> None:
         """A point of the CT is found in the MR, in two rows of views."""
-        clicking = self.panel.clicking
+        clicking = self.panel.similarity
         self.panel.ui.placeButton.click()
         self.wait()
         for place in _places(self.panel.parameters.fixed):

@@ -19,15 +19,16 @@ from . import dependencies, parameters, preflight
 from .choices import words_boxes
 from .hotkeys import Hotkeys
 from .logic import RegistrationLogic
+from .node_boxes import NodeBoxes
 from .nodes.transforms import make_linear
-from .nodes.volumes import is_below
+from .nodes.volumes import hang_below
 from .parameters import Parameters
 from .quality import REPORT
-from .registration import Registered
 from .review import Review
 from .run import Run
 from .settings_section import SettingsSection
-from .similarity_section import Clicking
+from .similarity_section import SimilaritySection
+from .task import Registered
 
 TICK = 50
 """Milliseconds between two looks at a working engine."""
@@ -55,24 +56,21 @@ class Panel(VTKObservationMixin):
         self._timer = qt.QTimer()
         self._timer.setInterval(TICK)
         self._timer.timeout.connect(self._tick)
-        self.review = Review(ui, logic, self.start, lambda: self.clicking.own_views())
-        self.clicking = Clicking(ui, logic, self.start, self.refine)
+        self.review = Review(ui, logic, self.start, lambda: self.similarity.own_views())
+        self.similarity = SimilaritySection(ui, logic, self.start, self.refine)
         self.settings = SettingsSection(ui, logic, self.start)
-        self._boxes = words_boxes(ui)
+        self._boxes, self._nodes = words_boxes(ui), NodeBoxes(ui, self._chosen)
         self.hotkeys = Hotkeys(ui, self._message)
         self.hotkeys.label()
         ui.applyButton.clicked.connect(lambda *_args: self.apply())
         ui.cancelButton.clicked.connect(lambda *_args: self.cancel())
         ui.installButton.clicked.connect(lambda *_args: self.install())
-        ui.structuresSelector.checkedNodesChanged.connect(self._structures_changed)
-        for role in ("fixed", "moving"):
-            self._segments(role).currentIndexChanged.connect(lambda *_args, role=role: self._segment_changed(role))
         scene = slicer.mrmlScene
         self._message("")
         self.addObserver(scene, scene.StartCloseEvent, self._scene_closing)
         self.addObserver(scene, scene.EndCloseEvent, self._scene_changed)
         self.addObserver(scene, scene.EndImportEvent, self._scene_changed)
-        self.addObserver(scene, scene.StartSaveEvent, lambda *_args: self.clicking.own_views())  # theirs is saved
+        self.addObserver(scene, scene.StartSaveEvent, lambda *_args: self.similarity.own_views())  # theirs is saved
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -100,7 +98,7 @@ class Panel(VTKObservationMixin):
             self.removeObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._changed)
         self.parameters = new
         self.review.set_parameters(new)
-        self.clicking.set_parameters(new)
+        self.similarity.set_parameters(new)
         self.settings.parameters = new
         for box in self._boxes:
             box.follow(new)
@@ -135,12 +133,14 @@ class Panel(VTKObservationMixin):
         try:
             for box in self._boxes:
                 box.show()
-            for role in ("fixed", "moving"):
-                self._fill_segments(role)
-            self._check_structures()
+            self._nodes.show(self.parameters)
         finally:
             self._filling = False
         self._refresh()
+
+    def _chosen(self) -> Parameters | None:
+        """Where a choice of the user goes; nowhere while the boxes are being filled."""
+        return None if self._filling else self.parameters
 
     def _refresh(self) -> None:
         """Say what stands in the way, and switch the buttons accordingly."""
@@ -169,41 +169,8 @@ class Panel(VTKObservationMixin):
         for section in (self.ui.scansSection, self.ui.startSection, self.ui.resultSection, self.ui.advancedSection):
             section.setEnabled(not running)
         self.review.refresh(busy=running, stopped=self._stopped)
-        self.clicking.refresh(busy=running, able=not missing)
+        self.similarity.refresh(busy=running, able=not missing)
         self.settings.refresh(busy=running, able=not missing)
-
-    def _segments(self, role: str) -> Any:
-        return self.ui.fixedSegmentSelector if role == "fixed" else self.ui.movingSegmentSelector
-
-    def _fill_segments(self, role: str) -> None:
-        box, node = self._segments(role), getattr(self.parameters, f"{role}Mask")
-        is_segmentation = node is not None and node.IsA("vtkMRMLSegmentationNode")
-        box.setVisible(is_segmentation)
-        box.clear()
-        if not is_segmentation:
-            return
-        box.addItem(_("Choose a segment"), "")
-        segmentation, chosen = node.GetSegmentation(), getattr(self.parameters, f"{role}Segment")
-        for number, segment in enumerate(segmentation.GetSegmentIDs(), start=1):
-            box.addItem(segmentation.GetSegment(segment).GetName(), segment)
-            if segment == chosen:
-                box.setCurrentIndex(number)
-
-    def _segment_changed(self, role: str) -> None:
-        if self.parameters is not None and not self._filling:
-            box = self._segments(role)
-            setattr(self.parameters, f"{role}Segment", str(box.itemData(box.currentIndex) or ""))
-
-    def _check_structures(self) -> None:
-        chosen, box = parameters.structures(self.parameters), self.ui.structuresSelector
-        for node in slicer.util.getNodesByClass("vtkMRMLDisplayableNode"):
-            wanted = qt.Qt.Checked if node in chosen else qt.Qt.Unchecked
-            if box.checkState(node) != wanted:
-                box.setCheckState(node, wanted)
-
-    def _structures_changed(self) -> None:
-        if self.parameters is not None and not self._filling:
-            parameters.set_structures(self.parameters, list(self.ui.structuresSelector.checkedNodes()))
 
     # -- running -------------------------------------------------------------------------------------------------------
 
@@ -288,7 +255,7 @@ class Panel(VTKObservationMixin):
             if made.confidence is not None:
                 p.confidence = made.confidence
         if p.applyToMoving:
-            self._apply_to_moving(p.moving, made.transform)
+            hang_below(p.moving, made.transform)
 
     def _shown(self, made: Registered) -> None:
         self.ui.qualitySection.collapsed = False
@@ -299,28 +266,13 @@ class Panel(VTKObservationMixin):
     def _refined(self, made: Registered) -> str:
         """Show the result under the last click, or as after any run."""
         self._keep(made)
-        if not self.clicking.ask_again():
+        if not self.similarity.ask_again():
             self._shown(made)
         found = made.report.get("landmarks")
         if not found:
             return _("Refined.")
         before, after = found["before"]["mean_mm"], found["after"]["mean_mm"]
         return _("Refined: pairs {before:.1f} → {after:.1f} mm.").format(before=before, after=after)
-
-    @staticmethod
-    def _apply_to_moving(moving: slicer.vtkMRMLScalarVolumeNode, transform: slicer.vtkMRMLTransformNode) -> None:
-        """Put the volume under the transform, behind a copy of the linear transform it stood under."""
-        if is_below(moving, transform):
-            return  # from a former run
-        parent = moving.GetParentTransformNode()
-        if parent is None:
-            moving.SetAndObserveTransformNodeID(transform.GetID())
-            return
-        between = moving.GetScene().AddNewNodeByClass("vtkMRMLTransformNode", f"{parent.GetName()} (DSIR)")
-        matrix = slicer.util.vtkMatrixFromArray(slicer.util.arrayFromTransformMatrix(parent, toWorld=True))
-        between.SetMatrixTransformToParent(matrix)
-        between.SetAndObserveTransformNodeID(transform.GetID())
-        moving.SetAndObserveTransformNodeID(between.GetID())
 
     def install(self) -> None:
         """Install what is missing, after asking."""

@@ -73,12 +73,12 @@ def accept_the_surest(panel, places: np.ndarray) -> None:
     """Click, look, and accept the match with the highest chance among a few."""
     tried = []
     for place in places:
-        panel.clicking.point.place(place)
-        if panel.clicking.shown is not None:
-            tried.append((panel.clicking.shown.chance, *place))
+        panel.similarity.point.place(place)
+        if panel.similarity.shown is not None:
+            tried.append((panel.similarity.shown.chance, *place))
         if len(tried) == ASKED:
             break
-    panel.clicking.point.place(np.array(max(tried)[1:]))
+    panel.similarity.point.place(np.array(max(tried)[1:]))
     panel.ui.acceptButton.click()
 
 

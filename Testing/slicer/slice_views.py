@@ -153,7 +153,7 @@ def slice_views(widget, application) -> Iterator[LayoutManager]:
     manager = slicer.app.layout_manager = LayoutManager(application.GetMRMLScene(), application)
     yield manager
     slicer.app.layout_manager = None
-    widget.panel.clicking.stop()
+    widget.panel.similarity.stop()
     manager.close()
     for logic in (colours, markups):
         logic.SetMRMLScene(None)

@@ -16,7 +16,7 @@ def asked(widget, chosen, pair):
     chosen.parameters.descriptor = "mind"
     chosen.ui.placeButton.click()
     finish(widget)
-    chosen.clicking.point.place(lattice_of(pair[0]).centre)
+    chosen.similarity.point.place(lattice_of(pair[0]).centre)
     return chosen
 
 
@@ -25,25 +25,25 @@ def test_a_click_asks_the_other_scan_and_nothing_of_it_stays_but_the_pair(asked,
     asked.ui.acceptButton.click()
     assert asked.parameters.fixedPairs.GetNumberOfControlPoints() == 1
     assert "Pairs: 1" in asked.ui.pairsLabel.text and not asked.ui.acceptButton.enabled
-    asked.clicking.point.place(np.array([500.0, 0, 0]))
+    asked.similarity.point.place(np.array([500.0, 0, 0]))
     assert "similarity" not in asked.ui.similarityLabel.text and not asked.ui.acceptButton.enabled
-    asked.clicking.stop()
+    asked.similarity.stop()
     names = [scene.GetNthNode(n).GetName() or "" for n in range(scene.GetNumberOfNodes())]
     assert not {"Similarity", "Query point", "best match", "where the transform puts it"} & set(names)
     assert {"DSIR pairs (fixed)", "DSIR pairs (moving)"} <= set(names)
 
 
 def test_the_hill_of_a_faint_match_is_seen_too(asked) -> None:
-    heat, best = asked.clicking.session.heat, asked.clicking.shown.answer.best.similarity
+    heat, best = asked.similarity.session.heat, asked.similarity.shown.answer.best.similarity
     assert 0 < heat.threshold == min(0.3, 0.6 * best) < best
 
 
 def test_the_box_says_whether_the_surroundings_have_a_say_and_the_point_is_asked_again(asked) -> None:
-    assert not asked.clicking.shown.answer.alone
-    former = asked.clicking.shown
+    assert not asked.similarity.shown.answer.alone
+    former = asked.similarity.shown
     asked.ui.surroundingsCheckBox.setChecked(False)
-    assert asked.clicking.shown.answer.alone
-    assert np.array_equal(asked.clicking.shown.point, former.point)
+    assert asked.similarity.shown.answer.alone
+    assert np.array_equal(asked.similarity.shown.point, former.point)
 
 
 def test_accepted_pairs_go_with_apply(widget, asked) -> None:
@@ -62,7 +62,7 @@ def test_refine_begins_from_the_result_and_ends_at_the_last_click(widget, asked,
     asked.ui.cursorCheck.setChecked(True)
     scene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCursorPositionRAS([3.0, 4.0, 5.0])
     transform, marker = asked.parameters.transform, asked.review._cursor.place
-    asked.clicking.ask_again()
+    asked.similarity.ask_again()
     asked.ui.acceptButton.click()
     asked.logic.launch.transform = lambda lattice: known_transform(lattice).then(
         Linear(affine((1, 1, 1), origin=(4, 0, 0)))
@@ -72,9 +72,9 @@ def test_refine_begins_from_the_result_and_ends_at_the_last_click(widget, asked,
     arguments = asked.logic.launch.started[-1]
     assert {"--refine", "--landmarks", "--brief"} <= set(arguments) and "--initial" not in arguments
     assert asked.parameters.transform is transform
-    assert asked.clicking.shown is not None and "similarity" in asked.ui.similarityLabel.text
+    assert asked.similarity.shown is not None and "similarity" in asked.ui.similarityLabel.text
     expected = scene.GetFirstNodeByName("where the transform puts it").GetNthControlPointPositionWorld(0)
-    assert np.allclose(expected, asked.clicking.shown.expected)
+    assert np.allclose(expected, asked.similarity.shown.expected)
     assert np.allclose(
         asked.review._cursor.place, marker + np.array([4.0, 0, 0]), atol=0.05
     )  # without the mouse being moved
@@ -85,7 +85,7 @@ def test_refine_works_on_a_moving_scan_below_the_result(widget, asked) -> None:
     asked.ui.applyButton.click()
     finish(widget)
     assert asked.parameters.moving.GetParentTransformNode() is asked.parameters.transform
-    asked.clicking.ask_again()
+    asked.similarity.ask_again()
     asked.ui.acceptButton.click()
     asked.ui.refineButton.click()
     finish(widget)
@@ -96,7 +96,7 @@ def test_pairs_are_taken_back_and_odd_ones_named(asked) -> None:
     asked.ui.acceptButton.click()
     asked.ui.takeBackButton.click()
     assert "No pairs yet" in asked.ui.pairsLabel.text and not asked.ui.takeBackButton.enabled
-    asked.clicking.ask_again()
+    asked.similarity.ask_again()
     asked.ui.acceptButton.click()
     asked.parameters.fixedPairs.AddControlPoint(vtk.vtkVector3d(1, 2, 3))
     asked._refresh()

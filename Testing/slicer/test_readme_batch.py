@@ -1,5 +1,6 @@
 """The README's batch script runs as it stands, with the real engine."""
 
+import inspect
 import re
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 import slicer
 import slicer.util
 from dsir.files.transforms import read_transform
+from DSIRRegistrationLib.logic import RegistrationLogic
 from DSIRRegistrationLib.selftest import TutorialTest
 from mrml_scene import ROOT
 
@@ -38,3 +40,11 @@ def test_the_batch_script_of_the_readme_finds_the_shift(scene, tmp_path, monkeyp
     there = read_transform(saved["transform.h5"]).transform_points(np.zeros((1, 3)))[0]
     assert np.linalg.norm(there - [6, 0, 0]) < 2.0
     assert "preset fast" in capsys.readouterr().out
+
+
+def test_the_words_that_the_readme_names_beside_it_are_taken() -> None:
+    (said,) = re.findall(
+        r"`fixedMask=`.*?go into the same call", (ROOT / "README.md").read_text(encoding="utf-8"), re.S
+    )
+    named = set(re.findall(r"`(\w+)=`", said))
+    assert len(named) > 5 and named <= set(inspect.signature(RegistrationLogic.register).parameters)

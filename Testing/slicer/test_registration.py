@@ -14,7 +14,7 @@ from DSIRRegistrationLib.logic import RegistrationLogic
 from DSIRRegistrationLib.nodes.segments import layers
 from DSIRRegistrationLib.nodes.volumes import array_of, image_of, lattice_of
 from DSIRRegistrationLib.quality import REPORT
-from DSIRRegistrationLib.registration import Task
+from DSIRRegistrationLib.task import Task
 from mrml_scene import FakeEngine, FakeProcess, add_volume, ball, known_transform, node_ids, vtk_points
 from test_nodes_structures import add_segmentation
 

@@ -54,7 +54,7 @@ def test_the_views_show_both_scans(asking, slice_views) -> None:
 def test_a_layout_that_the_user_chose_meanwhile_stays(asking, scene) -> None:
     chosen = slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView
     scene.GetFirstNodeByClass("vtkMRMLLayoutNode").SetViewArrangement(chosen)
-    asking.clicking.stop()
+    asking.similarity.stop()
     assert layout(scene) == chosen
 
 
@@ -97,22 +97,22 @@ def test_a_click_in_a_row_says_which_scan_is_asked_and_both_rows_go_there(asking
     view = slice_views.sliceWidget(tag("fixed", "Axial"))
     view.node.JumpSliceByOffsetting(*place)
     view.click(place)
-    shown = asking.clicking.shown
+    shown = asking.similarity.shown
     assert shown is not None and shown.side == "fixed" and np.linalg.norm(shown.point - place) < 1.5
     for side, where in (("fixed", shown.point), ("moving", shown.match)):
         node = scene.GetNodeByID(f"vtkMRMLSliceNode{tag(side, 'Coronal')}")
         assert node.GetSliceOffset() == pytest.approx(where[1], abs=1e-3)
     heat = scene.GetNodeByID(f"vtkMRMLSliceCompositeNode{tag('moving', 'Axial')}")
-    assert heat.GetForegroundVolumeID() == asking.clicking.session.heat.volume.GetID()
+    assert heat.GetForegroundVolumeID() == asking.similarity.session.heat.volume.GetID()
     assert heat.GetForegroundOpacity() == views.HEAT_OPACITY
-    assert asking.clicking.point.node.GetDisplayNode().GetViewNodeIDs()[0].endswith("DSIRFixedAxial")
+    assert asking.similarity.point.node.GetDisplayNode().GetViewNodeIDs()[0].endswith("DSIRFixedAxial")
 
     asking.ui.placeButton.click()
     below = lattice_of(asking.parameters.moving).centre
     view = slice_views.sliceWidget(tag("moving", "Axial"))
     view.node.JumpSliceByOffsetting(*below)
     view.click(below)
-    assert asking.clicking.shown.side == "moving" and asking.ui.sideSelector.currentIndex == 1
+    assert asking.similarity.shown.side == "moving" and asking.ui.sideSelector.currentIndex == 1
 
 
 def test_dragging_the_point_asks_all_along_and_ends_where_it_is_let_go(asking, slice_views, monkeypatch) -> None:
@@ -124,14 +124,14 @@ def test_dragging_the_point_asks_all_along_and_ends_where_it_is_let_go(asking, s
     view.node.JumpSliceByOffsetting(*start)
     view.click(start)
     asked = []
-    ask = asking.clicking.session.ask
-    monkeypatch.setattr(asking.clicking.session, "ask", lambda *a, **k: asked.append(a[1]) or ask(*a, **k))
+    ask = asking.similarity.session.ask
+    monkeypatch.setattr(asking.similarity.session, "ask", lambda *a, **k: asked.append(a[1]) or ask(*a, **k))
     view.picture()
     path = [start + np.array([step, 0.0, 0.0]) for step in range(9)]
     view.drag(path)
     assert len(asked) >= len(path) - 2
     assert np.linalg.norm(asked[-1] - path[-1]) < 1.5
-    assert np.linalg.norm(asking.clicking.shown.point - path[-1]) < 1.5
+    assert np.linalg.norm(asking.similarity.shown.point - path[-1]) < 1.5
 
 
 def test_hovering_asks_the_row_the_mouse_is_over(widget, asking, slice_views) -> None:
@@ -140,4 +140,4 @@ def test_hovering_asks_the_row_the_mouse_is_over(widget, asking, slice_views) ->
     view = slice_views.sliceWidget(tag("moving", "Sagittal"))
     view.node.JumpSliceByOffsetting(*place)
     view.mouse(vtkCommand.MouseMoveEvent, place)
-    assert asking.clicking.shown.side == "moving" and np.linalg.norm(asking.clicking.shown.point - place) < 1.5
+    assert asking.similarity.shown.side == "moving" and np.linalg.norm(asking.similarity.shown.point - place) < 1.5

@@ -156,3 +156,18 @@ def window_of(node: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, float]:
         return display.GetWindow(), display.GetLevel()
     low, high = np.percentile(array_of(node)[::7, ::7, ::7], (1, 99))
     return float(max(high - low, 1)), float(high + low) / 2
+
+
+def hang_below(moving: slicer.vtkMRMLScalarVolumeNode, transform: slicer.vtkMRMLTransformNode) -> None:
+    """Put the volume under the transform, behind a copy of the linear transform it stood under."""
+    if is_below(moving, transform):
+        return  # from a former run
+    parent = moving.GetParentTransformNode()
+    if parent is None:
+        moving.SetAndObserveTransformNodeID(transform.GetID())
+        return
+    between = moving.GetScene().AddNewNodeByClass("vtkMRMLTransformNode", f"{parent.GetName()} (DSIR)")
+    matrix = slicer.util.vtkMatrixFromArray(slicer.util.arrayFromTransformMatrix(parent, toWorld=True))
+    between.SetMatrixTransformToParent(matrix)
+    between.SetAndObserveTransformNodeID(transform.GetID())
+    moving.SetAndObserveTransformNodeID(between.GetID())
