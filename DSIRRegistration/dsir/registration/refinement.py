@@ -47,7 +47,7 @@ def inlier_mask(transform: Transform, pairs: Pairs) -> np.ndarray:
 
 
 def outliers_warning(count: int, of: int) -> str:
-    """What the report says of pairs that are not believed."""
+    """What the report says of pairs that are left out."""
     return Message("pairs_left_out", count=count, of=of, mm=LOST)
 
 

@@ -38,7 +38,7 @@ WORTH = 0.93
 """Share of the bending energy that is left, at most, where a pair is weighed. Measured: 0.54 to 0.92 on six pairs that
 gain, 0.94 to 0.97 on six that do not."""
 
-BELIEVED = 18.0
+LARGEST_DEVIATION = 18.0
 """mm: largest root of weighed residual over curvature where a pair is weighed. Measured: 7 to 17 on pairs of one person
 or one average, 17 and 20 between two persons, whose Dice falls with weighing."""
 
@@ -85,7 +85,7 @@ def noise_worth_weighing(
     )
     curvature = float(equations.matrix[:3].sum() / 3 / fixed.mask.sum().clamp(min=1e-6))
     variance = equations.cost * float(fixed.lattice.spacing[0]) ** 2 / max(curvature, 1e-12)
-    if variance > BELIEVED**2:
+    if variance > LARGEST_DEVIATION**2:
         return None
     tried = composed(u, safe_step(step(equations, u, fixed.mask, stiffness)))
     return PairNoise(weights, variance) if bending_energy(tried) < WORTH * bending_energy(u) else None

@@ -1,7 +1,7 @@
 """One regularised Gauss-Newton step: (H + R + A) d = b - (R + A) u, by preconditioned conjugate gradients.
 
 R is the bending energy of the whole displacement (zero for every affine mapping, so that rotations and scalings cost
-nothing) and a little membrane energy; A anchors the field to zero where nothing is known, which makes it taper there.
+nothing) and a little membrane energy; A anchors the field to zero where nothing is known, which makes it fade there.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ class FieldStart:
 
     Attributes:
         field: fixed space to linearly aligned moving space.
-        forces: of the landmarks that are believed.
+        forces: of the landmarks that are kept.
         settings: with fewer steps where a result is refined.
         warnings: one sentence each.
     """
