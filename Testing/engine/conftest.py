@@ -1,9 +1,15 @@
 """For every test of the engine: one thread, since the volumes are small and threads would only wait for one another.
 
+Where a test asks for more they sleep while they wait, for other tests keep the processors busy meanwhile.
+
 And for all tests: files that take longest begin first, so that no worker is left alone with one of them at the end.
 """
 
 from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads OpenMP
 
 import pytest
 import torch

@@ -31,6 +31,10 @@ def lattice_of(
     return Lattice(shape, affine)
 
 
+COARSE = lattice_of((26, 30, 24), (5.0, 5.0, 5.0))
+"""The same view on an eighth of the voxels, for who asks whether and not how well."""
+
+
 def tissue(points: np.ndarray, seed: int = 0) -> np.ndarray:
     """0..1 at RAS points (..., 3): blobs with steep borders, as organs have."""
     rng = np.random.default_rng(seed)

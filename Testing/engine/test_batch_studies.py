@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from dsir.cli.main import main
 from dsir.errors import DsirError
 from dsir.reports.batch.rows import Row, State
 from dsir.workflow.pair import Pair
+from started import started
 from studies_made import COARSE, QUICK, make_studies
 
 
@@ -159,8 +159,7 @@ def test_a_killed_batch_goes_on_and_does_nothing_twice(root: Path, tmp_path: Pat
     out = tmp_path / "out"
     words = ["batch", "--studies", str(root / "patients"), "--out", str(out), "--workers", "1", "--threads", "1"]
     words += ["--settings", str(root / "settings.json"), "--pseudonyms"]
-    command = [sys.executable, "-m", "dsir", *words, "--json-progress"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as batch:
+    with started([*words, "--json-progress"], before=os.setsid) as batch:
         for line in batch.stdout:
             if json.loads(line)["stage"] == "a":
                 break

@@ -25,7 +25,8 @@ from dsir.cli.main import main
 from dsir.face.images import as_image, as_labels
 from dsir.files.images import write_image, write_labels
 from dsir.geometry.lattice import Lattice
-from phantoms import bright_on_dark, dark_on_bright, lattice_of, render
+from dsir.registration.presets import preset
+from phantoms import COARSE, bright_on_dark, dark_on_bright, lattice_of, render
 
 pytestmark = pytest.mark.slow
 
@@ -35,9 +36,16 @@ SHIFT = np.array([6.0, -4.0, 5.0])
 TURN = np.array([[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
 
 
-def scan(view: Callable[[np.ndarray], np.ndarray], shift: np.ndarray | None = None) -> dsir.Image:
+QUICK = preset("fast", spacing=6.0)
+"""For who asks whether something is heard, and not how well it is found."""
+
+
+def scan(
+    view: Callable[[np.ndarray], np.ndarray], shift: np.ndarray | None = None, grid: Lattice | None = None
+) -> dsir.Image:
     """The phantom; what lies at x without a shift lies at x + shift with one."""
-    return render(lattice_of(), view, None if shift is None else lambda points: np.broadcast_to(-shift, points.shape))
+    moved = None if shift is None else lambda points: np.broadcast_to(-shift, points.shape)
+    return render(grid or lattice_of(), view, moved)
 
 
 @pytest.fixture(scope="module")
@@ -291,37 +299,37 @@ def test_dicom_of_two_persons_is_refused_unless_it_is_said(tmp_path: Path) -> No
         header.save_as(file)
     with pytest.raises(dsir.DsirError, match=r"different persons.*different_patients=True"):
         dsir.register(tmp_path / "one", tmp_path / "two")
-    found = dsir.register(tmp_path / "one", tmp_path / "two", preset="fast", model="rigid", different_patients=True)
+    found = dsir.register(tmp_path / "one", tmp_path / "two", settings=QUICK, model="rigid", different_patients=True)
     assert any("two different persons" in sentence for sentence in found.warnings)
     assert found.verdict["level"] in ("PASS", "CHECK", "FAIL")
 
 
 def test_a_start_is_taken_as_matrix_simpleitk_transform_or_file_and_stays_a_part(tmp_path: Path) -> None:
-    fixed, moving = scan(dark_on_bright), scan(dark_on_bright, SHIFT)
+    fixed, moving = scan(dark_on_bright, grid=COARSE), scan(dark_on_bright, SHIFT, COARSE)
     matrix = np.eye(4)
     matrix[:3, 3] = SHIFT
     in_lps = sitk.TranslationTransform(3, [-6.0, 4.0, 5.0])
     sitk.WriteTransform(in_lps, str(tmp_path / "start.tfm"))
     for start in (matrix, in_lps, tmp_path / "start.tfm"):
-        found = dsir.register(fixed, moving, preset="fast", model="none", initial=start)
+        found = dsir.register(fixed, moving, settings=QUICK, model="none", initial=start)
         assert found.transform.transform_points(np.zeros((1, 3))) == pytest.approx(SHIFT[None], abs=1e-6)
 
 
 def test_a_start_that_makes_it_worse_is_said() -> None:
-    fixed, moving = scan(dark_on_bright), scan(dark_on_bright, SHIFT)
+    fixed, moving = scan(dark_on_bright, grid=COARSE), scan(dark_on_bright, SHIFT, COARSE)
     wrong = np.eye(4)
     wrong[:3, 3] = -2 * SHIFT
-    found = dsir.register(fixed, moving, preset="fast", model="none", initial=wrong)
+    found = dsir.register(fixed, moving, settings=QUICK, model="none", initial=wrong)
     assert any("lowers the similarity" in sentence for sentence in found.warnings)
 
 
 def test_landmarks_and_masks_are_heard() -> None:
-    fixed, moving = scan(dark_on_bright), scan(dark_on_bright, SHIFT)
+    fixed, moving = scan(dark_on_bright, grid=COARSE), scan(dark_on_bright, SHIFT, COARSE)
     points = np.array([[10.0, 0, 0], [0, 12, 0], [0, 0, -9], [-10, -8, 6]])
     mask = np.zeros(fixed.lattice.shape, dtype=bool)
     mask[4:-4, 4:-4, 4:-4] = True
     found = dsir.register(
-        fixed, moving, preset="fast", model="rigid", fixed_mask=mask, landmarks=(points, points + SHIFT)
+        fixed, moving, settings=QUICK, model="rigid", fixed_mask=mask, landmarks=(points, points + SHIFT)
     )
     assert found.report["landmarks"]["after"]["mean_mm"] < 0.5 < found.report["landmarks"]["before"]["mean_mm"]
 
@@ -338,7 +346,7 @@ def test_landmarks_and_masks_are_heard() -> None:
     ],
 )
 def test_what_is_no_start_is_refused_in_a_sentence(words: dict, sentence: str) -> None:
-    fixed = scan(dark_on_bright)
+    fixed = scan(dark_on_bright, grid=COARSE)
     if words.get("fixed_mask") is not None and isinstance(words["fixed_mask"], str):
         words = {"fixed_mask": np.zeros(fixed.lattice.shape)}
     with pytest.raises(dsir.DsirError, match=sentence):
@@ -347,6 +355,6 @@ def test_what_is_no_start_is_refused_in_a_sentence(words: dict, sentence: str) -
 
 def test_dicom_of_one_person_never_grows(tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        make_series(tmp_path / folder, lattice_of())
-    found = dsir.register(tmp_path / "a", tmp_path / "b", preset="fast", model="none")
+        make_series(tmp_path / folder, COARSE)
+    found = dsir.register(tmp_path / "a", tmp_path / "b", settings=QUICK, model="none")
     assert found.settings.same_person is True

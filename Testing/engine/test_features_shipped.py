@@ -3,6 +3,7 @@
 import pytest
 import torch
 from dsir.features.descriptor import load_descriptor
+from dsir.features.dsir import has_bfloat16
 from dsir.features.mind import Mind
 from dsir.features.weights import manifest
 from dsir.geometry.sampling import gaussian_blur
@@ -39,6 +40,9 @@ def test_units_and_inversion_change_the_features_little(change):
     assert alike.median() > 0.8
 
 
+@pytest.mark.skipif(
+    not has_bfloat16(torch.device("cpu")), reason="no bfloat16 here, so never asked for: emulated, it takes a minute"
+)
 def test_half_precision_gives_the_same_features():
     image, dsir = contrast(1)[:40, :40, :40], load_descriptor("dsir")
     dsir.half = True

@@ -13,11 +13,13 @@ import pydicom
 import pytest
 from dsir.cli.main import main
 from dsir.dicom.series import read_series
+from dsir.features.mind import Mind
 from dsir.files.output_folder import _importance
 from dsir.files.transforms import read_transform
 from dsir.planning.studies import fixed_study, moving_study
 from dsir.planning.task import preset_for
 from dsir.rt.structures_in import read_rtstruct
+from dsir.structures import confidence_map
 from studies_made import GRID, ORGANS, QUICK, SHIFT, make_studies
 
 pytestmark = pytest.mark.slow
@@ -35,7 +37,9 @@ def case(studies: tuple[Path, Path]) -> Path:
     out = studies[0].parent / "case"
     words = ["plan", "--fixed-study", str(studies[0]), "--moving-study", str(studies[1]), "--out", str(out)]
     (out.parent / "settings.json").write_text(json.dumps({**QUICK, "spacing": 4.0}))
-    assert main([*words, *WORDS, "--settings", str(out.parent / "settings.json")]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(confidence_map, "load_descriptor", lambda _: Mind())  # the network has tests of its own
+        assert main([*words, *WORDS, "--settings", str(out.parent / "settings.json")]) == 0
     return out
 
 

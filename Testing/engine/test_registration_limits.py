@@ -29,7 +29,7 @@ MOVING = render(GRID, bright_on_dark)
 
 def settings(start: str = "identity", **changes) -> RegistrationSettings:
     linear = LinearSettings(start=start, model="rigid")
-    return preset("fast", **{"descriptor": "mind", "device": "cpu", "linear": linear, **changes})
+    return preset("fast", **{"device": "cpu", "spacing": 4.0, "linear": linear, **changes})
 
 
 def shifted(image: Image, mm: float) -> Image:

@@ -18,7 +18,7 @@ from dsir.reports.registration.facts import facts_of, warnings_beside_verdict
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.jacobian import determinant
 from dsir.workflow.result import sizes
-from phantoms import dark_on_bright, lattice_of, render
+from phantoms import COARSE, dark_on_bright, render
 
 pytestmark = pytest.mark.slow
 
@@ -28,11 +28,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A rigid registration of two DICOM series with a name that must not get out."""
     root = tmp_path_factory.mktemp("page")
     for name in ("fixed", "moving"):
-        make_series(root / "Meyer^Anna" / name, lattice_of())
+        make_series(root / "Meyer^Anna" / name, COARSE)
     where = root / "Meyer^Anna"
     code = main(
         ["register", "--fixed", str(where / "fixed"), "--moving", str(where / "moving"), "-o", str(root / "out"),
-         "--preset", "fast", "--rigid", "--quiet"]
+         "--preset", "fast", "--set", "spacing=6", "--rigid", "--quiet"]
     )  # fmt: skip
     assert code == 0
     return root / "out"
@@ -64,14 +64,15 @@ def test_an_identical_pair_has_no_scale_and_no_minus_nought(folder: Path) -> Non
 
 
 def test_what_a_file_is_called_cannot_break_the_page(tmp_path: Path) -> None:
-    image = render(lattice_of(), dark_on_bright)
+    image = render(COARSE, dark_on_bright)
     for name in ("<b>a&b", "moving"):
         (tmp_path / f"{name}.nii.gz").write_bytes(b"")
         from dsir.files.images import write_image
 
         write_image(tmp_path / f"{name}.nii.gz", image)
     words = ["register", "--fixed", str(tmp_path / "<b>a&b.nii.gz"), "--moving", str(tmp_path / "moving.nii.gz")]
-    assert main([*words, "-o", str(tmp_path / "out"), "--preset", "fast", "--model", "none", "--quiet"]) == 0
+    words += ["-o", str(tmp_path / "out"), "--preset", "fast", "--set", "spacing=6", "--model", "none", "--quiet"]
+    assert main(words) == 0
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;a&amp;b.nii.gz" in page and "<b>a&b" not in page
 
@@ -83,9 +84,9 @@ def test_a_command_line_is_told_without_folders() -> None:
 
 
 def test_the_page_of_a_deformed_result_says_how_far_tissue_went(tmp_path: Path) -> None:
-    fixed = render(lattice_of(), dark_on_bright)
+    fixed = render(COARSE, dark_on_bright)
     shift = np.array([6.0, -4.0, 5.0])
-    moving = render(lattice_of(), dark_on_bright, lambda points: np.broadcast_to(-shift, points.shape))
+    moving = render(COARSE, dark_on_bright, lambda points: np.broadcast_to(-shift, points.shape))
     result = dsir.register(fixed, moving, preset="fast", model="translation")
     report = result.save(tmp_path / "out")
     assert report["displacement_mm"]["mean"] == pytest.approx(np.linalg.norm(shift), abs=0.5)

@@ -29,7 +29,8 @@ GRID = lattice_of()
 
 
 def settings() -> RegistrationSettings:
-    return preset("default", descriptor="mind", device="cpu", linear=LinearSettings(start="identity", model="rigid"))
+    linear = LinearSettings(start="identity", model="rigid")
+    return preset("default", descriptor="mind", device="cpu", spacing=3.0, linear=linear)
 
 
 def true_pairs(count: int) -> LandmarkPairs:

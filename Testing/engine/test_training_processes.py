@@ -4,43 +4,44 @@ from __future__ import annotations
 
 import csv
 import os
-import subprocess
-import sys
+import socket
 from dataclasses import replace
 from pathlib import Path
 
-import dsir
 import pytest
 import torch
 from dsir.errors import DsirError
 from dsir.features.weights import read_weights
 from dsir.training.train import train
 from small_training import SMALL, one_scan
+from started import SERVER
 
 pytestmark = pytest.mark.slow
 
 SETTINGS = replace(SMALL, steps=4, report=1, batch=2)
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from dsir.training.train import train
-from test_training_processes import SETTINGS
-
-train(Path(sys.argv[1]), Path(sys.argv[2]), SETTINGS)
-"""
-
 
 def launched(scans: Path, out: Path, processes: int) -> None:
-    """A run shared by so many processes, as torchrun starts them."""
-    program = out.with_suffix(".py")
-    program.write_text(PROGRAM)
-    here = [str(Path(__file__).parent), str(Path(dsir.__file__).parents[1])]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(here)}
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    command = [sys.executable, *launch, str(program), str(scans), str(out)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr[-2000:]
+    """A run shared by so many processes, which are told what torchrun tells them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
+    told |= {"GROUP_RANK": 0, "TORCHELASTIC_RUN_ID": "a test"}
+    ranks = [{**told, "RANK": rank, "LOCAL_RANK": rank} for rank in range(processes)]
+    started = [SERVER.Process(target=one_of, args=(rank, scans, out)) for rank in ranks]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(600)
+    assert [process.exitcode for process in started] == [0] * processes
+
+
+def one_of(told: dict[str, object], scans: Path, out: Path) -> None:
+    """One of the processes of a shared run."""
+    os.environ.update({name: str(value) for name, value in told.items()})
+    torch.set_num_threads(1)
+    train(scans, out, SETTINGS)
 
 
 def losses(out: Path) -> list[float]:
