@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from dsir.files.points import read_points
 from dsir.files.transforms import read_transform
 from dsir.geometry.lattice import Lattice
 from dsir.processors import available
+from dsir.progress import silent
 from dsir.registration.repeatable import repeatable
 from dsir.registration.settings import RegistrationSettings
 from dsir.rt.structures_in import read_rtstruct
@@ -106,6 +108,15 @@ def test_so_are_those_written_as_text(tmp_path: Path) -> None:
         else:
             with pytest.raises(DsirError, match="more than its header says"):
                 read_image(tmp_path / "a.nrrd")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("name", ["scan.nii", "scan.nrrd"])
+def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    for read in (read_image, read_transform):
+        with pytest.raises(DsirError, match="is no regular file"):
+            read(tmp_path / name)
 
 
 def test_voxels_cannot_begin_within_the_header(tmp_path: Path) -> None:
@@ -338,7 +349,7 @@ def test_more_threads_than_processors_only_wait_for_each_other(monkeypatch: pyte
     asked: list[int] = []
     monkeypatch.setattr("torch.set_num_threads", asked.append)
     use_threads(9999)
-    with repeatable(RegistrationSettings(threads=9999)):
+    with repeatable(RegistrationSettings(threads=9999), silent):
         pass
     assert asked[:2] == [available(), available()]
 

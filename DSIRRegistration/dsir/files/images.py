@@ -153,6 +153,8 @@ def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.
     kind = suffix(path)
     if not path.exists():
         raise DsirError(f"{path} does not exist.")
+    if not path.is_file() and not path.is_dir():  # a pipe would be waited for, for ever
+        raise DsirError(f"{path} is no regular file.")
     if _is_dicom(path):
         from ..dicom.series import read_series  # pydicom is wanted for DICOM only
 

@@ -97,6 +97,8 @@ def transform_readings(
     path = Path(path)
     if not path.exists():
         raise DsirError(f"{path} does not exist.")
+    if not path.is_file() and not path.is_dir():  # a pipe would be waited for, for ever
+        raise DsirError(f"{path} is no regular file.")
     if path.is_dir():
         raise TransformError(f"{path} is a folder; give the file of a transform.")
     if looks_like_dicom(path) and is_registration(path):
