@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -72,8 +72,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(case: Case, place: Path | None) -> dict[str, float]:
-    """Name of the last level's descriptor to the error after it."""
+@dataclass(frozen=True, eq=False)
+class Before:
+    """A pair as the last level finds it.
+
+    Attributes:
+        fixed, moving: the images; the moving one where all methods begin from.
+        masks: (I, J, K) bool, their bodies.
+        field: what the levels before it ended at.
+        linear: fixed to moving, what comes after the field.
+        level: the last one.
+        views: what it can be matched by.
+    """
+
+    case: Case
+    fixed: Image
+    moving: Image
+    masks: tuple[torch.Tensor, torch.Tensor]
+    field: DisplacementField
+    linear: Linear
+    level: Level
+    views: LevelFeatures
+
+    @property
+    def placing(self) -> Maps:
+        """Place vectors and MIND-SSC."""
+        return self.views.placing
+
+    def error(self, field: DisplacementField) -> float:
+        """See :func:`error`."""
+        return error(self.case, field, self.linear, self.views.features)
+
+
+def before_last(case: Case) -> Before:
+    """Register up to the last level."""
     moving = case.moving
     if case.start is not None:  # a shift that all methods begin from
         affine = moving.lattice.affine.copy()
@@ -82,24 +114,32 @@ def measure(case: Case, place: Path | None) -> dict[str, float]:
     settings = preset("default", device="cpu", threads=1)
     *levels, last = settings.descent.levels
     before = replace(settings, descent=replace(settings.descent, levels=tuple(levels)))
+    prepared, start = prepare(case.fixed, moving, None, None, settings, silent), Start()
+    linear = Linear(align_linearly(prepared, start, silent).matrix)
+    features = describe_both(prepared, linear, start, silent)
+    begun = starting_field(features, start, prepared.settings, silent).field
+    views = LevelFeatures(prepared, features)
+    field = descend_levels(views, begun, before, None, silent)
+    masks = prepared.fixed_mask, prepared.moving_mask
+    return Before(case, case.fixed, moving, masks, field, linear, last, views)
+
+
+def measure(case: Case, place: Path | None) -> dict[str, float]:
+    """Name of the last level's descriptor to the error after it."""
     with torch.no_grad():
-        prepared, start = prepare(case.fixed, moving, None, None, settings, silent), Start()
-        linear = Linear(align_linearly(prepared, start, silent).matrix)
-        features = describe_both(prepared, linear, start, silent)
-        begun = starting_field(features, start, prepared.settings, silent).field
-        views = LevelFeatures(prepared, features)
-        field = descend_levels(views, begun, before, None, silent)
+        state = before_last(case)
         pairs: dict[str, Maps] = {
-            "the same": views.whole,
-            "MIND-SSC": views.detail(),
-            "place head and MIND-SSC": views.placing,
+            "the same": state.views.whole,
+            "MIND-SSC": state.views.detail(),
+            "place head and MIND-SSC": state.placing,
         }
         if place is not None:
-            find, others = prepared.descriptor.first, LevelFeatures(prepared, features)
+            find = state.views.prepared.descriptor.first
+            others = LevelFeatures(state.views.prepared, state.views.features)
             others.place = PlaceOutput(read_place(place), find.device, half=find.half)
             pairs[str(place)] = others.placing
-        return {"none": error(case, field, linear, features)} | {
-            name: error(case, again(field, *pair, last), linear, features) for name, pair in pairs.items()
+        return {"none": state.error(state.field)} | {
+            name: state.error(again(state.field, *pair, state.level)) for name, pair in pairs.items()
         }
 
 

@@ -15,7 +15,7 @@ from dsir.files.landmarks import LandmarkPairs, read_landmarks, write_landmarks
 from dsir.files.transforms import write_transform
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
-from dsir.similarity.confidence import ConfidenceMap, confidence_of
+from dsir.similarity.confidence import ConfidenceMap, confidence_of, evidence_of
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
@@ -73,6 +73,17 @@ def test_an_error_below_the_maps_voxels_is_seen(scan: Image) -> None:
         matrix[0, 3] = mm
         found = confidence_of(scan, scan, Transform((Linear(matrix),)), Mind(), mask=mask)
         assert float(found.distance[found.body].median()) == pytest.approx(mm, abs=0.6)
+
+
+def test_the_expected_error_is_larger_where_nothing_is_seen(scan: Image) -> None:
+    height = torch.from_numpy(voxels(GRID)[..., 2] - GRID.centre[2])
+    half = Image(torch.where(height > 0, 0.0, scan.data), GRID)
+    noisy = Image(half.data + torch.randn(GRID.shape, generator=torch.Generator().manual_seed(1)), GRID)
+    found = evidence_of(half, noisy, Transform(), Mind(), mask=torch.ones(GRID.shape, dtype=torch.bool))
+    at = voxels(found.lattice)[..., 2] - GRID.centre[2]
+    expected = found.values[4].exp()
+    seen, blank = (expected[found.body & torch.from_numpy(part)].mean() for part in (at < -10, at > 10))
+    assert blank > 1.5 * seen
 
 
 def test_every_structure_gets_its_own_number(half_wrong: ConfidenceMap) -> None:

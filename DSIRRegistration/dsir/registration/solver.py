@@ -46,7 +46,7 @@ def step(equations: NormalEquations, u: torch.Tensor, weight: torch.Tensor, stif
     h, b, current = pooled(equations.matrix, control), pooled(equations.right, control), pooled(u, control)
     known = pooled(weight[None], control)
     unit = (h[:3].sum() / 3 / known.sum().clamp(min=1e-6)).clamp(min=1e-12)
-    d = _solved(h / unit, b / unit, current, stiffness.anchor * (1 - known) + 1e-6, stiffness)
+    d = solved(h / unit, b / unit, current, stiffness.anchor * (1 - known) + 1e-6, stiffness)
     return expanded(d, control, as_shape(u.shape[1:]))
 
 
@@ -57,7 +57,7 @@ SMALLEST = 12
 """Control points along the longest axis below which no coarser grid is asked."""
 
 
-def _solved(
+def solved(
     h: torch.Tensor, b: torch.Tensor, current: torch.Tensor, anchor: torch.Tensor, stiffness: Stiffness
 ) -> torch.Tensor:
     """Conjugate gradients for (H + R + A) d = b - (R + A) u, begun from the same system on a coarser grid.
@@ -75,7 +75,7 @@ def _solved(
         # Displacements keep their unit and differences span more voxels: the energies' weights shrink accordingly.
         softer = replace(stiffness, bending=stiffness.bending / COARSER**4, membrane=stiffness.membrane / COARSER**2)
         h2, b2, current2, anchor2 = (pooled(v, COARSER) for v in (h, b, current, anchor))
-        coarse = _solved(h2, b2, current2, anchor2, softer)
+        coarse = solved(h2, b2, current2, anchor2, softer)
         start = expanded(coarse, COARSER, as_shape(b.shape[1:]))
     # The diagonal of the squared Laplacian is 42 inside; half of it preconditions better than all of it (measured).
     inverse = inverted(h, 21 * stiffness.bending + 3 * stiffness.membrane + anchor[0])

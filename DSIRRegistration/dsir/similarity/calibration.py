@@ -47,8 +47,9 @@ class Calibration:
     sha256: str | None = None
 
     def probability(self, evidence: np.ndarray) -> np.ndarray:
-        """(N, E) evidence to (N,) probabilities."""
-        return 1 / (1 + np.exp(-(np.asarray(evidence) @ np.array(self.weights) + self.offset)))
+        """(N, E) evidence to (N,) probabilities; numbers beyond those it was fitted on are left out."""
+        known = np.asarray(evidence)[..., : len(self.weights)]
+        return 1 / (1 + np.exp(-(known @ np.array(self.weights) + self.offset)))
 
 
 def evidence(answer: Answer) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 The moving image is pulled through the transform; around each fixed voxel the best match is then looked for, and
 around that match the way back. Where the transform is right and the place is distinct, the match lies at the voxel
-itself, the way back ends where it began, and nothing farther off is as similar.
+itself, the way back ends where it began, and nothing farther off is as similar. The descent's own curvature says how
+far off a mapping may be that is right in the main: where little is seen, and at the skin, it slides.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from ..features.extraction import describe
 from ..geometry.body_mask import body_mask
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice, as_shape
-from ..geometry.sampling import resample, sample
+from ..geometry.sampling import index_grid, resample, sample
 from ..progress import Progress, silent, within
+from ..registration.expected_error import expected_covariance
+from ..registration.normal import normal_equations
+from ..registration.settings import DescentSettings
 from ..transforms.composite import Transform
 from ..transforms.field import moved_index
 from .calibration import Calibration, shipped
@@ -47,7 +51,7 @@ twice (from 0.8 on 91 and 90 %)."""
 APART = 6.0
 """mm; what lies farther from the best match than this is a rival of it."""
 
-PLAIN = Calibration(weights=(-0.45, 0.05, 3.0, 0.0), offset=1.5)
+PLAIN = Calibration(weights=(-0.45, 0.05, 3.0, 0.0, 0.0), offset=1.5)
 """For descriptors that were never calibrated: an order of trust, not a probability."""
 
 
@@ -111,8 +115,8 @@ class Evidence:
     """What a confidence is read from.
 
     Attributes:
-        values: (4, I, J, K): distance and disagreement in mm, by how much the match is more similar than its rivals,
-            and than the place where the transform puts the voxel.
+        values: (5, I, J, K): distance and disagreement in mm, by how much the match is more similar than its rivals,
+            and than the place where the transform puts the voxel; the logarithm of the expected error in mm.
         body: (I, J, K) bool; where both images show the body.
         lattice: the map's, in fixed space.
     """
@@ -172,6 +176,7 @@ def evidence_of(
     warped = sample(moving.data[None], index, padding="border")[0]
     here = _described(descriptor, fixed.on(lattice).data, inside, within(progress, 0.0, 0.4))
     there = _described(descriptor, warped, inside & seen, within(progress, 0.4, 0.8))
+    expected = _expected(here, there, (inside & seen).float(), fine)
     factor = max(round(GRID / fine), 1)
     here, there = _coarser(here, factor), _coarser(there, factor)
     body = F.avg_pool3d((inside & seen)[None].float(), factor, ceil_mode=True)[0] > 0.5
@@ -179,7 +184,18 @@ def evidence_of(
     affine[:3, 3] = lattice.to_world(np.full(3, (factor - 1) / 2))
     affine[:3, :3] *= factor
     progress("confidence", 0.8, "looking forth and back")
-    return Evidence(_look_around(here, there, fine * factor), body, Lattice(as_shape(body.shape), affine))
+    around = _look_around(here, there, fine * factor)
+    values = torch.cat([around, F.avg_pool3d(expected[None], factor, ceil_mode=True)])
+    return Evidence(values, body, Lattice(as_shape(body.shape), affine))
+
+
+def _expected(here: torch.Tensor, there: torch.Tensor, weight: torch.Tensor, spacing: float) -> torch.Tensor:
+    """(I, J, K) logarithm of the expected error in mm, were this the end of a descent at the default's stiffness."""
+    level = DescentSettings().levels[-1]
+    reach, index = torch.ones_like(weight), index_grid(as_shape(weight.shape))
+    equations = normal_equations(here, there, reach, weight, index, robust=level.robust)
+    covariance = expected_covariance(equations, weight, level.stiffness, len(here))
+    return 0.5 * (covariance[:3].sum(0) * spacing**2).clamp(min=1e-4).log()
 
 
 def _described(descriptor: Descriptor, values: torch.Tensor, inside: torch.Tensor, progress: Progress) -> torch.Tensor:
@@ -192,7 +208,7 @@ def _coarser(features: torch.Tensor, factor: int) -> torch.Tensor:
 
 
 def _look_around(here: torch.Tensor, there: torch.Tensor, spacing: float) -> torch.Tensor:
-    """(4, I, J, K): the numbers of :class:`Evidence`.
+    """(4, I, J, K): the first numbers of :class:`Evidence`.
 
     The match's share of a softmax and its similarity say less: smooth images are similar to everything (measured).
     """
