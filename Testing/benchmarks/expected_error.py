@@ -9,8 +9,8 @@ the body the true error is held against
   level's channels and stiffness: the share of true errors within its 95 % ellipsoid, after one factor that is fitted
   on the pairs of other scans, their rank correlation, and how well it tells errors above 4 and 2 mm (area under the
   curve);
-- the confidence that ships, and logistic curves fitted on the pairs of other scans: of its four numbers, and of these
-  with the expected error, which the map makes from its own channels.
+- the confidence that ships, and logistic curves fitted on the pairs of other scans: of the map's four numbers without
+  the expected error, and of these with it (the map makes it from its own channels).
 """
 
 from __future__ import annotations
