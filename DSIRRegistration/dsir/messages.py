@@ -42,7 +42,7 @@ WORDS = {
     "ct_unscaled": "{name} says no rescale slope and intercept: its values need not be HU.",
     "gantry_straightened": "{name} was taken with the gantry tilted by {degrees:.1f} degrees; it was straightened.",
     "no_suv": "No SUV of the {role} PET: {reason}.",
-    "copies_passed_over": "{count} copies of slices were passed over.",
+    "copies_passed_over": "Copies of slices were passed over: {count}.",
     "localiser_left_out": "{count} planes of another orientation or size (a localiser) were left out.",
 }
 """Code to sentence; a list among the values is written with commas."""

@@ -222,6 +222,22 @@ def test_slicers_older_fiducials_say_their_coordinates(system: str | None, sign:
         read_points(tmp_path / "p.fcsv")
 
 
+def test_coordinates_that_no_patient_has_are_refused(tmp_path: Path) -> None:
+    points, matrix, field = tmp_path / "far.csv", tmp_path / "far.txt", tmp_path / "far.nii.gz"
+    points.write_text("x,y,z\n1,2,3\n1e30,2,3\n")
+    matrix.write_text("1 0 0 1e300\n0 1 0 0\n0 0 1 0\n0 0 0 1\n")
+    vectors = np.zeros((6, 6, 6, 1, 3), np.float32)
+    vectors[3, 3, 3, 0, 1] = 1e9
+    image = nib.Nifti1Image(vectors, np.diag([2.0, 2.0, 2.0, 1.0]))
+    image.header.set_intent("vector", name="displacement")
+    nib.save(image, field)
+    with pytest.raises(DsirError, match="far.csv holds coordinates .* more than a kilometre away"):
+        read_points(points)
+    for path in (matrix, field):
+        with pytest.raises(DsirError, match="kilometre"):
+            read_given_transform(path, convention="ras")
+
+
 @pytest.mark.parametrize("last", ["0 0 0 2", "1 0 0 1"])
 def test_a_matrix_that_is_no_affine_is_refused(last: str, tmp_path: Path) -> None:
     (tmp_path / "m.txt").write_text(f"1 0 0 4\n0 1 0 0\n0 0 1 0\n{last}\n")

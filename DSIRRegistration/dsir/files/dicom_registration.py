@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 from ..dicom.dataset import first, items, numbers, read_header, read_whole, refusing_damage, text
 from ..errors import DsirError, TransformError
 from ..geometry.lattice import Lattice, as_shape
+from ..geometry.plausible import plausible
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
@@ -201,7 +202,9 @@ def _grid(grid: Dataset, path: Path) -> DisplacementField:
     values = np.frombuffer(data, dtype="<f4", count=3 * int(np.prod(counts)))
     vectors = values.reshape(*counts[::-1], 3).transpose(3, 2, 1, 0) * TO_RAS
     vectors = np.where(np.isnan(vectors).any(0), np.float32(0), vectors)
-    if not np.isfinite(vectors).all():
-        raise TransformError(f"{path} has a deformation grid with infinite vectors.")
+    if not plausible(vectors):
+        raise TransformError(
+            f"{path} has a deformation grid with infinite vectors, or some a kilometre long."
+        )
     lattice = Lattice(as_shape(counts), LPS @ affine)
     return DisplacementField(torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)), lattice)

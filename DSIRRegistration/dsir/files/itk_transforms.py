@@ -10,6 +10,7 @@ import torch
 
 from ..errors import DsirError, TransformError
 from ..geometry.lattice import Lattice
+from ..geometry.plausible import plausible
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
@@ -85,9 +86,9 @@ def as_field(values: np.ndarray, affine: np.ndarray, path: Path, *, lps: bool) -
     Raises:
         TransformError: not finite, or a lattice that makes no sense; the sentence names ``path``.
     """
+    if not plausible(values):
+        raise TransformError(f"{path} has displacements that are NaN or infinite, or longer than a kilometre.")
     vectors = torch.from_numpy(np.array(values, dtype=np.float32, order="C"))
-    if not torch.isfinite(vectors).all():
-        raise TransformError(f"{path} has displacements that are NaN or infinite.")
     if lps:
         vectors[:2] *= -1
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DsirError
+from ..geometry.plausible import plausible
 from .atomic import complete_file
 
 COLUMNS = {("r", "a", "s"): 1.0, ("x", "y", "z"): 1.0, ("l", "p", "s"): -1.0}
@@ -52,7 +53,7 @@ def read_points(path: str | Path) -> PointFile:
     Fiducials: the line ``# CoordinateSystem`` counts; a file without it is RAS, as Slicer reads it.
 
     Raises:
-        DsirError: missing, neither of the two kinds, no points, or coordinates that are not finite numbers.
+        DsirError: missing, neither of the two kinds, no points, or coordinates that no patient has.
     """
     path = Path(path)
     if not path.is_file():
@@ -65,8 +66,8 @@ def read_points(path: str | Path) -> PointFile:
     found = kinds.get(path.suffix.lower(), _table)(path, text)
     if not len(found.points):
         raise DsirError(f"{path} holds no points.")
-    if not np.isfinite(found.points).all():
-        raise DsirError(f"{path} holds coordinates that are not finite numbers.")
+    if not plausible(found.points):
+        raise DsirError(f"{path} holds coordinates that are not finite numbers, or more than a kilometre away.")
     return found
 
 

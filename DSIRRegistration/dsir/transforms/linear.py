@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import TransformError
+from ..geometry.plausible import plausible
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,8 @@ class Linear:
         matrix = np.array(self.matrix, dtype=np.float64)
         if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
             raise TransformError("The linear transform is not a finite 4 x 4 matrix.")
+        if not plausible(matrix):
+            raise TransformError("The linear transform moves points by more than a kilometre: no patient's does.")
         if abs(np.linalg.det(matrix[:3, :3])) < 1e-6:
             raise TransformError("The linear transform is singular: it cannot be inverted.")
         matrix.setflags(write=False)

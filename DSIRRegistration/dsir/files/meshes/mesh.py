@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DsirError
+from ...geometry.plausible import plausible
 from ..atomic import complete_file
 from . import legacy, ply, stl, vtp
 from .parts import MeshError, MeshParts
@@ -79,8 +80,8 @@ def read_mesh(path: str | Path, *, space: str | None = None) -> Mesh:
         raise DsirError(f"{path} is damaged or not a {suffix} surface.") from None
     if not len(parts.points):
         raise DsirError(f"{path} holds no points.")
-    if not np.isfinite(parts.points).all():
-        raise DsirError(f"{path} holds points that are not finite numbers.")
+    if not plausible(parts.points):
+        raise DsirError(f"{path} holds points that are not finite numbers, or more than a kilometre away.")
     said = re.search(r"SPACE=(LPS|RAS)", parts.comment)
     space = (space or (said[1] if said else "LPS")).upper()
     if space not in ("LPS", "RAS"):
