@@ -231,7 +231,7 @@ def test_coordinates_that_no_patient_has_are_refused(tmp_path: Path) -> None:
     image = nib.Nifti1Image(vectors, np.diag([2.0, 2.0, 2.0, 1.0]))
     image.header.set_intent("vector", name="displacement")
     nib.save(image, field)
-    with pytest.raises(DsirError, match="far.csv holds coordinates .* more than a kilometre away"):
+    with pytest.raises(DsirError, match=r"far\.csv holds coordinates .* more than a kilometre away"):
         read_points(points)
     for path in (matrix, field):
         with pytest.raises(DsirError, match="kilometre"):
