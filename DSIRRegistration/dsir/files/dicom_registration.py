@@ -203,8 +203,6 @@ def _grid(grid: Dataset, path: Path) -> DisplacementField:
     vectors = values.reshape(*counts[::-1], 3).transpose(3, 2, 1, 0) * TO_RAS
     vectors = np.where(np.isnan(vectors).any(0), np.float32(0), vectors)
     if not plausible(vectors):
-        raise TransformError(
-            f"{path} has a deformation grid with infinite vectors, or some a kilometre long."
-        )
+        raise TransformError(f"{path} has a deformation grid with infinite vectors, or some a kilometre long.")
     lattice = Lattice(as_shape(counts), LPS @ affine)
     return DisplacementField(torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)), lattice)
