@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from dsir.registration.expected_error import expected_covariance, lower_root
 from dsir.registration.normal import PAIRS, NormalEquations
@@ -33,6 +34,7 @@ def exact(found: NormalEquations) -> torch.Tensor:
     return torch.einsum("aibi->abi", inverse.view(3, count // 3, 3, count // 3)).view(3, 3, *SHAPE).float()
 
 
+@pytest.mark.slow
 def test_it_is_the_diagonal_of_the_inverse_of_curvature_and_stiffness(monkeypatch) -> None:
     monkeypatch.setattr("dsir.registration.expected_error.AVERAGED", 1e-3)
     found = equations()

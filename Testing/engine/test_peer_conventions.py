@@ -48,6 +48,7 @@ def bent_and_shifted() -> Case:
     return known_case("ball", image, image, ball, deformation=field)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PEERS)
 def test_peer_recovers_a_known_field_on_a_tilted_grid(name: str, bent_and_shifted: Case, tmp_path: Path) -> None:
     method = METHODS[name]
