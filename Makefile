@@ -46,7 +46,7 @@ test: install system $(VENV)/slicer  ## style, floors, types and every test
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbmake Testing Docs/notebooks
 
-test-fast: install  ## the tests that register nothing: under a minute
+test-fast: install  ## the tests that register nothing: about a minute
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not models and not browser" Testing/engine
 
 coverage: install  ## how much of the engine its tests run; fails below a floor that only rises
