@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from dsir.features.descriptor import load_descriptor
+from dsir.files.landmarks import LandmarkPairs
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.registration.align import align
@@ -88,6 +89,18 @@ def test_affine_scales_are_found() -> None:
     body = torch.from_numpy(inside(source) > 0.5)
     found = align(FIXED, stretched, BODY, body, MIND, LinearSettings(start="identity"))
     assert found.model == "affine" and missed(found.matrix, wanted) < 1.0
+
+
+def test_where_landmarks_are_improved_upon_the_similarity_before_is_theirs() -> None:
+    """Both are rigid; what the scans found is not what the landmarks began with."""
+    wanted, clicked = moved(12.0, (0.0, 40.0, 0.0)), moved(9.0, (4.0, 36.0, 2.0))
+    points = body_points(8)
+    ones = np.ones(len(points))
+    pairs = LandmarkPairs(points, Linear(clicked).transform_points(points), 3 * ones, ones)
+    found = aligned(wanted, LinearSettings(), landmarks=pairs)
+    assert found.model == "rigid" and found.start == "landmarks"
+    assert missed(found.matrix, wanted) < 0.5 * missed(clicked, wanted)
+    assert found.after > found.before + 0.05
 
 
 def test_a_given_start_takes_the_place_of_the_search() -> None:

@@ -129,7 +129,7 @@ def align(
     if best.model == "none":
         name = "none"
     before = after = body_mean(agreed, target.mask)
-    if best.model != base.model or settings.model != "auto":
+    if best.matrix is not base.matrix:
         after = body_mean(posed.cosines(target, best.matrix), target.mask)
     return Alignment(best.matrix, name, best.model, found if settings.model == "auto" else (), before, after)
 
