@@ -51,7 +51,10 @@ twice (from 0.8 on 91 and 90 %)."""
 APART = 6.0
 """mm; what lies farther from the best match than this is a rival of it."""
 
-PLAIN = Calibration(weights=(-0.45, 0.05, 3.0, 0.0, 0.0), offset=1.5)
+LOOKED_AT = 4
+"""Numbers that come of looking around; a curve with more asks for the expected error too."""
+
+PLAIN = Calibration(weights=(-0.45, 0.05, 3.0, 0.0), offset=1.5)
 """For descriptors that were never calibrated: an order of trust, not a probability."""
 
 
@@ -115,8 +118,9 @@ class Evidence:
     """What a confidence is read from.
 
     Attributes:
-        values: (5, I, J, K): distance and disagreement in mm, by how much the match is more similar than its rivals,
-            and than the place where the transform puts the voxel; the logarithm of the expected error in mm.
+        values: (4 or 5, I, J, K): distance and disagreement in mm, by how much the match is more similar than its
+            rivals, and than the place where the transform puts the voxel; where it was asked for, the logarithm of the
+            expected error in mm.
         body: (I, J, K) bool; where both images show the body.
         lattice: the map's, in fixed space.
     """
@@ -143,9 +147,10 @@ def confidence_of(
     Raises:
         DsirError: the mask is empty.
     """
-    found = evidence_of(fixed, moving, transform, descriptor, mask=mask, progress=progress)
     known = shipped().get(curve_name(descriptor))
     curve = known if known is not None and known.sha256 == descriptor.identity.get("sha256") else PLAIN
+    asks = len(curve.weights) > LOOKED_AT
+    found = evidence_of(fixed, moving, transform, descriptor, mask=mask, expected=asks, progress=progress)
     chance = curve.probability(found.values.permute(1, 2, 3, 0).numpy())
     confidence = torch.from_numpy(chance.astype(np.float32)) * found.body
     distance, disagreement = found.values[:2] * found.body
@@ -164,9 +169,14 @@ def evidence_of(
     descriptor: Descriptor,
     *,
     mask: torch.Tensor | None = None,
+    expected: bool = True,
     progress: Progress = silent,
 ) -> Evidence:
-    """Look around every voxel of the map; arguments as those of :func:`confidence_of`."""
+    """Look around every voxel of the map; arguments as those of :func:`confidence_of`.
+
+    Args:
+        expected: whether the expected error is made too, the fifth number, which takes seconds.
+    """
     mask = body_mask(fixed) if mask is None else mask
     fine = descriptor.spacing or SPACING
     lattice = described_lattice(fixed.lattice, mask, fine, np.eye(3))
@@ -176,7 +186,7 @@ def evidence_of(
     warped = sample(moving.data[None], index, padding="border")[0]
     here = _described(descriptor, fixed.on(lattice).data, inside, within(progress, 0.0, 0.4))
     there = _described(descriptor, warped, inside & seen, within(progress, 0.4, 0.8))
-    expected = _expected(here, there, (inside & seen).float(), fine)
+    error = _expected(here, there, (inside & seen).float(), fine)[None] if expected else None
     factor = max(round(GRID / fine), 1)
     here, there = _coarser(here, factor), _coarser(there, factor)
     body = F.avg_pool3d((inside & seen)[None].float(), factor, ceil_mode=True)[0] > 0.5
@@ -184,8 +194,9 @@ def evidence_of(
     affine[:3, 3] = lattice.to_world(np.full(3, (factor - 1) / 2))
     affine[:3, :3] *= factor
     progress("confidence", 0.8, "looking forth and back")
-    around = _look_around(here, there, fine * factor)
-    values = torch.cat([around, F.avg_pool3d(expected[None], factor, ceil_mode=True)])
+    values = _look_around(here, there, fine * factor)
+    if error is not None:
+        values = torch.cat([values, F.avg_pool3d(error, factor, ceil_mode=True)])
     return Evidence(values, body, Lattice(as_shape(body.shape), affine))
 
 
@@ -208,7 +219,7 @@ def _coarser(features: torch.Tensor, factor: int) -> torch.Tensor:
 
 
 def _look_around(here: torch.Tensor, there: torch.Tensor, spacing: float) -> torch.Tensor:
-    """(4, I, J, K): the first numbers of :class:`Evidence`.
+    """(:data:`LOOKED_AT`, I, J, K): the first numbers of :class:`Evidence`.
 
     The match's share of a softmax and its similarity say less: smooth images are similar to everything (measured).
     """
