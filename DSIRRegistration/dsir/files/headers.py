@@ -18,6 +18,18 @@ HEADER = 1 << 20
 """Bytes in which a text header has to end."""
 
 
+def check_there(path: Path) -> None:
+    """Refuse what is neither file nor folder.
+
+    Raises:
+        DsirError: there is nothing, or a pipe, which would be waited for, for ever.
+    """
+    if not path.exists():
+        raise DsirError(f"{path} does not exist.")
+    if not path.is_file() and not path.is_dir():
+        raise DsirError(f"{path} is no regular file.")
+
+
 def check_promise(path: Path, promised: int, held: int, *, compressed: bool) -> None:
     """Refuse a file that cannot hold what its header promises.
 

@@ -13,6 +13,7 @@ from ..geometry.lattice import Lattice, Shape
 from ..geometry.sampling import affine_grid, sample
 from . import nifti
 from .atomic import complete_file
+from .headers import check_there
 from .nifti_forms import form_remarks
 from .text_forms import text_form_remarks
 
@@ -151,10 +152,7 @@ def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.
     """(I, J, K) C-ordered values (their own type for None), the lattice and remarks; each fault is a sentence."""
     path = Path(path)
     kind = suffix(path)
-    if not path.exists():
-        raise DsirError(f"{path} does not exist.")
-    if not path.is_file() and not path.is_dir():  # a pipe would be waited for, for ever
-        raise DsirError(f"{path} is no regular file.")
+    check_there(path)
     if _is_dicom(path):
         from ..dicom.series import read_series  # pydicom is wanted for DICOM only
 

@@ -17,7 +17,7 @@ from . import itk
 from .atomic import complete_file, reserve
 from .dicom_registration import Frames, is_registration, looks_like_dicom, read_registration
 from .displacements import CONVENTIONS, Convention, ask_unless_said, nifti_readings
-from .headers import check_hdf5, check_matlab
+from .headers import check_hdf5, check_matlab, check_there
 from .images import suffix
 from .itk_transforms import composite_to_itk, field_of_image, from_itk
 
@@ -95,10 +95,7 @@ def transform_readings(
     Raises: as :func:`read_transform`, which asks in the second case.
     """
     path = Path(path)
-    if not path.exists():
-        raise DsirError(f"{path} does not exist.")
-    if not path.is_file() and not path.is_dir():  # a pipe would be waited for, for ever
-        raise DsirError(f"{path} is no regular file.")
+    check_there(path)
     if path.is_dir():
         raise TransformError(f"{path} is a folder; give the file of a transform.")
     if looks_like_dicom(path) and is_registration(path):
