@@ -16,7 +16,7 @@ import torch
 from ..geometry.lattice import as_shape
 from ..geometry.sampling import gaussian_blur
 from .normal import PAIRS, NormalEquations
-from .solver import Stiffness, expanded, laplacian, pooled, solved
+from .solver import Stiffness, expanded, laplacian, on_control_points, solved
 
 DRAWS = 12
 """Solutions that a covariance is estimated from; what they leave of noise, a fifth, is averaged over neighbours."""
@@ -36,10 +36,7 @@ def expected_covariance(
         stiffness: that the mapping was held with.
         channels: of the descriptors; their mean square residual is the noise.
     """
-    control = stiffness.control
-    h, known = pooled(equations.matrix, control), pooled(weight[None], control)
-    unit = (h[:3].sum() / 3 / known.sum().clamp(min=1e-6)).clamp(min=1e-12)
-    h, anchor = h / unit, stiffness.anchor * (1 - known) + 1e-6
+    control, (h, anchor, unit) = stiffness.control, on_control_points(equations, weight, stiffness)
     root, shape = lower_root(h), h.shape[1:]
     noise = torch.Generator().manual_seed(0)
     total = torch.zeros_like(h)

@@ -42,12 +42,22 @@ def step(equations: NormalEquations, u: torch.Tensor, weight: torch.Tensor, stif
         u: (3, I, J, K) the current displacement, voxels.
         weight: (I, J, K) the weight the equations were made with (sets the unit of the stiffness).
     """
-    control = stiffness.control
-    h, b, current = pooled(equations.matrix, control), pooled(equations.right, control), pooled(u, control)
-    known = pooled(weight[None], control)
+    h, anchor, unit = on_control_points(equations, weight, stiffness)
+    b, current = pooled(equations.right, stiffness.control), pooled(u, stiffness.control)
+    return expanded(solved(h, b / unit, current, anchor, stiffness), stiffness.control, as_shape(u.shape[1:]))
+
+
+def on_control_points(
+    equations: NormalEquations, weight: torch.Tensor, stiffness: Stiffness
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """H (6, I', J', K') in units of the mean curvature, the anchor A (1, I', J', K'), and that unit (scalar).
+
+    Args:
+        weight: (I, J, K) the weight the equations were made with.
+    """
+    h, known = pooled(equations.matrix, stiffness.control), pooled(weight[None], stiffness.control)
     unit = (h[:3].sum() / 3 / known.sum().clamp(min=1e-6)).clamp(min=1e-12)
-    d = solved(h / unit, b / unit, current, stiffness.anchor * (1 - known) + 1e-6, stiffness)
-    return expanded(d, control, as_shape(u.shape[1:]))
+    return h / unit, stiffness.anchor * (1 - known) + 1e-6, unit
 
 
 COARSER = 4

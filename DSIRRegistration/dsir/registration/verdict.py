@@ -48,9 +48,8 @@ REFUSED, REFUSED_SOMEWHERE = 2.0, 6.0
 """mm, in the mean and where it is largest (99th percentile), of a deformation that was found and not confirmed: one of
 the two judges is wrong, or an organ moved that is too small for one of them. Where mutual information falls beyond its
 noise it has decided, and there is no doubt (averaged heads in CT and T1 that lie right: 3.2 mm, -8.8 standard errors).
-Measured in the mean: 0.3 where one
-brain's scans lie as they should; 3.4, 4.1 and 6.7 where they do not, or nobody can be sure (pork that bent between two
-scanners, a neck of 16 slices, averaged heads in CT and T2 that lie 6 mm apart)."""
+Measured in the mean: 0.3 where one brain's scans lie as they should; 3.4, 4.1 and 6.7 where they do not, or nobody can
+be sure (pork that bent between two scanners, a neck of 16 slices, averaged heads in CT and T2 that lie 6 mm apart)."""
 
 DICE_FALL, LANDMARK_RISE = 0.02, 0.5
 """How far the known answer may get worse before it counts: Dice, and mm."""

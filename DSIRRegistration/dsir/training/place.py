@@ -26,7 +26,7 @@ from .gauss_newton import Patches, basin, descended, draw_patches, gauss_newton
 from .multicontrast import load_contrasts
 from .run import Run, RunSettings, begin
 from .synthesis import look
-from .views import View, ViewSettings, draw_views
+from .views import ViewSettings, draw_views
 from .volumes import Source, load_sources
 
 
@@ -160,16 +160,16 @@ class PlaceExamples:
         loss, body = settings.loss, sources[0].body
         displaced = draw_patches(first, second, body, loss.patches, loss.farthest, generator)
         fitting = draw_patches(first, second, body, loss.compared, 0.0, generator)
-        shifts = self._shifts(first, second, generator)
+        shifts = self._shifts(displaced.towards, generator)
         steps = int(torch.randint(0, loss.descended + 1, (1,), generator=generator))
         return PlaceExample(here, there, displaced, fitting, shifts, steps)
 
-    def _shifts(self, first: View, second: View, generator: torch.Generator) -> torch.Tensor:
+    def _shifts(self, towards: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """(3, K) voxels of the second view: the wrong places."""
         count = self.settings.loss.places
         direction = F.normalize(torch.randn(3, count, generator=generator), dim=0)
         length = 1.5 + 4.5 * torch.rand(count, generator=generator)
-        return torch.linalg.solve(second.matrix, first.matrix) @ (direction * length)
+        return towards @ (direction * length)
 
 
 class Placing:
