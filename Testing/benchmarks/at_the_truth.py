@@ -11,20 +11,18 @@ field; what it ends at no better start can undercut. mm, one thread.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
 from dsir.evaluation.cases import Case
 from dsir.evaluation.catalogue import KNOWN, build
-from dsir.features.place_descriptor import PlaceOutput
-from dsir.features.place_weights import read_place
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import affine_grid, index_grid
 from dsir.progress import silent
@@ -32,11 +30,11 @@ from dsir.registration.placing import LevelFeatures
 from dsir.registration.presets import preset
 from dsir.registration.stages import Start, describe_both, prepare
 from dsir.registration.working_grid import FeatureMap
-from dsir.training.gauss_newton import SIDE, Patches, descended
+from dsir.training.gauss_newton import SIDE, Patches, cube, descended
 from dsir.transforms.linear import Linear
-from last_level import again, error
+from last_level import again, error, with_place
+from pairs_asked import asked, parser_of
 
-PROJECT = Path(__file__).resolve().parents[2]
 CASES = ["brain_t1_t2", "brain_t2_t1", "head_t1", "multiphase_ct", "lung_contrast"]
 COUNT, FARTHEST = 400, 8.0
 """Patches, and mm beyond which a stray patch counts no more."""
@@ -44,16 +42,11 @@ COUNT, FARTHEST = 400, 8.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; exit code 0 also where there are no scans."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=PROJECT.parent / "shared" / "data" / "cases", metavar="FOLDER")
-    parser.add_argument("--cases", nargs="+", choices=list(KNOWN), metavar="CASE", default=CASES)
+    parser = parser_of(__doc__, list(KNOWN), CASES)
     parser.add_argument("--place", type=Path, nargs="+", metavar="WEIGHTS", default=[], help="of other place heads")
-    parser.add_argument("--seed", type=int, default=0, help="of the deformations")
-    options = parser.parse_args(arguments)
-    if not options.data.is_dir():
-        print(f"Nothing to measure: {options.data} is not there.")
+    options = asked(parser, arguments)
+    if options is None:
         return 0
-    torch.set_num_threads(1)
     print("| pair | descriptor | patches, 1 step | 12 steps | last level from the truth |\n|---|---|---:|---:|---:|")
     for name in options.cases:
         with torch.no_grad():
@@ -71,8 +64,7 @@ def rows(case: Case, places: Sequence[Path]) -> list[str]:
     views = LevelFeatures(prepared, features)
     pairs = {"MIND-SSC": views.detail(), "place vectors": alone(views), "both, as shipped": views.placing}
     for path in places:
-        others = LevelFeatures(prepared, features)
-        others.place = PlaceOutput(read_place(path), prepared.descriptor.first.device, half=False)
+        others = with_place(views, path)
         pairs |= {f"{path}, alone": alone(others), f"{path}, and MIND-SSC": others.placing}
     truth = case.truth.on(features.lattice)
     found = []
@@ -86,27 +78,23 @@ def rows(case: Case, places: Sequence[Path]) -> list[str]:
 
 def alone(views: LevelFeatures) -> tuple[FeatureMap, FeatureMap]:
     """Place vectors without MIND-SSC."""
-    assert views.place is not None
-    share, views.share = views.share, 0.0
-    pair = LevelFeatures.placing.func(views)  # type: ignore[attr-defined]  # not the cached one
-    views.share = share
-    return pair
+    others = LevelFeatures(views.prepared, views.features)
+    others.place, others.share = views.place, 0.0
+    return others.placing
 
 
 def patches(fixed: FeatureMap, moving: Lattice, truth: torch.Tensor) -> Patches:
     """Cubes deep enough in the body, read where the truth (3, I, J, K voxels) says."""
     reach = SIDE // 2 + 1
     inside = fixed.mask > 0.5
-    whole = -torch.nn.functional.max_pool3d(-inside.float()[None, None], 2 * reach + 1, 1, reach)[0, 0]
-    room = torch.zeros_like(inside)
-    room[reach:-reach, reach:-reach, reach:-reach] = True
-    deep = ((whole > 0.5) & room).nonzero()
+    around = -F.max_pool3d(-inside.float()[None], 2 * reach + 1, 1)[0]  # only cubes that lie within the volume
+    deep = (around > 0.5).nonzero() + reach
     chosen = deep[torch.randperm(len(deep), generator=torch.Generator().manual_seed(0))[:COUNT]].T
-    line = torch.arange(-reach, reach + 1)
-    here = chosen[:, :, None] + torch.stack(torch.meshgrid(line, line, line, indexing="ij")).reshape(3, 1, -1)
-    there = (affine_grid(fixed.lattice, moving) + truth)[:, here[0], here[1], here[2]]
-    towards = affine_grid(fixed.lattice, moving) - index_grid(fixed.lattice.shape)
-    assert float((towards - towards[:, :1, :1, :1]).abs().max()) < 1e-3, "both lie on lattices of one direction"
+    here = chosen[:, :, None] + cube(reach)
+    base = affine_grid(fixed.lattice, moving)
+    there = (base + truth)[:, here[0], here[1], here[2]]
+    shift = base - index_grid(fixed.lattice.shape)
+    assert float((shift - shift[:, :1, :1, :1]).abs().max()) < 1e-3, "both lie on lattices of one direction"
     return Patches(here.float(), there, torch.zeros(3, chosen.shape[1]), torch.eye(3))
 
 

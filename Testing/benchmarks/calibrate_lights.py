@@ -98,6 +98,8 @@ def main() -> int:
     return 0
 
 
+NO_EVIDENCE = np.empty((0, 5))
+
 SEEDS = 3
 """Known deformations of each scan, at the most."""
 
@@ -198,7 +200,7 @@ def results_of(pair: Pair, settings: RegistrationSettings, descriptor: Descripto
     try:
         found = register(pair.fixed, pair.moving, settings, initial=pair.start)
     except DsirError as error:
-        return [Result(pair.name, pair.kind, pair.persons, "FAIL", (str(error),), 0.0, (), np.empty((0, 4)), None)]
+        return [Result(pair.name, pair.kind, pair.persons, "FAIL", (str(error),), 0.0, (), NO_EVIDENCE, None)]
     verdict = found.report["verdict"]
     said = verdict["level"], tuple(r["code"] for r in verdict["reasons"])
     results = [looked_at(pair, pair.kind, found.transform, said, descriptor, seed)]
@@ -228,9 +230,7 @@ def looked_at(
         at = inner_points(verdict.carried.structure, POINTS)
         rows.append(Row(verdict.name, m, (), verdict.carried.cut, _at(seen, at), dice, surface))
     if seen is None:
-        return Result(
-            pair.name, kind, pair.persons, *said, float(fixed.spacing[2]), tuple(rows), np.empty((0, 4)), None
-        )
+        return Result(pair.name, kind, pair.persons, *said, float(fixed.spacing[2]), tuple(rows), NO_EVIDENCE, None)
     index = seen.body.nonzero().numpy()
     index = index[np.random.default_rng(seed).permutation(len(index))[:VOXELS]]
     errors = None
@@ -242,12 +242,12 @@ def looked_at(
 
 
 def _at(seen: Evidence | None, points: np.ndarray) -> np.ndarray:
-    """(N, 4) evidence at RAS points; rows only where the map says anything."""
+    """(N, 5) evidence at RAS points; rows only where the map says anything."""
     if seen is None:
-        return np.empty((0, 4))
+        return NO_EVIDENCE
     points = points[seen.lattice.contains(points)] if len(points) else points
     if not len(points):
-        return np.empty((0, 4))
+        return NO_EVIDENCE
     index = np.clip(np.rint(seen.lattice.to_index(points)).astype(int), 0, np.array(seen.lattice.shape) - 1)
     index = index[seen.body[tuple(index.T)].numpy()]
     return seen.values[(slice(None), *index.T)].numpy().T

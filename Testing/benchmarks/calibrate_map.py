@@ -43,7 +43,7 @@ VOXELS = 4000
 
 @dataclass(frozen=True)
 class Judged:
-    """Voxels of one pair, both registrations: (N, 4) evidence, (N,) errors in mm."""
+    """Voxels of one pair, both registrations: (N, 5) evidence, (N,) errors in mm."""
 
     case: str
     evidence: np.ndarray

@@ -15,7 +15,6 @@ the body the true error is held against
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +35,8 @@ from dsir.registration.normal import normal_equations
 from dsir.similarity.calibration import fit, shipped
 from dsir.similarity.confidence import curve_name, evidence_of
 from dsir.transforms.composite import Transform
-from last_level import PROJECT, again, before_last
+from last_level import again, before_last
+from pairs_asked import asked, parser_of
 
 PAIRS = ("brain_t1_t2:0", "brain_t1_t2:1", "head_t1:0", "torso_ct:0", "multiphase_ct:0", "lung_contrast:0")
 POINTS = 6000
@@ -64,14 +64,11 @@ class Judged:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; exit code 0 also where there are no scans."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=PROJECT.parent / "shared" / "data" / "cases", metavar="FOLDER")
+    parser = parser_of(__doc__)
     parser.add_argument("--cases", nargs="+", metavar="CASE:SEED", default=list(PAIRS))
-    options = parser.parse_args(arguments)
-    if not options.data.is_dir():
-        print(f"Nothing to measure: {options.data} is not there.")
+    options = asked(parser, arguments)
+    if options is None:
         return 0
-    torch.set_num_threads(1)
     found = {}
     for name in options.cases:
         case, _, seed = name.partition(":")

@@ -10,7 +10,6 @@ ships. Mean end-point error in mm; on real pairs landmarks' error in mm, or Dice
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -46,9 +45,9 @@ from dsir.registration.working_grid import FeatureMap
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
+from pairs_asked import asked, parser_of
 from solver_parts import figure_of
 
-PROJECT = Path(__file__).resolve().parents[2]
 CASES = ["brain_t1_t2", "head_t1", "torso_ct", "lung_contrast", "multiphase_ct"]
 
 Maps = tuple[FeatureMap, FeatureMap]
@@ -56,16 +55,11 @@ Maps = tuple[FeatureMap, FeatureMap]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; exit code 0 also where there are no scans."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=PROJECT.parent / "shared" / "data" / "cases", metavar="FOLDER")
-    parser.add_argument("--cases", nargs="+", choices=[*KNOWN, *REAL], metavar="CASE", default=CASES)
+    parser = parser_of(__doc__, [*KNOWN, *REAL], CASES)
     parser.add_argument("--place", type=Path, metavar="WEIGHTS", help="of another place head, for one more row")
-    parser.add_argument("--seed", type=int, default=0, help="of the deformations")
-    options = parser.parse_args(arguments)
-    if not options.data.is_dir():
-        print(f"Nothing to measure: {options.data} is not there.")
+    options = asked(parser, arguments)
+    if options is None:
         return 0
-    torch.set_num_threads(1)
     for name in options.cases:
         found = measure(build(name, options.data, seed=options.seed), options.place)
         print(name, ", ".join(f"{part} {figure:.3f}" for part, figure in found.items()), flush=True)
@@ -134,13 +128,17 @@ def measure(case: Case, place: Path | None) -> dict[str, float]:
             "place head and MIND-SSC": state.placing,
         }
         if place is not None:
-            find = state.views.prepared.descriptor.first
-            others = LevelFeatures(state.views.prepared, state.views.features)
-            others.place = PlaceOutput(read_place(place), find.device, half=find.half)
-            pairs[str(place)] = others.placing
+            pairs[str(place)] = with_place(state.views, place).placing
         return {"none": state.error(state.field)} | {
             name: state.error(again(state.field, *pair, state.level)) for name, pair in pairs.items()
         }
+
+
+def with_place(views: LevelFeatures, path: Path) -> LevelFeatures:
+    """The same images, by another place head."""
+    find, others = views.prepared.descriptor.first, LevelFeatures(views.prepared, views.features)
+    others.place = PlaceOutput(read_place(path), find.device, half=find.half)
+    return others
 
 
 def again(field: DisplacementField, fixed: FeatureMap, moving: FeatureMap, level: Level) -> DisplacementField:

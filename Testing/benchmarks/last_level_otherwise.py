@@ -19,7 +19,6 @@ Mean end-point error in mm; on real pairs landmarks' error in mm, or Dice. In br
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +42,8 @@ from dsir.registration.working_grid import FeatureMap, PreparedImage
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.inversion import invert_field
-from last_level import CASES, PROJECT, Before, Maps, again, before_last
+from last_level import CASES, Before, Maps, again, before_last
+from pairs_asked import asked, parser_of
 
 WIDTHS = (1.0, 1.5, 2.0, 4.0)
 """Voxels."""
@@ -61,16 +61,11 @@ Row = tuple[str, float, float]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; exit code 0 also where there are no scans."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=PROJECT.parent / "shared" / "data" / "cases", metavar="FOLDER")
-    parser.add_argument("--cases", nargs="+", choices=[*KNOWN, *REAL], metavar="CASE", default=CASES)
+    parser = parser_of(__doc__, [*KNOWN, *REAL], CASES)
     parser.add_argument("--what", nargs="+", choices=list(WAYS), metavar="WAY", default=list(WAYS))
-    parser.add_argument("--seed", type=int, default=0, help="of the deformations")
-    options = parser.parse_args(arguments)
-    if not options.data.is_dir():
-        print(f"Nothing to measure: {options.data} is not there.")
+    options = asked(parser, arguments)
+    if options is None:
         return 0
-    torch.set_num_threads(1)
     for name in options.cases:
         with torch.no_grad():
             state = before_last(build(name, options.data, seed=options.seed))

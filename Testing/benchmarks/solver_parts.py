@@ -38,8 +38,8 @@ from dsir.registration.stages import Start, align_linearly, describe_both, prepa
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
+from pairs_asked import asked, parser_of
 
-PROJECT = Path(__file__).resolve().parents[2]
 Change = Callable[[RegistrationSettings], RegistrationSettings]
 
 
@@ -104,21 +104,18 @@ PARTS: dict[str, tuple[Change, Constants]] = {
 """Name to a change of the settings, and other values of constants."""
 
 
+CASES = ["head_t1", "brain_t1_t2", "head_ct_t1", "multiphase_ct", "lung_contrast"]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, write; exit code 0 also where there are no scans."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=PROJECT.parent / "shared" / "data" / "cases", metavar="FOLDER")
-    parser.add_argument("--cases", nargs="+", choices=[*KNOWN, *REAL], metavar="CASE",
-                        default=["head_t1", "brain_t1_t2", "head_ct_t1", "multiphase_ct", "lung_contrast"])  # fmt: skip
+    parser = parser_of(__doc__, [*KNOWN, *REAL], CASES)
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), metavar="PART", default=list(PARTS))
     parser.add_argument("--descriptor", default="dsir")
-    parser.add_argument("--seed", type=int, default=0, help="of the deformations")
     parser.add_argument("--out", type=Path, help="folder for solver_parts.md")
-    options = parser.parse_args(arguments)
-    if not options.data.is_dir():
-        print(f"Nothing to measure: {options.data} is not there.")
+    options = asked(parser, arguments)
+    if options is None:
         return 0
-    torch.set_num_threads(1)
     console, columns = Console(width=None if sys.stdout.isatty() else 150), {}
     for name in options.cases:
         columns[name] = {}

@@ -11,7 +11,6 @@ head_ct_mr: averages of many heads in CT and T1, one of them turned by 6 degrees
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -38,6 +37,7 @@ from dsir.registration.register import register  # noqa: E402
 from dsir.registration.working_grid import occupied_box  # noqa: E402
 from dsir.transforms.composite import Transform  # noqa: E402
 from dsir.transforms.field import moved_index  # noqa: E402
+from pairs_asked import asked, parser_of  # noqa: E402
 
 SCANS = {"trunk": "abdomen_ct_mr/fixed_full.nii.gz", "lung": "lung_ct/fixed.nii.gz"}
 KINDS = (*SCANS, "heads", "visits")
@@ -114,16 +114,13 @@ def _shifted(affine: np.ndarray, mm: np.ndarray) -> np.ndarray:
 
 def main(arguments: list[str] | None = None) -> int:
     """Register and print a row each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "cases", metavar="FOLDER")
+    parser = parser_of(__doc__)
     parser.add_argument("--presets", nargs="+", default=["task", "fast"], help="'task': the one of the pair's kind")
     parser.add_argument("--tasks", nargs="+", default=["ct_cbct", "pet_ct", "lung_4dct", "head_ct_mr"])
     parser.add_argument("--scans", nargs="+", default=KINDS, choices=KINDS)
-    options = parser.parse_args(arguments)
-    if not options.data.is_dir():
-        print(f"Nothing to measure: {options.data} is not there.")
+    options = asked(parser, arguments)
+    if options is None:
         return 0
-    torch.set_num_threads(1)
     print("| pair | preset | before | after, mean (95 %) | verdict | processor |\n|---|---|---|---|---|---|")
     for pair in pairs(options.data, options.scans):
         for name in options.presets if pair.task in options.tasks else ():
