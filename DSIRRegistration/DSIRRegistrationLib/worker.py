@@ -1,4 +1,4 @@
-"""The engine in a process of its own: the ``dsir`` command, its progress, its last words, and its end.
+"""The engine in a process of its own: the ``dsir`` command, its progress, its outcome, and its end.
 
 Progress goes through a file, not a pipe or a thread: Slicer's main thread holds Python's lock while it waits for the
 user, so that a reading thread would starve, and a pipe that nobody reads stops the engine. Nothing here blocks.

@@ -29,16 +29,16 @@ __version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
     from .errors import DsirError
-    from .face.found import Registration
     from .face.images import read, to_sitk
     from .face.register import query, register
+    from .face.registration import Registration
     from .face.show import show
     from .geometry.image import Image
 
 _WHERE = {
     "DsirError": "errors",
     "Image": "geometry.image",
-    "Registration": "face.found",
+    "Registration": "face.registration",
     "query": "face.register",
     "read": "face.images",
     "register": "face.register",

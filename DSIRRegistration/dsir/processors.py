@@ -50,8 +50,8 @@ def left_by(busy: float) -> int:
     return max(1, min(count, round(count - busy)))
 
 
-class Lookout:
-    """How many processors other programs keep busy, asked again and again by a program that works meanwhile."""
+class LoadWatch:
+    """Measures how many processors other programs keep busy, while this program works."""
 
     def __init__(self) -> None:
         """Begin to watch."""

@@ -28,7 +28,7 @@ from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import index_grid, sample
 from dsir.similarity.query import query
 from dsir.similarity.store import FeatureStore, pack
-from dsir.training.draws import step_generator
+from dsir.training.random_numbers import step_generator
 from dsir.training.retrieval import RetrievalSettings, asked, displace
 from retrieval import PAIRS, ROOT, volumes
 

@@ -31,7 +31,7 @@ from dsir.features.mind import Mind, MindSettings
 from dsir.geometry.sampling import sample
 from dsir.training.batches import ExampleSettings, Mixture
 from dsir.training.closed_form import placing_directions, placing_weights, sums
-from dsir.training.draws import step_generator
+from dsir.training.random_numbers import step_generator
 from dsir.training.synthesis import SynthesisSettings, look
 from dsir.training.views import View, ViewSettings, draw_views
 from dsir.training.volumes import Source, load_sources

@@ -3,7 +3,7 @@
     python Testing/benchmarks/where_errors.py --cases head_t1 lung_contrast [--data ../shared/data/cases]
 
 Pairs with a known deformation, default preset, one thread; the mean end-point error in shells of depth below the
-body's surface, and its median. A skin holds the field along its normal only, and beyond it nothing does.
+body's surface, and its median. At the skin the images fix the field along the normal only; outside of it nothing does.
 """
 
 from __future__ import annotations

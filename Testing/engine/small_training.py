@@ -9,7 +9,7 @@ import numpy as np
 from dsir.features.masrnet import MasrNetSettings
 from dsir.training.batches import ExampleSettings, Mixture
 from dsir.training.contrast import LossSettings
-from dsir.training.draws import step_generator
+from dsir.training.random_numbers import step_generator
 from dsir.training.train import TrainingSettings
 from dsir.training.views import ViewSettings
 from dsir.training.volumes import noise_labels

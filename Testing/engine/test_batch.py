@@ -17,8 +17,8 @@ import psutil
 import pytest
 from batch_jobs import poison, quick
 from dsir.batch import cluster, run
+from dsir.batch.case_kind import PAIRS
 from dsir.batch.finished import is_finished
-from dsir.batch.kinds import PAIRS
 from dsir.batch.pairs import read_pairs
 from dsir.batch.run import run_batch
 from dsir.cli.main import main

@@ -13,7 +13,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from dsir.batch import run
-from dsir.batch.growing import GrowingTable
+from dsir.batch.live_table import LiveTable
 from dsir.batch.run import run_batch
 from dsir.batch.studies import find_studies
 from dsir.cli.main import main
@@ -114,8 +114,8 @@ def test_a_page_that_takes_long_waits_for_its_turn_and_the_last_one_never(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([0.0, 0.0, 2.0, 30.0, 50.0, 51.0])
-    monkeypatch.setattr("dsir.batch.growing.time.monotonic", lambda: next(clock))
-    grown = GrowingTable(tmp_path)
+    monkeypatch.setattr("dsir.batch.live_table.time.monotonic", lambda: next(clock))
+    grown = LiveTable(tmp_path)
 
     def shown(count: int, **options: bool) -> int:
         grown.write([Row(f"case {n}", State.DONE) for n in range(count)], **options)

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from dsir.features.dns import DnsSettings, Offset, _weights, _window, dns, pairs
-from dsir.features.squeeze import SLAB, Squeeze
+from dsir.features.dns_embedding import SLAB, DnsEmbedding
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -88,7 +88,7 @@ def test_flat_volume_gives_all_ones():
 
 def test_squeezing_by_slabs_equals_squeezing_the_whole():
     features = noise(1, 3, 2 * SLAB + 5, 8, 7)
-    squeeze = Squeeze(3, DnsSettings(), embedding=6, channels=5, slope=0.2).eval()
+    squeeze = DnsEmbedding(3, DnsSettings(), embedding=6, channels=5, slope=0.2).eval()
     with torch.no_grad():
         whole = squeeze.linear(2 * dns_plain(features, DnsSettings()).flatten(1, 2) - 1)
         assert torch.allclose(squeeze.embed(features), whole, atol=1e-5)

@@ -7,7 +7,7 @@ from dsir.features.dsir import has_bfloat16
 from dsir.features.mind import Mind
 from dsir.features.weights import manifest
 from dsir.geometry.sampling import gaussian_blur
-from dsir.training.draws import step_generator
+from dsir.training.random_numbers import step_generator
 from dsir.training.retrieval import RetrievalSettings, retrieval
 from dsir.training.volumes import noise_labels
 

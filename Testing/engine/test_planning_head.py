@@ -14,7 +14,7 @@ from dsir.features.mind import Mind
 from dsir.files.images import read_image
 from dsir.files.transforms import read_transform
 from dsir.geometry.image import Image
-from dsir.planning import carry_out
+from dsir.planning import run
 from dsir.structures import confidence_map
 from dsir.transforms.linear import Linear
 from studies_made import drawn_on
@@ -66,7 +66,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Linear, lis
 
     words = ["plan", "--fixed-study", str(root / "new"), "--moving-study", str(root / "old"), "--descriptor", "mind"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(carry_out, "read_image", counted)
+        patch.setattr(run, "read_image", counted)
         patch.setattr("dsir.workflow.pair.read_image", counted)
         patch.setattr(confidence_map, "load_descriptor", lambda _: Mind())  # the network has tests of its own
         assert main([*words, "--out", str(root / "case"), "--quiet"]) == 0

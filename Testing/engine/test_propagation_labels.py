@@ -83,7 +83,7 @@ def test_a_label_thinner_than_a_voxel_is_kept_and_named():
     labels[31, 27, 30] = 9
     labels[5:40, 5:40, 5:40][ball(lattice((35, 35, 35), (1.0, 1.0, 1.0)), radius=6.0)] = 4
     warped = warp_labels(labels, fine, Transform(), coarse)
-    assert warped.rescued == (9,) and warped.lost == ()
+    assert warped.rescued == (9,) and warped.outside == ()
     assert int((warped.labels == 9).sum()) == 1
     at = coarse.to_world((warped.labels == 9).nonzero()[0].numpy())
     assert np.linalg.norm(at - fine.to_world(np.array([31, 27, 30]))) < 5.0
@@ -97,7 +97,7 @@ def test_a_label_outside_the_reference_is_named_as_lost():
     away = np.eye(4)
     away[0, 3] = 24.0  # twelve voxels: label 5 leaves through the near face
     warped = warp_labels(labels, grid, Transform((Linear(away),)), grid)
-    assert warped.lost == (5,) and set(warped.labels.unique().tolist()) == {0, 6}
+    assert warped.outside == (5,) and set(warped.labels.unique().tolist()) == {0, 6}
 
 
 def test_an_empty_map_stays_empty():

@@ -101,5 +101,6 @@ def test_two_unrelated_images_are_not_weighed() -> None:
 
 
 def test_the_noisier_the_pair_the_stiffer_the_field_within_bounds() -> None:
-    held = [PairNoise(torch.eye(2), variance).held(Stiffness(bending=5.0)).bending for variance in (10, 60, 120, 1000)]
-    assert held == [5.0, 5.0, 10.0, 15.0]
+    noises = [PairNoise(torch.eye(2), variance) for variance in (10, 60, 120, 1000)]
+    bending = [noise.stiffened(Stiffness(bending=5.0)).bending for noise in noises]
+    assert bending == [5.0, 5.0, 10.0, 15.0]

@@ -15,7 +15,7 @@ from dsir.geometry.lattice import Lattice
 from dsir.metrics.overlap import mask_score
 from dsir.registration.findings import Finding
 from dsir.shapes.stacking import stack
-from dsir.shapes.structure import PointMark, Structure, StructureSet
+from dsir.shapes.structure import PointSet, Structure, StructureSet
 from dsir.structures.measures import Measures, measure
 from dsir.structures.propagate import propagate
 from dsir.structures.rigid import keep_rigid
@@ -208,9 +208,9 @@ def test_a_rigid_structure_that_does_not_exist_is_named():
 def test_points_of_interest_come_along():
     moving = MOVING_GRIDS["axial 3 mm"]
     transform = wavy()
-    marks = PointMark("isocentre", CENTRE[None] + 3.0, 9, (0, 0, 0))
+    marks = PointSet("isocentre", CENTRE[None] + 3.0, 9, (0, 0, 0))
     result = propagate(StructureSet(moving, (), (marks,)), transform, FIXED)
-    assert np.abs(transform.transform_points(result.marks[0].points) - marks.points).max() < 0.01
+    assert np.abs(transform.transform_points(result.point_sets[0].points) - marks.points).max() < 0.01
 
 
 def test_reference_contours_are_found_by_name_and_scored():

@@ -15,7 +15,7 @@ from dsir.dicom.series import read_series
 from dsir.geometry.lattice import Lattice
 from dsir.rt.structures_in import read_rtstruct
 from dsir.rt.structures_out import write_rtstruct
-from dsir.shapes.structure import PointMark
+from dsir.shapes.structure import PointSet
 from dsir.transforms.composite import Transform
 from dsir.warp.pullback import pull_back
 
@@ -43,8 +43,8 @@ def written(request, tmp_path) -> Path:
     make_rtstruct(tmp_path / "rs.dcm", GRID, rois, frame=series.frame_of_reference)
     source = read_rtstruct(tmp_path / "rs.dcm", series)
     carried = pull_back(source.structures, Transform(), series.lattice, series.lattice)
-    mark = PointMark("iso", GRID.centre[None], 9, (255, 255, 0))
-    write_rtstruct(tmp_path / "out.dcm", [c.structure for c in carried], series, marks=[mark], holes=request.param)
+    mark = PointSet("iso", GRID.centre[None], 9, (255, 255, 0))
+    write_rtstruct(tmp_path / "out.dcm", [c.structure for c in carried], series, point_sets=[mark], holes=request.param)
     return tmp_path / "out.dcm"
 
 

@@ -14,7 +14,7 @@ from dsir.files.meshes import read_mesh
 from dsir.files.points import read_points
 from dsir.files.transforms import write_transform
 from dsir.geometry.image import Image
-from dsir.shapes.structure import PointMark
+from dsir.shapes.structure import PointSet
 from dsir.structures.measures import volume
 from dsir.structures.propagate import named
 from dsir.structures.segmentations import read_segmentation
@@ -189,6 +189,6 @@ def test_a_confidence_needs_both_scans_and_then_speaks_in_the_light(folder, capf
 
 
 def test_the_very_name_goes_before_one_that_differs_in_case():
-    large, small = (PointMark(name, np.zeros((1, 3)), 1, (0, 0, 0)) for name in ("Rectum", "rectum"))
+    large, small = (PointSet(name, np.zeros((1, 3)), 1, (0, 0, 0)) for name in ("Rectum", "rectum"))
     assert named("rectum", (large, small)) is small
     assert named("RECTUM", (large,)) is large and named("RECTUM", (large, small)) is None

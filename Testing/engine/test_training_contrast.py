@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from dsir.training.contrast import LossSettings, contrast
 
-GLOBAL = LossSettings(temperature=0.07, reach=1e6, far=0.0, trust=0.0, indifferent=0.0)
+GLOBAL = LossSettings(temperature=0.07, reach=1e6, far=0.0, gce_exponent=0.0, indifferent=0.0)
 
 
 def grid(step: int = 4, size: int = 24) -> torch.Tensor:
@@ -31,7 +31,7 @@ def test_a_constant_representation_costs_the_logarithm_of_the_choices():
 
 def test_negatives_out_of_reach_do_not_count():
     flat = torch.ones(8, 24, 24, 24)
-    near = LossSettings(reach=4.5, far=0.0, trust=0.0)
+    near = LossSettings(reach=4.5, far=0.0, gce_exponent=0.0)
     inner = contrast(flat, flat, grid(), grid(), near).loss
     assert inner < math.log(7) + 1e-4  # a position and six neighbours
 
@@ -40,7 +40,7 @@ def test_points_a_fraction_of_a_voxel_apart_are_no_negatives():
     twice = torch.cat([grid(), grid() + 0.2], 1)
     strict = contrast(features(), features(), twice, twice, GLOBAL)
     lenient = contrast(
-        features(), features(), twice, twice, LossSettings(reach=1e6, far=0.0, trust=0.0, indifferent=0.9)
+        features(), features(), twice, twice, LossSettings(reach=1e6, far=0.0, gce_exponent=0.0, indifferent=0.9)
     )
     assert lenient.loss < strict.loss
 
@@ -54,7 +54,7 @@ def test_detached_keys_get_no_gradient():
 def test_trust_listens_less_to_what_cannot_be_told_apart():
     def pull(trust: float) -> float:
         first = torch.ones(8, 24, 24, 24).requires_grad_()
-        contrast(first, features(8), grid(), grid(), LossSettings(far=0.0, trust=trust)).loss.backward()
+        contrast(first, features(8), grid(), grid(), LossSettings(far=0.0, gce_exponent=trust)).loss.backward()
         return float(first.grad.norm())
 
     assert pull(0.5) < pull(0.2) < pull(0.0)

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from dsir.geometry.sampling import gaussian_blur
-from dsir.training.draws import step_generator
 from dsir.training.placing import SIDE, patches, pull
+from dsir.training.random_numbers import step_generator
 from dsir.training.views import ViewSettings, draw_views
 
 SETTINGS = ViewSettings(size=32, offset=0.2, spacing=1.0, zoom=1.0)

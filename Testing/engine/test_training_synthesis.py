@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from dsir.training.curves import random_curve
-from dsir.training.draws import step_generator
 from dsir.training.neighbourhood import random_neighbourhood
+from dsir.training.random_numbers import step_generator
 from dsir.training.synthesis import SynthesisSettings, look
 from dsir.training.tissue import OUTSIDE_BRAIN, RIGHT_TO_LEFT, random_table
 from dsir.training.views import ViewSettings, draw_views

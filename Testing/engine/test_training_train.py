@@ -11,7 +11,7 @@ from dsir.features.dsir import Dsir
 from dsir.features.weights import read_weights
 from dsir.training.batches import ExampleSettings, Mixture
 from dsir.training.contrast import LossSettings
-from dsir.training.draws import step_generator
+from dsir.training.random_numbers import step_generator
 from dsir.training.retrieval import RetrievalSettings, retrieval
 from dsir.training.tissue import random_table
 from dsir.training.train import train

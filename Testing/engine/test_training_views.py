@@ -3,7 +3,7 @@
 import pytest
 import torch
 from dsir.geometry.sampling import sample
-from dsir.training.draws import step_generator
+from dsir.training.random_numbers import step_generator
 from dsir.training.views import ViewSettings, corresponding, draw_views
 
 SETTINGS = ViewSettings(size=24)

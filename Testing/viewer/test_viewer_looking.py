@@ -16,8 +16,8 @@ from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
 from DSIRRegistrationLib.roles import FIXED
 from DSIRRegistrationLib.viewer.deformation import ARROWS, GRID, NONE
-from DSIRRegistrationLib.viewer.look import AFTER
 from DSIRRegistrationLib.viewer.maps import CONFIDENCE, JACOBIAN, LENGTH
+from DSIRRegistrationLib.viewer.overlays import AFTER
 from DSIRRegistrationLib.viewer.picture import grab
 from DSIRRegistrationLib.viewer.session import Session
 from DSIRRegistrationLib.viewer.stencil import BLEND, CHECKERBOARD, CURTAIN, SQUARE
@@ -55,13 +55,13 @@ def session(app: SlicerApp, tmp_path: Path):
 def seen(session: Session, **look) -> np.ndarray:
     """The fixed axial view as it is drawn with this look."""
     for name, value in look.items():
-        setattr(session.look, name, value)
+        setattr(session.overlays, name, value)
     session.lay()
     return grab(session.sides[FIXED].views[0]).astype(int)
 
 
 def test_a_given_transform_is_shown_as_after_at_once(session: Session) -> None:
-    assert session.look.overlay == AFTER
+    assert session.overlays.overlay == AFTER
     warped = slicer.util.arrayFromVolume(session.result.warped)
     assert warped.shape == slicer.util.arrayFromVolume(session.sides[FIXED].volume).shape
 
@@ -78,16 +78,16 @@ def test_the_curtain_shows_the_fixed_scan_left_and_the_other_right_of_it(session
 
 def test_the_mouse_drags_the_curtain_and_asks_for_nothing_meanwhile(session: Session) -> None:
     told: list[float] = []
-    session.look.dragged = told.append
+    session.overlays.dragged = told.append
     seen(session, mode=CURTAIN, curtain=0.5)
     interactor = session.sides[FIXED].views[0].interactor()
     for event, x in (("LeftButtonPressEvent", 152), ("MouseMoveEvent", 210), ("LeftButtonReleaseEvent", 210)):
         interactor.SetEventInformation(x, 150, 0, 0)
         interactor.InvokeEvent(event)
-    assert told[-1] == pytest.approx(0.7) and session.look.curtain == pytest.approx(0.7)
+    assert told[-1] == pytest.approx(0.7) and session.overlays.curtain == pytest.approx(0.7)
     interactor.SetEventInformation(40, 150, 0, 0)
     interactor.InvokeEvent("MouseMoveEvent")  # the button is up
-    assert session.look.curtain == pytest.approx(0.7)
+    assert session.overlays.curtain == pytest.approx(0.7)
 
 
 def test_squares_of_the_checkerboard_stay_where_they_are_in_the_patient(session: Session) -> None:
@@ -111,9 +111,9 @@ def test_maps_have_the_values_of_the_mapping_and_a_legend_with_its_unit(session:
     assert values[middle[0], middle[1], middle[2] - 8] == pytest.approx(1.1, abs=0.01)
     assert values[middle[0], middle[1], middle[2] + 8] == pytest.approx(1.0, abs=0.01)
     assert values[0, 0, 0] < -1000  # nothing is shown in the air
-    assert "1.00 to 1.10 in the body" in session.look.map_legend.said
+    assert "1.00 to 1.10 in the body" in session.overlays.map_legend.said
     seen(session, overlay=LENGTH)
-    assert session.look.map_legend.title == "displacement (mm)"
+    assert session.overlays.map_legend.title == "displacement (mm)"
     length = slicer.util.arrayFromVolume(session.result.maps.get(LENGTH, session.result.transform).volume)
     assert length[middle[0], middle[1], middle[2] + 8] == pytest.approx(SHIFT, abs=0.05)
 
@@ -131,8 +131,8 @@ def test_the_confidence_comes_from_the_engine(session: Session) -> None:
     words = session.launch.started[-1]
     assert words[0] == "confidence" and "--transform" in words
     seen(session, overlay=CONFIDENCE)
-    assert session.look.map_legend.title.startswith("confidence")
-    assert "of the body below 0.5" in session.look.map_legend.said
+    assert session.overlays.map_legend.title.startswith("confidence")
+    assert "of the body below 0.5" in session.overlays.map_legend.said
 
 
 def test_grid_and_arrows_show_where_points_go(session: Session) -> None:

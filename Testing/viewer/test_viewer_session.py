@@ -16,11 +16,11 @@ from dsir.files.landmarks import read_landmarks
 from dsir.files.points import read_points
 from DSIRRegistrationLib.nodes.windows import show_with
 from DSIRRegistrationLib.roles import FIXED, MOVING
-from DSIRRegistrationLib.viewer import following
-from DSIRRegistrationLib.viewer.following import Following
+from DSIRRegistrationLib.viewer import drag_views
+from DSIRRegistrationLib.viewer.drag_views import DragViews
 from DSIRRegistrationLib.viewer.jobs import Jobs
-from DSIRRegistrationLib.viewer.look import AFTER
-from DSIRRegistrationLib.viewer.newest import Newest
+from DSIRRegistrationLib.viewer.newest_only import NewestOnly
+from DSIRRegistrationLib.viewer.overlays import AFTER
 from DSIRRegistrationLib.viewer.pointer import Pointer
 from DSIRRegistrationLib.viewer.saving import save_results, save_scene
 from DSIRRegistrationLib.viewer.session import Session
@@ -109,7 +109,7 @@ def test_accepted_pairs_go_with_a_registration_and_the_last_point_is_asked_again
     finish(session.register("mind", "fast", progress=lambda *_: None))
     words = session.launch.started[-1]
     assert "--landmarks" in words and "--refine" not in words
-    assert session.look.overlay == AFTER and session.missed.mean() > 0
+    assert session.overlays.overlay == AFTER and session.missed.mean() > 0
     assert session.sides[FIXED].views[0].get_foreground_volume_id() == session.result.warped.GetID()
     again = session.click_again("mind", radius=None)
     assert again.apart is not None  # the second cursor: where the transform puts it
@@ -227,9 +227,9 @@ def test_a_newer_place_takes_that_of_one_that_waits_and_the_last_one_is_answered
     done: list[int] = []
 
     async def drag() -> None:
-        newest = Newest(lambda wish: (time.sleep(0.05), done.append(wish)))  # an answer takes longer than a move
+        newest = NewestOnly(lambda place: (time.sleep(0.05), done.append(place)))  # an answer takes longer than a move
         for place in range(20):
-            newest.wish(place)
+            newest.request(place)
             await asyncio.sleep(0.005)
         await asyncio.sleep(0.2)
 
@@ -240,7 +240,7 @@ def test_a_newer_place_takes_that_of_one_that_waits_and_the_last_one_is_answered
 def test_while_a_point_is_dragged_its_plane_leads_the_others_follow_and_all_come_to_rest(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "REST", 0.05)
+    monkeypatch.setattr(drag_views, "REST", 0.05)
     rows = [side.views for side in session.sides.values()]
     for view in (view for row in rows for view in row):
         view.set_render_blocked(False)
@@ -248,8 +248,8 @@ def test_while_a_point_is_dragged_its_plane_leads_the_others_follow_and_all_come
     held: list[int] = []
 
     async def drag() -> None:
-        held_back = Following(rows)
-        for _ in range(2 * following.TURN):
+        held_back = DragViews(rows)
+        for _ in range(2 * drag_views.TURN):
             held_back.move(under)
             assert not rows[0][1].is_render_blocked and not rows[1][1].is_render_blocked
             held.append(sum(view.is_render_blocked for row in rows for view in row))
@@ -258,7 +258,7 @@ def test_while_a_point_is_dragged_its_plane_leads_the_others_follow_and_all_come
 
     asyncio.run(drag())
     assert held[0] == 0  # a click is drawn everywhere
-    assert held[1 : following.TURN] == [4] * (following.TURN - 1) and held[following.TURN] == 0
+    assert held[1 : drag_views.TURN] == [4] * (drag_views.TURN - 1) and held[drag_views.TURN] == 0
     assert not any(view.is_render_blocked for row in rows for view in row)
 
 
@@ -288,10 +288,12 @@ def test_undo_goes_back_before_a_registration_and_redo_after_it(session: Session
     finish(session.register("mind", "fast", progress=lambda *_: None))
     found = slicer.util.arrayFromVolume(session.result.warped).copy()
     session.undo()
-    assert session.result.transform is None and session.result.warped is None and session.look.overlay == "similarity"
+    assert (
+        session.result.transform is None and session.result.warped is None and session.overlays.overlay == "similarity"
+    )
     session.redo()
     assert np.array_equal(slicer.util.arrayFromVolume(session.result.warped), found)
-    assert session.result.kept.report["verdict"]["level"] and session.look.overlay == AFTER
+    assert session.result.kept.report["verdict"]["level"] and session.overlays.overlay == AFTER
 
 
 def test_saved_pairs_open_in_other_programs(session: Session, tmp_path: Path) -> None:

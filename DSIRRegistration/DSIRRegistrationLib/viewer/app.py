@@ -18,17 +18,17 @@ from trame_slicer.core import SlicerApp
 from trame_slicer.rca_view import register_rca_factories
 
 from .. import worker
-from .asking import Asking
-from .following import Following
+from .drag_views import DragViews
+from .initial_state import initial_state
 from .jobs import Jobs
 from .keys import Keys
 from .maps import CONFIDENCE
 from .mouse import Mouse
 from .page import Page
+from .queries import Queries
 from .saving import save_picture, save_results, save_scene
 from .session import Session
-from .start import start_state
-from .told import pair_rows, said_of, verdict_state
+from .status import pair_rows, result_sentence, verdict_state
 
 RATE = 30.0
 """Pictures a second that a view may send, whether or not the mouse is in it: the answer to a drag is in the others."""
@@ -67,20 +67,20 @@ class Viewer:
         self.session = Session(self.app, fixed, moving, transform=transform, launch=launch)
         self.jobs = Jobs(self._show_progress, self._say)
         self.state = state = self.server.state
-        state.update(start_state(self.session, descriptor))
-        self.following = Following([side.views for side in self.session.sides.values()])
-        self.asking = Asking(self.session, state, moved=self._dragged, answered=self.redraw)
+        state.update(initial_state(self.session, descriptor))
+        self.drag_views = DragViews([side.views for side in self.session.sides.values()])
+        self.queries = Queries(self.session, state, moved=self._dragged, answered=self.redraw)
         self.mouse = Mouse(
-            self.session, asked=self.asking.wish, over=self._over, hovering=lambda: bool(state.dsir_hover),
+            self.session, asked=self.queries.request, over=self._over, hovering=lambda: bool(state.dsir_hover),
             changed=self.redraw,
         )  # fmt: skip
-        self.session.look.dragged = self._curtain_dragged
+        self.session.overlays.dragged = self._curtain_dragged
         self.page = Page(self.server, self.app, self, self.session.names)
         self.session.similarity.heat.threshold = float(state.dsir_threshold)
         state.change("dsir_threshold")(self._threshold)
-        state.change("dsir_opacity", "dsir_overlay", "dsir_mode", "dsir_curtain", "dsir_drawn")(self._look)
+        state.change("dsir_opacity", "dsir_overlay", "dsir_mode", "dsir_curtain", "dsir_drawn")(self._overlays)
         state.change("dsir_descriptor")(self._descriptor)
-        state.change("dsir_surroundings", "dsir_radius")(self.asking.ask_again)
+        state.change("dsir_surroundings", "dsir_radius")(self.queries.ask_again)
         state.change("dsir_window")(self._window)
         self.keys = Keys(self)
         self.server.trigger("dsir_key")(self.keys.press)
@@ -168,7 +168,7 @@ class Viewer:
 
     def _dragged(self) -> None:
         if self.mouse.under is not None:
-            self.following.move(self.mouse.under)
+            self.drag_views.move(self.mouse.under)
 
     def _over(self, side: str, point: np.ndarray) -> None:
         with self.state as state:
@@ -200,15 +200,15 @@ class Viewer:
             return
         if self.session.similarity.ready(descriptor):
             with contextlib.suppress(DsirError):
-                self.session.click_again(descriptor, **self.asking.search)
-        self._say(said_of(report, "Refined" if refine else "Registered"))
+                self.session.click_again(descriptor, **self.queries.search)
+        self._say(result_sentence(report, "Refined" if refine else "Registered"))
         self._changed()
-        self._look()
+        self._overlays()
 
     async def _judge(self) -> None:
         descriptor = self.state.dsir_descriptor
         if await self.jobs.run(self.session.result.confidence(descriptor, self.jobs.progress)):
-            self._look()
+            self._overlays()
 
     def _changed(self) -> None:
         """Pairs or result are others now."""
@@ -218,7 +218,7 @@ class Viewer:
             missed = session.missed
             state.dsir_missed = "" if missed is None else f", {missed.mean():.1f} mm apart"
             state.dsir_can_undo, state.dsir_can_redo = session.history.can_undo, session.history.can_redo
-            state.dsir_transform, state.dsir_overlay = session.result.transform is not None, session.look.overlay
+            state.dsir_transform, state.dsir_overlay = session.result.transform is not None, session.overlays.overlay
             state.dsir_asked = session.last is not None
             state.update(verdict_state(session.result.kept.report if session.result.kept else {}))
             self._show_legend()
@@ -228,15 +228,19 @@ class Viewer:
         self.session.similarity.heat.threshold = float(dsir_threshold)
         self.redraw()
 
-    def _look(self, **_: object) -> None:
-        state, look = self.state, self.session.look
-        look.overlay, look.opacity, look.mode = state.dsir_overlay, float(state.dsir_opacity), state.dsir_mode
-        look.curtain, look.drawn = float(state.dsir_curtain), state.dsir_drawn
-        missing = look.overlay == CONFIDENCE and CONFIDENCE not in self.session.result.maps
+    def _overlays(self, **_: object) -> None:
+        state, overlays = self.state, self.session.overlays
+        overlays.overlay, overlays.opacity, overlays.mode = (
+            state.dsir_overlay,
+            float(state.dsir_opacity),
+            state.dsir_mode,
+        )
+        overlays.curtain, overlays.drawn = float(state.dsir_curtain), state.dsir_drawn
+        missing = overlays.overlay == CONFIDENCE and CONFIDENCE not in self.session.result.maps
         if missing and self.session.result.transform is not None and not self.jobs.running:
             create_task(self._judge())
         self.session.lay()
-        legend, before = look.map_legend, state.dsir_legend
+        legend, before = overlays.map_legend, state.dsir_legend
         with state:
             self._show_legend()
             if legend is not None and (before is None or before["title"] != legend.title):
@@ -244,7 +248,7 @@ class Viewer:
         self.redraw()
 
     def _show_legend(self) -> None:
-        legend = self.session.look.map_legend
+        legend = self.session.overlays.map_legend
         self.state.dsir_legend = legend.as_state() if legend is not None else None
 
     def _curtain_dragged(self, place: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .look import AFTER, BEFORE
+from .overlays import AFTER, BEFORE
 from .stencil import CURTAIN, MODES
 from .windowing import CHOICES
 

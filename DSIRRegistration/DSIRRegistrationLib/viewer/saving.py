@@ -30,7 +30,7 @@ def save_picture(session: Session, target: Path, words: str) -> Path:
     rows = [(f"{name}: {side.volume.GetName()}", [grab(v) for v in side.views]) for name, side in session.sides.items()]
     with _writable(target):
         file = next(file for n in count(1) if not (file := target / f"view_{n}.png").exists())
-        compose(rows, words, session.look.legend).save(file)
+        compose(rows, words, session.overlays.legend).save(file)
     return file
 
 

@@ -24,7 +24,7 @@ from ..roles import FIXED, MOVING, OTHER
 from ..similarity import Shown, Similarity
 from .annotation import in_words
 from .history import History
-from .look import Look
+from .overlays import Overlays
 from .result import Kept, Result
 from .side import Side, load_volume
 
@@ -66,10 +66,10 @@ class Session:
         self.history: History[State] = History()
         self._folder = tempfile.TemporaryDirectory(prefix="dsir-view-", ignore_cleanup_errors=True)
         self.result = Result(app, self.similarity, Path(self._folder.name), launch)
-        self.look = Look(app, self.sides, self.similarity, self.result)
+        self.overlays = Overlays(app, self.sides, self.similarity, self.result)
         if transform is not None:
             self.result.begin_with(transform)
-            self.look.result_changed()
+            self.overlays.result_changed()
             self.lay()
 
     def click(
@@ -107,8 +107,8 @@ class Session:
         return tuple(self.sides[side].volume.GetName() for side in (FIXED, MOVING))
 
     def lay(self) -> None:
-        """Show what is wished over both scans."""
-        self.look.lay(self.last)
+        """Show what is chosen over both scans."""
+        self.overlays.lay(self.last)
 
     def accept(self) -> int:
         """Keep the last match as a pair; returns how many there are.
@@ -165,7 +165,7 @@ class Session:
         self.show_pairs_on_their_side()
         if kept is not self.result.kept:
             self.result.show(kept)
-            self.look.result_changed()
+            self.overlays.result_changed()
         self.lay()
 
     @property
@@ -205,7 +205,7 @@ class Session:
         report = dict(said.get("report") or {})
         self._leave()
         self.result.show(Kept(out, report))
-        self.look.result_changed()
+        self.overlays.result_changed()
         self.lay()
         return report
 

@@ -11,14 +11,14 @@ from typing import Any
 from ..dicom.picks import picking
 from ..errors import DsirError
 from ..files.report import FORMAT, fingerprint
-from ..planning.carry_out import carry_out
+from ..planning.run import run_plan
 from ..planning.work import PlanOfWork
 from ..registration.settings import RegistrationSettings
 from ..reports.batch.rows import Row, State
 from . import outcome
+from .case_kind import Kind
 from .finished import read_report, same_settings
 from .job import told
-from .kinds import Kind
 from .studies import TwoStudies
 
 LIGHTS = ("red", "amber", "green")
@@ -84,7 +84,7 @@ def plan_of(case: PlanCase) -> PlanOfWork:
 
 def _plan(case: PlanCase, where: RegistrationSettings, folder: Path) -> None:
     plan = plan_of(case)
-    carry_out(
+    run_plan(
         plan,
         folder,
         replace(case.settings[plan.preset], device=where.device, threads=where.threads),

@@ -17,8 +17,8 @@ from ..progress import Progress, silent, within
 from ..registration.settings import RegistrationSettings
 from ..reports.batch.rows import Row, State
 from . import cluster
-from .growing import GrowingTable
-from .kinds import PAIRS, Kind
+from .case_kind import PAIRS, Kind
+from .live_table import LiveTable
 from .pairs import check_name
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def run_batch(
             kept = kind.finished(out / name, case, settings)
             rows[name] = kind.row(name, State.KEPT if kept else State.LEFT, out / name, "")
         todo = {name: case for name, case in cases.items() if rows[name].state is State.LEFT}
-        table = GrowingTable(out)
+        table = LiveTable(out)
         table.write(list(rows.values()))
         try:
             if todo:

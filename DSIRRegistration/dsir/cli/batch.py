@@ -16,7 +16,7 @@ from .options import TASKS, add_different_patients, add_machine, add_settings, c
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..batch.kinds import Kind
+    from ..batch.case_kind import Kind
     from ..batch.plans import PlanCase
     from ..registration.settings import RegistrationSettings
 
@@ -64,7 +64,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
-    """Who does the work."""
+    """Options that choose the workers."""
     group = parser.add_argument_group("workers")
     group.add_argument(
         "--workers", type=count, default=0, metavar="N", help="processes on this machine (default: 0, what fits it)"
@@ -112,7 +112,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
 
 def _pairs(arguments: argparse.Namespace) -> tuple[dict[str, Any], Kind]:
-    from ..batch.kinds import PAIRS
+    from ..batch.case_kind import PAIRS
     from ..batch.pairs import read_pairs
 
     pairs = read_pairs(arguments.pairs)
@@ -125,7 +125,7 @@ def _patients(arguments: argparse.Namespace, asked: str | None) -> tuple[dict[st
     """Each with the settings of every preset that its studies may call for."""
     from ..batch.plans import PLANS, PlanCase
     from ..batch.studies import find_studies
-    from ..rt.belonging import check_pseudonym
+    from ..rt.object_attributes import check_pseudonym
 
     patients = find_studies(arguments.studies)
     for name in patients if arguments.pseudonyms else ():

@@ -62,7 +62,7 @@ MODELS = ("auto", "none", "translation", "rigid", "similarity", "affine")
 
 
 def add_preset(parser: argparse._ActionsContainer) -> None:
-    """Where the settings begin: a name, a file."""
+    """Options for a preset by name, and for settings from a file."""
     parser.add_argument(
         "--preset",
         choices=PRESETS,

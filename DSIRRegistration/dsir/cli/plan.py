@@ -39,7 +39,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
             raise DsirError("Give --out, the folder to make, or --dry-run.")
         check_output_folder(arguments.out, overwrite=arguments.overwrite)
     if arguments.pseudonym is not None:
-        from ..rt.belonging import check_pseudonym
+        from ..rt.object_attributes import check_pseudonym
 
         check_pseudonym(arguments.pseudonym)
     progress("reading", 0.0, "looking into both studies")
@@ -56,9 +56,9 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         return Outcome(None, plan.lines(), {"plan": plan.to_json()}, answer=True)
     arguments.preset = plan.preset
     settings = settings_from(arguments)
-    from ..planning.carry_out import carry_out
+    from ..planning.run import run_plan
 
-    report = carry_out(
+    report = run_plan(
         plan,
         arguments.out,
         settings,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..shapes.structure import StructureSet
     from ..structures.propagate import Propagation
     from ..structures.scans import Scan
-    from ..structures.surfaces_and_points import Drawing
+    from ..structures.surfaces_and_points import GeometryFile
 
 KINDS = (".dcm", ".seg.nrrd", ".nii", ".nii.gz")
 SCANS = ("moving_series", "moving", "fixed_series", "fixed")
@@ -73,7 +73,7 @@ class Drawn:
     reference: StructureSet | None
     fixed: Scan
     moving: Scan
-    files: tuple[Drawing, ...] = ()
+    files: tuple[GeometryFile, ...] = ()
     persons: tuple[str, ...] = ()
 
 
@@ -83,7 +83,7 @@ def read(arguments: argparse.Namespace) -> Drawn:
     from ..structures.scans import read_scan
     from ..structures.segmentations import read_names
     from ..structures.structure_io import read_structures
-    from ..structures.surfaces_and_points import read_drawings
+    from ..structures.surfaces_and_points import read_geometry_files
     from ..workflow.identity_gate import check_one_person, identities
 
     dicom = ("fixed_series", "fixed", "moving_series", "moving", "rtstruct", "segmentation", "labels", "dose")
@@ -94,17 +94,17 @@ def read(arguments: argparse.Namespace) -> Drawn:
     fixed = read_scan(arguments.fixed_series, arguments.fixed)
     moving = read_scan(arguments.moving_series, arguments.moving, wanted)
     names = read_names(arguments.names) if arguments.names else None
-    files: tuple[Drawing, ...] = ()
+    files: tuple[GeometryFile, ...] = ()
     scan = moving.image.lattice if moving.image else None
     if arguments.rtstruct:
         assert moving.series is not None  # check() asked for it
         source = read_rtstruct(arguments.rtstruct, moving.series)
     elif arguments.surfaces:
-        source, files = read_drawings(arguments.surfaces, scan)
+        source, files = read_geometry_files(arguments.surfaces, scan)
     else:
         source = read_structures(arguments.segmentation or arguments.labels, names=names)
     drawn_on = [s.lattice for s in source.structures] if files else [source.scan]
-    points = [p for mark in source.marks for p in mark.points] if files else []
+    points = [p for mark in source.point_sets for p in mark.points] if files else []
     if scan and not any(overlap(grid, scan) for grid in drawn_on) and not any(scan.contains(p) for p in points):
         raise DsirError("What was drawn lies wholly outside the moving scan; are they of the same patient and frame?")
     reference = None
@@ -116,11 +116,11 @@ def read(arguments: argparse.Namespace) -> Drawn:
 def write(arguments: argparse.Namespace, result: Propagation, drawn: Drawn) -> list[str]:
     """All but the report; what a reader must know of it."""
     from ..files.transforms import write_transform
-    from ..structures.structure_io import write_drawings, write_structures
+    from ..structures.structure_io import write_geometry_files, write_structures
     from ..workflow.identity_gate import LABEL
 
     if as_drawn(arguments):
-        remarks = write_drawings(arguments.out, drawn.files, result, overwrite=arguments.overwrite)
+        remarks = write_geometry_files(arguments.out, drawn.files, result, overwrite=arguments.overwrite)
     else:
         remarks = write_structures(
             arguments.out,

@@ -18,7 +18,7 @@ class Screen(AbstractContextManager):
         """A step of the work, as :data:`dsir.progress.Progress`."""
 
     def outcome(self, outcome: Outcome) -> None:
-        """The last words."""
+        """Print what the run ended with."""
         for line in outcome.lines:
             _print(line)
 
@@ -27,7 +27,7 @@ class Screen(AbstractContextManager):
 
 
 class Quiet(Screen):
-    """Says only what was asked for."""
+    """Prints the answer only."""
 
     def outcome(self, outcome: Outcome) -> None:
         """The answer where there is one; else nothing, the files speak."""
@@ -97,7 +97,7 @@ class Bar(Screen):
 
 
 def screen(*, quiet: bool, json_progress: bool) -> Screen:
-    """The screen that fits the wish and the place."""
+    """The screen for these options and this output stream."""
     if json_progress:
         return JsonLines()
     if quiet:

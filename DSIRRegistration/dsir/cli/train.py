@@ -15,7 +15,7 @@ from .options import add_machine, count, use_threads
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
-    """What every training is asked."""
+    """Options that every training has."""
     parser.add_argument("data", type=Path, metavar="DATA", help="folder of NIfTI volumes, any modality and body part")
     parser.add_argument("--out", "-o", required=True, type=Path, metavar="FOLDER", help="where the run lives")
     parser.add_argument(

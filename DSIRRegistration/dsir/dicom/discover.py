@@ -194,7 +194,7 @@ def _by_time(planes: Sequence[Plane]) -> list[list[Plane]]:
     for name in TIMES:
         groups: dict[str, list[Plane]] = defaultdict(list)
         for plane in planes:
-            groups[plane.marks[name]].append(plane)
+            groups[plane.distinct_by[name]].append(plane)
         if len(groups) > 1 and all(max(Counter(map(_place, g)).values()) == 1 for g in groups.values()):
             return [groups[key] for key in sorted(groups, key=_numerically)]
     return [list(planes)]

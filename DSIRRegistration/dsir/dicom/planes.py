@@ -45,7 +45,7 @@ class Plane:
         pixel: (2,) mm between rows and between columns; or None.
         size: rows, columns.
         scale: slope and intercept of the stored values; None where the file says neither.
-        marks: what tells it from planes of other volumes of the series (:data:`TIMES`).
+        distinct_by: what tells it from planes of other volumes of the series (:data:`TIMES`).
     """
 
     path: Path
@@ -56,7 +56,7 @@ class Plane:
     pixel: np.ndarray | None
     size: tuple[int, int]
     scale: tuple[float, float] | None
-    marks: dict[str, str]
+    distinct_by: dict[str, str]
 
     @property
     def sop_instance(self) -> str:

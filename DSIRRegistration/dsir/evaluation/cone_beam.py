@@ -21,7 +21,7 @@ AIR, BONE = -1000.0, 300.0
 
 @dataclass(frozen=True)
 class ConeBeam:
-    """How bad it is.
+    """Strength of the artefacts.
 
     Attributes:
         width, length: mm of the cylinder that is seen, about the scan's long axis.

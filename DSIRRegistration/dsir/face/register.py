@@ -23,8 +23,8 @@ from ..similarity.query import Answer
 from ..similarity.query import query as ask
 from ..workflow.given_transform import start_warnings
 from ..workflow.identity_gate import check_one_person, identities, one_person
-from .found import Registration
 from .images import as_image
+from .registration import Registration
 from .starts import as_landmarks, as_mask, as_transform
 
 MODELS = ("auto", *NUMBERS)

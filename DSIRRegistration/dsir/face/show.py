@@ -15,7 +15,7 @@ from typing import TextIO
 from ..errors import DsirError
 from ..files.images import write_image
 from ..files.transforms import write_transform
-from .found import Registration
+from .registration import Registration
 
 
 class Shown:

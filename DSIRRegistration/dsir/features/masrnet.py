@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .dns import DnsSettings, box_mean, dns, dns_valid
-from .squeeze import SLAB, Squeeze
+from .dns_embedding import SLAB, DnsEmbedding
 
 Box = tuple[slice, slice, slice]
 
@@ -208,7 +208,9 @@ class MasrNet(nn.Module):
         self.features = nn.Conv3d(widths[0], settings.features, 3, padding=1)
         self.head: nn.Module
         if settings.head == "dns":
-            self.head = Squeeze(settings.features, settings.feature_dns, settings.embedding, settings.channels, slope)
+            self.head = DnsEmbedding(
+                settings.features, settings.feature_dns, settings.embedding, settings.channels, slope
+            )
         else:
             self.head = nn.Sequential(
                 nn.LeakyReLU(slope), nn.Conv3d(settings.features, settings.channels, 3, padding=1)

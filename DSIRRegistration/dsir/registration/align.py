@@ -20,7 +20,7 @@ from .evidence import Judge
 from .landmark_forces import Pairs
 from .linear import LinearSettings, Posed, body_mean, refine
 from .linear_choice import Candidate, candidates, chosen
-from .starts import Sides, named_starts, searched_starts, turned_starts
+from .starts import DescribedPair, named_starts, searched_starts, turned_starts
 from .working_grid import FeatureMap, PreparedImage, describe, working_lattice
 
 MARGIN = 0.003
@@ -152,10 +152,10 @@ def _best_start(
     best, score = refined(np.eye(4))
     name, seen = "identity", [np.eye(4), best]
     searching = settings.start == "auto" and posed.behind is None
-    sides = Sides(target, posed.view, posed.descriptor)
+    pair = DescribedPair(target, posed.view, posed.descriptor)
     starts = named
     if searching:
-        starts = searched_starts(sides, settings, lambda f: tell(0.3 * f, "searching translations and rotations"))
+        starts = searched_starts(pair, settings, lambda f: tell(0.3 * f, "searching translations and rotations"))
     for label, matrix in starts:
         if searching and any(_apart(matrix, m, target.lattice) < settings.search for m in seen):
             continue  # the same hill
@@ -164,9 +164,7 @@ def _best_start(
         if after > score + (MARGIN if searching else 0.0):
             best, score, name = better, after, label
     if searching and score < POOR:
-        for label, matrix in turned_starts(
-            sides, settings.search, lambda f: tell(0.3 + 0.3 * f, "searching all turns")
-        ):
+        for label, matrix in turned_starts(pair, settings.search, lambda f: tell(0.3 + 0.3 * f, "searching all turns")):
             better, after = refined(matrix)
             if after > TURNED * score:
                 best, score, name = better, after, label

@@ -113,5 +113,5 @@ class LandmarkForces:
         for _ in range(iterations):
             equations = self.pulling(nothing, u, lattice, ones)
             d = step(equations, u, ones, Stiffness(bending=0.3, anchor=0.0, control=1, iterations=60))
-            u = composed(u, safe_step(d, trust=8.0))
+            u = composed(u, safe_step(d, radius=8.0))
         return DisplacementField.from_index(remove_folds(u)[0], lattice)

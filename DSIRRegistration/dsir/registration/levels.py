@@ -54,7 +54,7 @@ def descend_levels(
         if level.place or noise is not None:
             fine, other = projected(fine, other, residual_weights(fine, other, u, level.robust))
         if noise is not None:
-            level = replace(level, stiffness=noise.held(level.stiffness))
+            level = replace(level, stiffness=noise.stiffened(level.stiffness))
         u, _ = descend(fine, other, u, level, tell, forces)
         if n == 0 and settings.descent.weighed and len(levels) > 1:
             # Asked where it costs least; weighed steps begin on this level too, so that the next starts from them.

@@ -1,4 +1,4 @@
-"""What came of a registration: the field that is kept, and the figures that speak for or against it."""
+"""The outcome of a registration: the field that is kept, and the figures that support or contradict it."""
 
 from __future__ import annotations
 

@@ -85,9 +85,14 @@ def remove_folds(u: torch.Tensor, *, floor: float = FLOOR, rounds: int = 60) -> 
     return u, first
 
 
-def safe_step(d: torch.Tensor, *, trust: float = 1.0, steepest: float = 0.5) -> torch.Tensor:
-    """A step (3, I, J, K) in voxels that is a diffeomorphism itself: never longer or steeper than asked."""
-    d = d * (trust / d.square().sum(0).sqrt().clamp(min=trust))
+def safe_step(d: torch.Tensor, *, radius: float = 1.0, steepest: float = 0.5) -> torch.Tensor:
+    """A step (3, I, J, K) in voxels that is a diffeomorphism itself.
+
+    Args:
+        radius: voxels; no step is longer (a trust region).
+        steepest: largest slope of the step.
+    """
+    d = d * (radius / d.square().sum(0).sqrt().clamp(min=radius))
     for _ in range(4):
         slope = max(
             float(torch.diff(d, dim=axis + 1).abs().max()) if d.shape[axis + 1] > 1 else 0.0 for axis in range(3)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from ..processors import Lookout, at_most, left_by, sensible_threads
+from ..processors import LoadWatch, at_most, left_by, sensible_threads
 from ..progress import Progress
 from .settings import RegistrationSettings
 
@@ -32,7 +32,7 @@ def repeatable(settings: RegistrationSettings, progress: Progress) -> Iterator[P
 
 def _making_room(progress: Progress, most: int) -> Progress:
     """The same progress; at each step, about once a second, the number of threads follows what others leave free."""
-    lookout = Lookout()
+    lookout = LoadWatch()
 
     def tell(stage: str, fraction: float, message: str) -> None:
         busy = lookout.busy()

@@ -63,7 +63,7 @@ class PairNoise:
     weights: torch.Tensor
     variance: float
 
-    def held(self, stiffness: Stiffness) -> Stiffness:
+    def stiffened(self, stiffness: Stiffness) -> Stiffness:
         """The stiffness for this noise."""
         return replace(stiffness, bending=stiffness.bending * min(STIFFEST, max(1.0, self.variance / NOISE)))
 

@@ -225,7 +225,7 @@ def undeformed(features: FeaturePair, settings: RegistrationSettings) -> FieldSt
 def starting_field(
     features: FeaturePair, start: Start, settings: RegistrationSettings, progress: Progress
 ) -> FieldStart:
-    """What is known already, or what the discrete search finds; landmarks lead either."""
+    """The known field, or the one that the discrete search finds; landmarks pull on both."""
     forces, known = LandmarkForces.from_pairs(start.landmarks, features.pose), start.known
     warnings: tuple[str, ...] = ()
     if forces is not None and start.landmarks is not None and known is not None:
@@ -238,9 +238,9 @@ def starting_field(
         field = followed_by_forces(residual_field(known, lattice), forces)
         shorter = replace(settings.descent, levels=fewer_iterations(settings.descent.levels))
         return FieldStart(field, forces, replace(settings, descent=shorter), warnings)
-    led = forces.smooth_field(lattice.with_spacing(2 * REACH)) if forces else None
+    led_by_landmarks = forces.smooth_field(lattice.with_spacing(2 * REACH)) if forces else None
     if not settings.discrete.enabled:
-        return FieldStart(led or DisplacementField.identity(lattice), forces, settings, warnings)
+        return FieldStart(led_by_landmarks or DisplacementField.identity(lattice), forces, settings, warnings)
     progress("discrete", 0.45, f"searching displacements up to {max(settings.discrete.captures):g} mm")
-    field = discrete_search(features.fixed, features.moving, settings.discrete, led)
+    field = discrete_search(features.fixed, features.moving, settings.discrete, led_by_landmarks)
     return FieldStart(field, forces, settings, warnings)

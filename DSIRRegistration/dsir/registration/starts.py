@@ -23,7 +23,7 @@ FAN = 22.0
 
 
 @dataclass(frozen=True, eq=False)
-class Sides:
+class DescribedPair:
     """Both images as the search sees them.
 
     Attributes:
@@ -52,27 +52,25 @@ def named_starts(
 
 
 def searched_starts(
-    sides: Sides, settings: LinearSettings, tell: Callable[[float], None]
+    pair: DescribedPair, settings: LinearSettings, tell: Callable[[float], None]
 ) -> list[tuple[str, np.ndarray]]:
     """Every translation, and small turns: the best few."""
     found = search(
-        sides.target, sides.view, sides.descriptor, rotations(settings.angles), spacing=settings.search, tell=tell
+        pair.target, pair.view, pair.descriptor, rotations(settings.angles), spacing=settings.search, tell=tell
     )
     likely = [start for start in found[:3] if start.similarity > LIKELY * found[0].similarity]
     return [(f"search {n + 1}", start.matrix) for n, start in enumerate(likely)]
 
 
-def turned_starts(sides: Sides, spacing: float, tell: Callable[[float], None]) -> list[tuple[str, np.ndarray]]:
+def turned_starts(pair: DescribedPair, spacing: float, tell: Callable[[float], None]) -> list[tuple[str, np.ndarray]]:
     """The other 23 ways in which a scan may lie along the axes, then about the likeliest of them: the best two.
 
     Mirror images are none of them: nobody is turned inside out on the way from one scanner to the other.
     """
     turns = axis_turns()[1:]
-    found = search(sides.target, sides.view, sides.descriptor, turns, spacing=spacing, tell=lambda f: tell(0.6 * f))
+    found = search(pair.target, pair.view, pair.descriptor, turns, spacing=spacing, tell=lambda f: tell(0.6 * f))
     fan = [small @ start.matrix[:3, :3] for start in found[:3] for small in rotations((FAN,))[1:]]
-    found += search(
-        sides.target, sides.view, sides.descriptor, fan, spacing=spacing, tell=lambda f: tell(0.6 + 0.4 * f)
-    )
+    found += search(pair.target, pair.view, pair.descriptor, fan, spacing=spacing, tell=lambda f: tell(0.6 + 0.4 * f))
     return [(f"turned {n + 1}", start.matrix) for n, start in enumerate(_apart(found)[:2])]
 
 

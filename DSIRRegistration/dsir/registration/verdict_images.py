@@ -1,4 +1,4 @@
-"""What the scans themselves say of a result, by a witness that nothing is fitted to: mutual information.
+"""What the scans say of a result, by mutual information, which no step of the registration maximises.
 
 The result is compared with where it began, with itself pushed aside, and with the best that is found when left and
 right are exchanged, unless the scans are their own mirror images; and the fixed body has to meet something in the
@@ -20,7 +20,7 @@ from ..transforms.linear import Linear
 from .blocks import Blocks
 from .evidence import SURE, Evidence, Judge
 from .findings import Finding
-from .sides import mirrored_results
+from .laterality import mirrored_results
 from .working_grid import PreparedImage
 
 ASIDE = 15.0

@@ -23,7 +23,7 @@ from ..files.itk import LPS
 from ..geometry.lattice import Lattice
 from ..transforms.composite import Transform, linear_matrix
 from ..transforms.field import DisplacementField
-from .belonging import decimal, made_now, new_object
+from .object_attributes import decimal, made_now, new_object
 
 CONTENT_BASED = ("125024", "DCM", "Image Content-based Alignment")
 """Context group 7100: by what the two were aligned."""

@@ -16,7 +16,7 @@ from ..dicom.series import Series
 from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..shapes.structure import Structure
-from .belonging import belong_to
+from .object_attributes import set_patient_and_study
 
 ORGAN = ("123037004", "SCT", "Anatomical Structure")
 TISSUE = ("85756007", "SCT", "Tissue")
@@ -96,7 +96,7 @@ def write_segmentation_object(
             )
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise DsirError(f"A DICOM segmentation cannot be tied to the fixed series: {error}") from None
-    belong_to(made, series, pseudonym)  # highdicom takes the source's patient
+    set_patient_and_study(made, series, pseudonym)  # highdicom takes the source's patient
     made.SpecificCharacterSet = "ISO_IR 192"  # highdicom takes the source's, which need not hold our names
     with complete_file(Path(path)) as temporary:
         made.save_as(temporary)

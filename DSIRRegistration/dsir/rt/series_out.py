@@ -24,7 +24,7 @@ from ..dicom.suv import is_pet
 from ..errors import DsirError
 from ..geometry.image import Image
 from ..geometry.lattice import LPS
-from .belonging import decimal, made_now, new_object
+from .object_attributes import decimal, made_now, new_object
 
 CLASSES = {"CT": CTImageStorage, "MR": MRImageStorage}
 

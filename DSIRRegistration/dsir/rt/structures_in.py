@@ -16,7 +16,7 @@ from ..errors import DsirError
 from ..geometry.lattice import Lattice
 from ..shapes.polygons import one_outline
 from ..shapes.stacking import Stack, stack
-from ..shapes.structure import PointMark, Role, Structure, StructureSet, colour_of, unique_names
+from ..shapes.structure import PointSet, Role, Structure, StructureSet, colour_of, unique_names
 
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 HOLLOW = 0.5
@@ -60,7 +60,7 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
     observed = _numbered(dataset.get("RTROIObservationsSequence"), "ReferencedROINumber")
     if "RTROIObservationsSequence" not in dataset:
         remarks.append("The structure set lacks its last part (RT ROI Observations): it may be cut short.")
-    structures, marks = [], []
+    structures, point_sets = [], []
     for name, (number, roi) in zip(names, rois.items(), strict=True):
         refusal = _foreign(roi, drawn.get(number), series)
         contours = (drawn[number].get("ContourSequence") or ()) if number in drawn else ()
@@ -71,7 +71,7 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
         found = _sorted(contours, series.lattice)
         said = [f"{count} {_contours(count, name)} left out: {what}." for what, count in found.faults.items()]
         if found.points:
-            marks.append(PointMark(name, np.array(found.points), number, colour, role))
+            point_sets.append(PointSet(name, np.array(found.points), number, colour, role))
         if found.outlines:
             built = stack(found.outlines, series.lattice, xor=found.xor)
             said += _told(built, name)
@@ -80,12 +80,12 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
             structures.append(Structure(name, built.distance, built.lattice, number, colour, role, tuple(said)))
         elif not found.points:
             remarks.append(f"{name} is left out: {_reason(found.faults)}.")
-    if not structures and not marks:
+    if not structures and not point_sets:
         raise DsirError(f"Nothing in {path} can be used. {' '.join(remarks)}")
     label = str(dataset.get("StructureSetLabel", "") or "")
     if series.gaps:
         remarks.insert(0, f"{series.gaps}; what was drawn is interpolated across.")
-    return StructureSet(series.lattice, tuple(structures), tuple(marks), tuple(remarks), label)
+    return StructureSet(series.lattice, tuple(structures), tuple(point_sets), tuple(remarks), label)
 
 
 def _object(path: Path) -> Dataset:

@@ -20,8 +20,8 @@ from ..dicom.series import Series, Slice
 from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..shapes.contours import keyholes, outlines
-from ..shapes.structure import PointMark, Role, Structure
-from .belonging import made_now, new_object
+from ..shapes.structure import PointSet, Role, Structure
+from .object_attributes import made_now, new_object
 
 RTSTRUCT = UID("1.2.840.10008.5.1.4.1.1.481.3")
 DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
@@ -38,7 +38,7 @@ def write_rtstruct(
     structures: Sequence[Structure],
     series: Series,
     *,
-    marks: Sequence[PointMark] = (),
+    point_sets: Sequence[PointSet] = (),
     label: str = "DSIR",
     holes: Holes = "keyhole",
     pseudonym: str | None = None,
@@ -63,10 +63,10 @@ def write_rtstruct(
     frame = UID(series.frame_of_reference or generate_uid())
     dataset = _head(series, label, pseudonym)
     dataset.FrameOfReferenceUID = frame
-    numbers = _numbers([*structures, *marks])
+    numbers = _numbers([*structures, *point_sets])
     rois, drawn, observed = [], [], []
     counts: dict[str, int] = {}
-    everything: list[Structure | PointMark] = [*structures, *marks]
+    everything: list[Structure | PointSet] = [*structures, *point_sets]
     for number, item in zip(numbers, everything, strict=True):
         contours = _planar(item, series, holes) if isinstance(item, Structure) else _points(item)
         counts[item.name] = len(contours)
@@ -170,7 +170,7 @@ def _planar(structure: Structure, series: Series, holes: Holes) -> list[Dataset]
     return contours
 
 
-def _points(mark: PointMark) -> list[Dataset]:
+def _points(mark: PointSet) -> list[Dataset]:
     return [_contour("POINT", point[None], None) for point in mark.points]
 
 
@@ -185,7 +185,7 @@ def _contour(kind: str, points: np.ndarray, part: Slice | None) -> Dataset:
     return contour
 
 
-def _numbers(items: Sequence[Structure | PointMark]) -> list[int]:
+def _numbers(items: Sequence[Structure | PointSet]) -> list[int]:
     """ROI numbers: those of the source, made unique."""
     taken: set[int] = set()
     out = []

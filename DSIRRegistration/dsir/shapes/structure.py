@@ -61,7 +61,7 @@ class Structure:
 
 
 @dataclass(frozen=True, eq=False)
-class PointMark:
+class PointSet:
     """A point of interest, such as an isocentre or a fiducial marker.
 
     Attributes:
@@ -82,14 +82,14 @@ class StructureSet:
     Attributes:
         scan: the lattice of the scan they were drawn on.
         structures: those that can be used.
-        marks: points of interest.
+        point_sets: points of interest.
         remarks: what was left out and why, one sentence each.
         label: the set's own name.
     """
 
     scan: Lattice
     structures: tuple[Structure, ...]
-    marks: tuple[PointMark, ...] = ()
+    point_sets: tuple[PointSet, ...] = ()
     remarks: tuple[str, ...] = ()
     label: str = ""
 

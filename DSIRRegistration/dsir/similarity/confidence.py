@@ -81,7 +81,7 @@ class ConfidenceMap:
         """The confidence as a volume."""
         return Image(self.confidence, self.lattice)
 
-    def structures(self, labels: torch.Tensor, lattice: Lattice, names: Mapping[int, str]) -> list[StructureTrust]:
+    def structures(self, labels: torch.Tensor, lattice: Lattice, names: Mapping[int, str]) -> list[StructureConfidence]:
         """One line for each label (I, J, K) of ``lattice`` in fixed space; structures the map does not reach are left
         out."""
         index = labels.nonzero()
@@ -97,14 +97,13 @@ class ConfidenceMap:
             if bool(here.any()):
                 part = confidence[here]
                 doubtful = float((part < DOUBTFUL).float().mean())
-                found.append(
-                    StructureTrust(names.get(value, str(value)), float(part.mean()), doubtful, float(away[here].mean()))
-                )
+                name, mean, distance = names.get(value, str(value)), float(part.mean()), float(away[here].mean())
+                found.append(StructureConfidence(name, mean, doubtful, distance))
         return found
 
 
 @dataclass(frozen=True)
-class StructureTrust:
+class StructureConfidence:
     """Attributes: mean confidence, share of its voxels that are doubtful, mean distance of the best match in mm."""
 
     name: str

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from ..geometry.lattice import Lattice
 from ..geometry.subgrids import divided, divisions
-from ..shapes.structure import PointMark, Structure
+from ..shapes.structure import PointSet, Structure
 from ..transforms.composite import Transform
 from ..warp.points import moving_to_fixed
 from .measures import Measures, along
@@ -31,13 +31,13 @@ class CarriedMark:
         missed: mm by which the inverse misses, at most.
     """
 
-    structure: PointMark
-    source: PointMark
+    structure: PointSet
+    source: PointSet
     outside: float
     missed: float
 
 
-def carry_mark(mark: PointMark, transform: Transform, fixed: Lattice) -> CarriedMark:
+def carry_mark(mark: PointSet, transform: Transform, fixed: Lattice) -> CarriedMark:
     """Through the inverse of a fixed-to-moving transform."""
     points, errors = moving_to_fixed(transform, mark.points)
     outside = 1.0 - float(fixed.contains(points).mean())
@@ -50,7 +50,7 @@ def measure_mark(
     fixed: Lattice,
     *,
     trust: Trust | None = None,
-    reference: PointMark | None = None,
+    reference: PointSet | None = None,
 ) -> Measures:
     """Measure one mark, with as many points of the reference compared in their order, others by the nearest."""
     points, before = carried.structure.points, carried.source.points
@@ -65,7 +65,7 @@ def measure_mark(
     return Measures(folds=folds, outside_share=carried.outside, **found)
 
 
-def dots(mark: PointMark, fixed: Lattice) -> Structure | None:
+def dots(mark: PointSet, fixed: Lattice) -> Structure | None:
     """A small ball about each point, to be drawn in pictures; None where none lies on the fixed scan."""
     points = mark.points[fixed.contains(mark.points)]
     if not len(points):

@@ -10,7 +10,7 @@ from ..errors import DsirError
 from ..geometry.lattice import Lattice
 from ..progress import Progress, silent, within
 from ..registration.findings import Finding
-from ..shapes.structure import PointMark, Structure, StructureSet
+from ..shapes.structure import PointSet, Structure, StructureSet
 from ..transforms.composite import Transform
 from ..warp.pullback import Carried, pull_back
 from .measures import measure
@@ -19,17 +19,17 @@ from .rigid import RigidResult, keep_rigid
 from .trust import Trust
 from .verdict import Verdict, judge, judge_mark
 
-Named = TypeVar("Named", Structure, PointMark)
+Named = TypeVar("Named", Structure, PointSet)
 
 
 @dataclass(frozen=True, eq=False)
 class Propagation:
-    """What came of it.
+    """Propagated structures, and the verdict on each.
 
     Attributes:
         carried: structures on the fixed scan, in the order of the source.
         carried_marks: points, curves and open surfaces on the fixed scan.
-        verdicts: one for each structure and mark.
+        verdicts: one for each structure and point set.
         transform: the one that was used; with rigid structures not the one that was given.
         references: name to the reference structure that it was compared with.
         remarks: what was left out or changed, one sentence each.
@@ -50,8 +50,8 @@ class Propagation:
         return tuple(c.structure for c in self.carried if not c.structure.empty)
 
     @property
-    def marks(self) -> tuple[PointMark, ...]:
-        """The carried marks."""
+    def point_sets(self) -> tuple[PointSet, ...]:
+        """The propagated point sets."""
         return tuple(c.structure for c in self.carried_marks)
 
 
@@ -93,9 +93,9 @@ def propagate(
         ]
     carried = pull_back(source.structures, transform, source.scan, fixed, progress=within(progress, 0.1, 0.5))
     references = _partners(source.structures, reference.structures if reference else ())
-    known = _partners(source.marks, reference.marks if reference else ())
+    known = _partners(source.point_sets, reference.point_sets if reference else ())
     if reference is not None:
-        names = [*(s.name for s in source.structures), *(m.name for m in source.marks)]
+        names = [*(s.name for s in source.structures), *(m.name for m in source.point_sets)]
         without = [name for name in names if name not in references and name not in known]
         if without:
             remarks.append(f"The reference has no contours for {', '.join(without)}.")
@@ -104,12 +104,12 @@ def propagate(
         progress("judging", 0.5 + 0.5 * n / max(len(carried), 1), f"structure {n + 1} of {len(carried)}")
         figures = measure(item, transform, fixed, trust=trust, reference=references.get(item.structure.name))
         verdicts.append(judge(item, figures, slice_mm=float(fixed.spacing[2]), doubts=doubts))
-    marks = tuple(carry_mark(mark, transform, fixed) for mark in source.marks)
-    for mark in marks:
+    point_sets = tuple(carry_mark(mark, transform, fixed) for mark in source.point_sets)
+    for mark in point_sets:
         partner = known.get(mark.structure.name)
         figures = measure_mark(mark, transform, fixed, trust=trust, reference=partner)
         verdicts.append(judge_mark(mark, figures, doubts=doubts))
-    return Propagation(carried, marks, tuple(verdicts), transform, references, tuple(remarks), kept)
+    return Propagation(carried, point_sets, tuple(verdicts), transform, references, tuple(remarks), kept)
 
 
 def _chosen(source: StructureSet, names: Sequence[str]) -> list[Structure]:

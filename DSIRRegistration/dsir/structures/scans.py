@@ -14,7 +14,7 @@ from ..geometry.lattice import Lattice
 
 @dataclass(frozen=True)
 class Scan:
-    """What is known of it.
+    """A scan, with its DICOM series where it has one.
 
     Attributes:
         series: the slices with their identities; None for an image that is no series.

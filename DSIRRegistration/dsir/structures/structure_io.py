@@ -15,8 +15,7 @@ from ..rt.segmentation_in import is_segmentation
 from ..rt.segmentation_out import write_segmentation_object
 from ..rt.structures_in import read_rtstruct
 from ..rt.structures_out import Holes, write_rtstruct
-from ..shapes.structure import PointMark, Structure, StructureSet, short_names
-from . import surfaces_and_points as drawings
+from ..shapes.structure import PointSet, Structure, StructureSet, short_names
 from .propagate import Propagation
 from .segmentations import (
     on_grid,
@@ -26,7 +25,7 @@ from .segmentations import (
     write_label_structures,
     write_segmentation,
 )
-from .surfaces_and_points import Drawing
+from .surfaces_and_points import KINDS, GeometryFile, read_geometry_files, write_geometry_file
 
 LABELS = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 
@@ -45,8 +44,8 @@ def read_structures(
         DsirError: unreadable, an RTSTRUCT without its series, or several files of which one is no surface.
     """
     path = Path(path)
-    if path.suffix.lower() in drawings.KINDS:
-        return drawings.read_drawings([path, *more])[0]
+    if path.suffix.lower() in KINDS:
+        return read_geometry_files([path, *more])[0]
     if more:
         raise DsirError(f"{path} is not a surface or curve, and only of those several are read together.")
     if path.name.lower().endswith(".seg.nrrd"):
@@ -70,7 +69,7 @@ def write_structures(
     holes: Holes = "keyhole",
     pseudonym: str | None = None,
 ) -> list[str]:
-    """Write by the kind of file; what was lost, in sentences.
+    """Write by the kind of file; what could not be written, in sentences.
 
     ``.seg.dcm`` is a DICOM segmentation, ``.dcm`` an RTSTRUCT, ``.seg.nrrd`` a Slicer segmentation; all else is a
     label map.
@@ -79,11 +78,11 @@ def write_structures(
         DsirError: the file cannot be written, or nothing of any structure is left.
     """
     path, remarks = Path(path), list[str]()
-    if not result.structures and not result.marks:
+    if not result.structures and not result.point_sets:
         raise DsirError("None of the structures lies on the fixed scan, so nothing was written; is it its transform?")
-    structures, marks = result.structures, result.marks
+    structures, point_sets = result.structures, result.point_sets
     if suffix(path) == ".dcm":
-        structures, marks, remarks = _named_for_dicom(structures, marks)
+        structures, point_sets, remarks = _named_for_dicom(structures, point_sets)
     if path.name.lower().endswith(".seg.dcm"):
         if series is None:
             raise DsirError("A DICOM segmentation is tied to a DICOM series; the fixed scan has to be one.")
@@ -92,12 +91,14 @@ def write_structures(
     elif suffix(path) == ".dcm":
         if series is None:
             raise DsirError("An RTSTRUCT is tied to a DICOM series; the fixed scan has to be one.")
-        counts = write_rtstruct(path, structures, series, marks=marks, label=label, holes=holes, pseudonym=pseudonym)
-        lost = [name for name, count in counts.items() if not count]
-        remarks += [f"{name} has no contour on the slices that are there." for name in lost]
+        counts = write_rtstruct(
+            path, structures, series, point_sets=point_sets, label=label, holes=holes, pseudonym=pseudonym
+        )
+        missing = [name for name, count in counts.items() if not count]
+        remarks += [f"{name} has no contour on the slices that are there." for name in missing]
     else:
-        if result.marks:
-            names = ", ".join(mark.name for mark in result.marks)
+        if result.point_sets:
+            names = ", ".join(mark.name for mark in result.point_sets)
             remarks.append(f"Points and curves are written to RTSTRUCT or to files of their own kind only: {names}.")
         if path.name.lower().endswith(".seg.nrrd"):
             write_segmentation(path, result.structures, fixed)
@@ -111,33 +112,33 @@ LONGEST = 64
 
 
 def _named_for_dicom(
-    structures: Sequence[Structure], marks: Sequence[PointMark]
-) -> tuple[tuple[Structure, ...], tuple[PointMark, ...], list[str]]:
+    structures: Sequence[Structure], point_sets: Sequence[PointSet]
+) -> tuple[tuple[Structure, ...], tuple[PointSet, ...], list[str]]:
     """Structures and points under names that DICOM can hold, and what had to change."""
-    given = [structure.name for structure in structures] + [mark.name for mark in marks]
+    given = [structure.name for structure in structures] + [mark.name for mark in point_sets]
     names, said = short_names(given, LONGEST)
     of_structures, of_marks = names[: len(structures)], names[len(structures) :]
     return (
         tuple(replace(item, name=name) for item, name in zip(structures, of_structures, strict=True)),
-        tuple(replace(item, name=name) for item, name in zip(marks, of_marks, strict=True)),
+        tuple(replace(item, name=name) for item, name in zip(point_sets, of_marks, strict=True)),
         said,
     )
 
 
-def write_drawings(
-    path: str | Path, drawn: Sequence[Drawing], result: Propagation, *, overwrite: bool = False
+def write_geometry_files(
+    path: str | Path, drawn: Sequence[GeometryFile], result: Propagation, *, overwrite: bool = False
 ) -> list[str]:
     """Write surfaces and curves as copies of their files: one to ``path``, several into the folder ``path``.
 
     Raises:
-        DsirError: as :func:`.drawings.write_drawing`, or two of the files have one name.
+        DsirError: as :func:`.write_geometry_file`, or two of the files have one name.
     """
     if len(drawn) == 1:
-        return drawings.write_drawing(path, drawn[0], result.transform)
+        return write_geometry_file(path, drawn[0], result.transform)
     if len({d.path.name for d in drawn}) < len(drawn):
         raise DsirError("Two of the surfaces have the same file name, so they cannot go to one folder.")
     with OutputFolder(path, overwrite=overwrite) as folder:
-        said = [drawings.write_drawing(folder.path / d.path.name, d, result.transform) for d in drawn]
+        said = [write_geometry_file(folder.path / d.path.name, d, result.transform) for d in drawn]
     return [sentence for sentences in said for sentence in sentences]
 
 

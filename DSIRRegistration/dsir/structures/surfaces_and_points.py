@@ -12,7 +12,7 @@ from ..errors import DsirError
 from ..files.meshes import Mesh, read_mesh
 from ..files.points import PointFile, read_points
 from ..geometry.lattice import Lattice, as_shape
-from ..shapes.structure import PointMark, StructureSet, colour_of, unique_names
+from ..shapes.structure import PointSet, StructureSet, colour_of, unique_names
 from ..transforms.composite import Transform
 from ..warp.points import moving_to_fixed
 from .meshes import warp_mesh
@@ -27,7 +27,7 @@ TOLERATED = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Drawing:
+class GeometryFile:
     """One file.
 
     Attributes:
@@ -40,23 +40,25 @@ class Drawing:
     content: Mesh | PointFile
 
 
-def read_drawings(paths: Sequence[str | Path], scan: Lattice | None = None) -> tuple[StructureSet, tuple[Drawing, ...]]:
-    """Closed surfaces become structures; open ones, curves and points become marks, which have no volume.
+def read_geometry_files(
+    paths: Sequence[str | Path], scan: Lattice | None = None
+) -> tuple[StructureSet, tuple[GeometryFile, ...]]:
+    """Closed surfaces become structures; open ones, curves and points become point sets, which have no volume.
 
     Args:
-        scan: the moving scan's lattice; by default a box around everything drawn.
+        scan: the moving scan's lattice; by default a box around everything.
 
     Raises:
         DsirError: a file cannot be read.
     """
-    files = [Path(path) for path in paths]
-    names, remarks = unique_names([_stem(path) for path in files])
-    drawings, structures, marks = [], [], []
-    for number, (name, path) in enumerate(zip(names, files, strict=True), start=1):
+    sources = [Path(path) for path in paths]
+    names, remarks = unique_names([_stem(path) for path in sources])
+    files, structures, point_sets = [], [], []
+    for number, (name, path) in enumerate(zip(names, sources, strict=True), start=1):
         if path.suffix.lower() not in KINDS:
             raise DsirError(f"{path}: surfaces and curves are read from {', '.join(KINDS)}.")
         content = read_mesh(path) if path.suffix.lower() in SURFACES else read_points(path)
-        drawings.append(Drawing(name, path, content))
+        files.append(GeometryFile(name, path, content))
         colour = getattr(content, "colour", None) or colour_of(number)
         triangles = getattr(content, "triangles", np.zeros((0, 3), dtype=int))
         holes = open_edges(content.points, triangles)
@@ -65,12 +67,12 @@ def read_drawings(paths: Sequence[str | Path], scan: Lattice | None = None) -> t
             continue
         if holes:
             remarks.append(f"The surface {name} is not closed ({holes} open edges), so it has no volume to judge.")
-        marks.append(PointMark(name, content.points, number, colour))
-    everything = np.concatenate([drawing.content.points for drawing in drawings])
-    return StructureSet(scan or _around(everything), tuple(structures), tuple(marks), tuple(remarks)), tuple(drawings)
+        point_sets.append(PointSet(name, content.points, number, colour))
+    everything = np.concatenate([file.content.points for file in files])
+    return StructureSet(scan or _around(everything), tuple(structures), tuple(point_sets), tuple(remarks)), tuple(files)
 
 
-def write_drawing(path: str | Path, drawing: Drawing, transform: Transform) -> list[str]:
+def write_geometry_file(path: str | Path, file: GeometryFile, transform: Transform) -> list[str]:
     """Write a copy whose points lie on the fixed scan; what a reader must know of it.
 
     Args:
@@ -80,16 +82,16 @@ def write_drawing(path: str | Path, drawing: Drawing, transform: Transform) -> l
         DsirError: another ending than the original's, or the file cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() != drawing.path.suffix.lower():
-        raise DsirError(f"{path} has to end in {drawing.path.suffix}, as what was drawn does.")
-    if isinstance(drawing.content, Mesh):
-        points, normals, missed = warp_mesh(drawing.content, transform)
-        drawing.content.write(path, points, normals)
+    if path.suffix.lower() != file.path.suffix.lower():
+        raise DsirError(f"{path} has to end in {file.path.suffix}, as what was drawn does.")
+    if isinstance(file.content, Mesh):
+        points, normals, missed = warp_mesh(file.content, transform)
+        file.content.write(path, points, normals)
     else:
-        points, errors = moving_to_fixed(transform, drawing.content.points)
-        drawing.content.write(path, points)
+        points, errors = moving_to_fixed(transform, file.content.points)
+        file.content.write(path, points)
         missed = float(errors.max())
-    return [] if missed < TOLERATED else [f"{drawing.name} is off by up to {missed:.2f} mm; the transform folds there."]
+    return [] if missed < TOLERATED else [f"{file.name} is off by up to {missed:.2f} mm; the transform folds there."]
 
 
 def _stem(path: Path) -> str:

@@ -8,8 +8,8 @@ import torch
 
 from ..errors import DsirError
 from .contrast import LossSettings
-from .draws import chance, step_generator, uniform
 from .placing import patches
+from .random_numbers import chance, step_generator, uniform
 from .synthesis import SynthesisSettings, look
 from .tissue import brain
 from .views import View, ViewSettings, corresponding, draw_views

@@ -22,8 +22,8 @@ class LossSettings:
             over the view are won by a coarse idea of where in the view a point lies, which zero padding tells
             (measured: retrieval 0.03 after 300 steps with a loss 2 nats under chance).
         far: weight of the second term, whose negatives are all positions of the image [P].
-        trust: exponent q of the generalised cross-entropy (1 - p^q) / q (Zhang and Sabuncu 2018); 0 is InfoNCE. Many
-            positions cannot be told apart (flat tissue, noise), and InfoNCE listens to those most.
+        gce_exponent: q of the generalised cross-entropy (1 - p^q) / q (Zhang and Sabuncu 2018); 0 is InfoNCE. Many
+            positions cannot be told apart (flat tissue, noise), and InfoNCE gives most weight to those.
         indifferent: voxels; positions nearer than this to a positive are no negatives of it.
         placing: weight of the placing loss (:mod:`.placing`), the logarithm of the step that should be nothing.
         patches: in each view over which that step is summed.
@@ -36,7 +36,7 @@ class LossSettings:
     indifferent: float = 0.9
     reach: float = 12.0
     far: float = 0.25
-    trust: float = 0.2
+    gce_exponent: float = 0.2
     placing: float = 0.5
     patches: int = 24
     detach_keys: bool = False
@@ -81,11 +81,11 @@ def contrast(
 
 
 def _both_ways(logits: torch.Tensor, settings: LossSettings) -> torch.Tensor:
-    loss = _one_way(logits, settings.trust)
-    return loss if settings.detach_keys else 0.5 * (loss + _one_way(logits.T, settings.trust))
+    loss = _one_way(logits, settings.gce_exponent)
+    return loss if settings.detach_keys else 0.5 * (loss + _one_way(logits.T, settings.gce_exponent))
 
 
-def _one_way(logits: torch.Tensor, trust: float) -> torch.Tensor:
+def _one_way(logits: torch.Tensor, gce_exponent: float) -> torch.Tensor:
     target = torch.arange(logits.shape[0], device=logits.device)
     entropy = F.cross_entropy(logits, target, reduction="none")
-    return (-torch.expm1(-trust * entropy) / trust if trust else entropy).mean()
+    return (-torch.expm1(-gce_exponent * entropy) / gce_exponent if gce_exponent else entropy).mean()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from .draws import chance, uniform
+from .random_numbers import chance, uniform
 
 ENTRIES = 2048
 """Length of the look-up table; a CT of 4,000 HU is read to 2 HU, or finer inside a window."""

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ..geometry.sampling import gaussian_blur
-from .draws import chance, normal, uniform
+from .random_numbers import chance, normal, uniform
 
 
 @dataclass(frozen=True)

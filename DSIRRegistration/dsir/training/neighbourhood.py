@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from ..geometry.sampling import gaussian_blur
 from .curves import random_curve
-from .draws import chance, normal, uniform
+from .random_numbers import chance, normal, uniform
 
 BLURS = (0.8, 1.6, 3.2)
 """Voxels: standard deviations of what the function sees beside the voxel itself."""

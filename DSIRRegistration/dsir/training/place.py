@@ -21,9 +21,9 @@ from ..progress import Progress, silent
 from .batches import DRAWS, Examples, ExampleSettings
 from .closed_form import begin_directly
 from .contrast import LossSettings
-from .draws import chance, step_generator
 from .gauss_newton import Patches, basin, descended, draw_patches, gauss_newton
 from .multicontrast import load_contrasts
+from .random_numbers import chance, step_generator
 from .run import Run, RunSettings, begin
 from .synthesis import look
 from .views import ViewSettings, draw_views

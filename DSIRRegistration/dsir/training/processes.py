@@ -56,5 +56,5 @@ def part() -> None:
 
 
 def leads() -> bool:
-    """Whether this process is the one that speaks and writes."""
+    """Whether this process prints and writes (rank 0)."""
     return int(os.environ.get("RANK", "0")) == 0

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from ..features.descriptor import Descriptor
 from ..geometry.lattice import as_shape
 from ..geometry.sampling import index_grid, sample
-from .draws import normal, step_generator, uniform
+from .random_numbers import normal, step_generator, uniform
 
 
 @dataclass(frozen=True)

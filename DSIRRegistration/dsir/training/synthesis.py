@@ -11,8 +11,8 @@ from ..features.normalise import normalise
 from ..geometry.sampling import sample
 from .curves import random_curve
 from .degrade import Degradation, degrade, smooth_field
-from .draws import chance, normal, uniform
 from .neighbourhood import random_neighbourhood
+from .random_numbers import chance, normal, uniform
 from .tissue import random_table
 from .views import View
 from .volumes import Source

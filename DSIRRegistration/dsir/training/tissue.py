@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .draws import chance, uniform
+from .random_numbers import chance, uniform
 from .volumes import Source
 
 RIGHT_TO_LEFT = {

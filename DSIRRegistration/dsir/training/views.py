@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from ..geometry.sampling import index_grid, sample
-from .draws import normal, uniform
+from .random_numbers import normal, uniform
 
 
 @dataclass(frozen=True)

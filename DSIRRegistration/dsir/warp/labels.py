@@ -25,12 +25,12 @@ class WarpedLabels:
     Attributes:
         labels: (I, J, K) int32.
         rescued: labels smaller than a reference voxel, kept as the one voxel that they fill most.
-        lost: labels whose place is outside the reference image (all of their voxels).
+        outside: labels whose place is outside the reference image (all of their voxels).
     """
 
     labels: torch.Tensor
     rescued: tuple[int, ...] = ()
-    lost: tuple[int, ...] = ()
+    outside: tuple[int, ...] = ()
 
 
 def warp_labels(labels: torch.Tensor, lattice: Lattice, transform: Transform, reference: Lattice) -> WarpedLabels:
@@ -67,9 +67,9 @@ def warp_labels(labels: torch.Tensor, lattice: Lattice, transform: Transform, re
         best[place] = torch.where(wins, shape, best[place])
         owner[place] = torch.where(wins, number, owner[place])
     _clear_background(owner, best, compact, places, lattice, transform, reference)
-    rescued, lost = _rescue(owner, peaks, len(values), float(reference.spacing.max() + lattice.spacing.max()) / 2)
+    rescued, outside = _rescue(owner, peaks, len(values), float(reference.spacing.max() + lattice.spacing.max()) / 2)
     out = torch.from_numpy(values.astype(np.int32))[owner.long()]
-    return WarpedLabels(out, tuple(int(values[n]) for n in rescued), tuple(int(values[n]) for n in lost))
+    return WarpedLabels(out, tuple(int(values[n]) for n in rescued), tuple(int(values[n]) for n in outside))
 
 
 def warp_mask(mask: torch.Tensor, lattice: Lattice, transform: Transform, reference: Lattice) -> torch.Tensor:
@@ -117,9 +117,9 @@ def _clear_background(
 def _rescue(
     owner: torch.Tensor, peaks: dict[int, tuple[float, tuple[int, ...]]], count: int, within_mm: float
 ) -> tuple[list[int], list[int]]:
-    """Give a label that no voxel went to the one where its distance is largest; those rescued, and those lost."""
+    """Give a label that no voxel went to the one where its distance is largest; those rescued, and those outside."""
     present = torch.bincount(owner.flatten(), minlength=count)
-    rescued, lost = [], []
+    rescued, outside = [], []
     for number in range(1, count):
         if present[number]:
             continue
@@ -128,8 +128,8 @@ def _rescue(
             owner[voxel] = number
             rescued.append(number)
         else:
-            lost.append(number)
-    return rescued, lost
+            outside.append(number)
+    return rescued, outside
 
 
 def _voxel(values: torch.Tensor, place: Box) -> tuple[int, ...]:

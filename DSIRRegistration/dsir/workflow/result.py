@@ -232,8 +232,8 @@ def preview_facts(report: Mapping[str, Any]) -> tuple[str, ...]:
 def label_warnings(carried: WarpedLabels) -> list[str]:
     """What a reader must know of labels that did not come through whole, one sentence each."""
     found: list[str] = []
-    if carried.lost:
-        found.append(Message("labels_outside", labels=list(carried.lost)))
+    if carried.outside:
+        found.append(Message("labels_outside", labels=list(carried.outside)))
     if carried.rescued:
         found.append(Message("labels_one_voxel", labels=list(carried.rescued)))
     return found

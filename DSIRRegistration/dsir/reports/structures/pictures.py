@@ -18,7 +18,7 @@ from ...geometry.lattice import Lattice, as_shape
 from ...geometry.sampling import sample
 from ...geometry.subgrids import extent
 from ...geometry.windows import fitting_window, window_beside
-from ...shapes.structure import PointMark, Structure
+from ...shapes.structure import PointSet, Structure
 from ...structures.compare import sample_on
 from ...structures.point_sets import dots
 from ...structures.verdict import Verdict
@@ -64,7 +64,7 @@ def draw(
 ) -> list[Picture]:
     """The worst slices of one structure: fixed, warped moving and the Jacobian, each with the outline."""
     shown = verdict.carried.structure
-    structure = dots(shown, fixed.lattice) if isinstance(shown, PointMark) else shown
+    structure = dots(shown, fixed.lattice) if isinstance(shown, PointSet) else shown
     if structure is None or structure.empty:
         return []
     chosen = _apart(_worst(structure, transform, reference), APART / float(structure.lattice.spacing[2]))[:count]

@@ -1,4 +1,4 @@
-"""What the page shows at first; every word of its state begins with ``dsir_``."""
+"""The page's state at the start; every name in it begins with ``dsir_``."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .windowing import CHOICES
 DESCRIPTORS = ("dsir", "mind", "cnn")
 
 
-def start_state(session: Session, descriptor: str) -> dict[str, Any]:
+def initial_state(session: Session, descriptor: str) -> dict[str, Any]:
     """All of it."""
     given = session.result.transform is not None
     start = {
         "descriptor": descriptor, "descriptors": list(dict.fromkeys((descriptor, *DESCRIPTORS))), "ready": False,
         "threshold": 0.3, "radius": 0, "follow": True, "hover": False, "surroundings": True, "asked": False,
-        "overlay": session.look.overlay, "opacity": session.look.opacity, "legend": None,
+        "overlay": session.overlays.overlay, "opacity": session.overlays.opacity, "legend": None,
         "mode": BLEND, "curtain": 0.5, "drawn": NONE, "drawings": list(DRAWN),
         "window": FITTING, "windows": list(CHOICES),
         "pairs": [], "missed": "", "can_undo": False, "can_redo": False,

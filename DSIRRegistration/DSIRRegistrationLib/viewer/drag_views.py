@@ -1,4 +1,5 @@
-"""While a point is dragged, two views lead and four follow: drawing a view takes as long as finding the answer."""
+"""While a point is dragged, two views are drawn at each step and four now and then: drawing a view takes as long as a
+query."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ TURN = 5
 """Every fifth answer is drawn in the views that follow too."""
 
 
-class Following:
-    """Holds back the views that follow; when the point rests all of them are drawn.
+class DragViews:
+    """Draws all views once the point rests, and until then the others only now and then.
 
     Args:
         rows: views of the fixed and of the moving scan in the same order: the view under the pointer and the one of

@@ -39,7 +39,7 @@ from .work import PlanOfWork
 WITHHELD = "The registration FAILed, so nothing for the planning system was written (--even-if-failed writes it)."
 
 
-def carry_out(
+def run_plan(
     plan: PlanOfWork,
     out: str | Path,
     settings: RegistrationSettings,

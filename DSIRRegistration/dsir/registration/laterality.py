@@ -1,4 +1,4 @@
-"""Is the left on the left? The scans are registered once more, coarsely, with left and right exchanged.
+"""Laterality check: the scans are registered once more, coarsely, with left and right exchanged.
 
 A head is nearly its own mirror image, and a deformation mends what is not: a scan whose left and right were exchanged
 on its way reaches similarities that no threshold tells from right ones. What tells it is the comparison: the fixed

@@ -1,4 +1,4 @@
-"""What lies over the fixed scan, and how: heat map, the moving scan before and after, maps, the deformation."""
+"""Overlays of the views: heat map, the moving scan before and after, maps, the deformation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .stencil import BLEND, Stencil
 SIMILARITY, BEFORE, AFTER = COSINE, "before", "after"
 
 
-class Look:
+class Overlays:
     """Attributes may be set; :meth:`lay` makes them seen.
 
     Attributes:
@@ -37,7 +37,7 @@ class Look:
         self._stencils = [Stencil(app, view, self._moved) for view in sides[FIXED].views]
 
     def lay(self, last: Shown | None) -> None:
-        """Show the heat map of the last click over the searched image, and what is wished over the fixed one."""
+        """Show the heat map of the last click over the searched image, and what is chosen over the fixed one."""
         heat = self.similarity.heat.volume if last is not None else None
         searched = OTHER[last.side] if last is not None else MOVING
         for name, side in self.sides.items():

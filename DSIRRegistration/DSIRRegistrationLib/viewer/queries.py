@@ -1,4 +1,4 @@
-"""Clicks and drags as questions: the newest first, by what the page has chosen, answered in a sentence."""
+"""Clicks and drags become queries, with the page's options; each is answered in a sentence."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from dsir.errors import DsirError
 from trame_server.state import State
 
-from .newest import Newest
+from .newest_only import NewestOnly
 from .session import Session
 
 
-class Asking:
+class Queries:
     """Args:
     moved: called before each answer to the pointer.
     answered: called after each answer.
@@ -23,11 +23,11 @@ class Asking:
         self, session: Session, state: State, *, moved: Callable[[], None], answered: Callable[[], None]
     ) -> None:
         self.session, self.state, self.moved, self.answered = session, state, moved, answered
-        self._wishes: Newest[tuple[str, np.ndarray]] = Newest(lambda wish: self._follow(*wish))
+        self._newest: NewestOnly[tuple[str, np.ndarray]] = NewestOnly(lambda request: self._follow(*request))
 
-    def wish(self, side: str, point: np.ndarray) -> None:
-        """Ask soon, unless a newer wish comes before."""
-        self._wishes.wish((side, point))
+    def request(self, side: str, point: np.ndarray) -> None:
+        """Ask soon, unless a newer request comes before."""
+        self._newest.request((side, point))
 
     def _follow(self, side: str, point: np.ndarray) -> None:
         self.moved()

@@ -1,4 +1,4 @@
-"""While the pointer is dragged, only its newest place is asked for: what waits behind a slow answer is forgotten."""
+"""While the pointer is dragged, only its newest place is queried; older places that still wait are dropped."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from trame_server.utils.asynchronous import create_task
 REST = 0.005
 """Seconds left to the page between two answers, in which pictures go out and newer places come in."""
 
-Wish = TypeVar("Wish")
+Request = TypeVar("Request")
 
 
-class Newest(Generic[Wish]):
-    """Carries out wishes one at a time in the page's event loop; a newer one takes the place of one that waits.
+class NewestOnly(Generic[Request]):
+    """Handles requests one at a time in the page's event loop; a newer one takes the place of one that waits.
 
     Args:
-        do: carries a wish out.
+        do: handles a request.
     """
 
-    def __init__(self, do: Callable[[Wish], None]) -> None:
+    def __init__(self, do: Callable[[Request], None]) -> None:
         self.do = do
-        self._waiting: list[Wish] = []
+        self._waiting: list[Request] = []
         self._at_work = False
 
-    def wish(self, wish: Wish) -> None:
+    def request(self, request: Request) -> None:
         """Ask for something; returns at once."""
-        self._waiting = [wish]
+        self._waiting = [request]
         if not self._at_work:
             self._at_work = True
             create_task(self._work())

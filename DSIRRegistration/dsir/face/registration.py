@@ -1,4 +1,4 @@
-"""What a registration found, with everything one does with it."""
+"""The result of ``dsir.register``, and what can be done with it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MISSED = 0.1
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Registration:
-    """A pair of scans and what lies between them.
+    """A pair of scans and the transform from fixed to moving.
 
     Attributes:
         fixed, moving: as they were read.
@@ -92,7 +92,7 @@ class Registration:
         Args:
             image: any kind of image; comes back as an :class:`dsir.Image` on the fixed grid.
             labels: any kind of label map; comes back as :class:`dsir.warp.labels.WarpedLabels` (``labels`` on the fixed
-                grid; which were ``rescued``, which ``lost``).
+                grid; which were ``rescued``, which ``outside``).
             points: (N, 3) RAS mm; comes back as such.
             mesh: a .vtp, .vtk, .stl or .ply, or a :class:`dsir.files.meshes.Mesh`; comes back as points (N, 3) RAS mm
                 and normals (N, 3) or None.

@@ -1,4 +1,4 @@
-"""What the session found, as the page says it."""
+"""Results of the session as text and state of the page."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ COLOURS = {"PASS": "#4cd187", "CHECK": "#ffb84d", "FAIL": "#ff8a8a"}
 """Of a verdict, on the dark panel."""
 
 
-def said_of(report: Mapping[str, Any], done: str) -> str:
+def result_sentence(report: Mapping[str, Any], done: str) -> str:
     """What came of a registration, in one line.
 
-    >>> said_of({"folds": 0, "similarity": {"start": 0.25, "end": 0.75}}, "Registered")
+    >>> result_sentence({"folds": 0, "similarity": {"start": 0.25, "end": 0.75}}, "Registered")
     'Registered: 0 folds, similarity 0.25 before, 0.75 after.'
     """
     words = [f"{done}: {report.get('folds', 0)} folds"]

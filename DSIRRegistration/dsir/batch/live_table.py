@@ -14,7 +14,7 @@ SHARE = 0.05
 after every one of them. The CSV always is."""
 
 
-class GrowingTable:
+class LiveTable:
     """``results.csv`` and ``results.html`` in ``out``, each replaced as a whole."""
 
     def __init__(self, out: Path) -> None:

@@ -33,7 +33,7 @@ def check_pseudonym(pseudonym: str) -> None:
         )
 
 
-def belong_to(dataset: Dataset, series: Series, pseudonym: str | None) -> None:
+def set_patient_and_study(dataset: Dataset, series: Series, pseudonym: str | None) -> None:
     """Put an object into the patient and study of a series, because a planning system files it by them.
 
     Args:
@@ -65,14 +65,14 @@ def made_now(dataset: Dataset, series: Series, pseudonym: str | None) -> None:
     """Say who made an object and when, in a series of its own in the study of ``series``.
 
     Raises:
-        DsirError: as :func:`belong_to`.
+        DsirError: as :func:`set_patient_and_study`.
     """
     now = datetime.now()
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     dataset.Manufacturer, dataset.ManufacturerModelName = "DSIR Registration", "dsir"
     dataset.SoftwareVersions = __version__
-    belong_to(dataset, series, pseudonym)
+    set_patient_and_study(dataset, series, pseudonym)
     dataset.SeriesInstanceUID = generate_uid()
     dataset.PositionReferenceIndicator = ""
 

@@ -12,7 +12,7 @@ SLAB = 24
 """Planes of the first axis whose relations exist at one time."""
 
 
-class Squeeze(nn.Module):
+class DnsEmbedding(nn.Module):
     """DNS of F, one linear layer, two 3x3x3 convolutions with a LeakyReLU between [P].
 
     (N, C, I, J, K) to (N, channels, I, J, K). The C x relations channels of DNS exist for one slab at a time; in
