@@ -40,6 +40,8 @@ WORDS = {
     "slices_missing": "{name} lacks {missing} of its {count} slices (the first is slice {first}); they are "
     "interpolated.",
     "ct_unscaled": "{name} says no rescale slope and intercept: its values need not be HU.",
+    "ct_uneven_scale": "{name} does not rescale its slices alike (slopes from {slope_low:g} to {slope_high:g}, "
+    "intercepts from {intercept_low:g} to {intercept_high:g}): its values need not be HU.",
     "gantry_straightened": "{name} was taken with the gantry tilted by {degrees:.1f} degrees; it was straightened.",
     "no_suv": "No SUV of the {role} PET: {reason}.",
     "copies_passed_over": "Copies of slices were passed over: {count}.",
@@ -79,6 +81,11 @@ def sentence(code: str, values: dict[str, Any]) -> str:
     """The words of a code; whoever has better names for its values puts them in before."""
     shown = {name: ", ".join(map(str, v)) if isinstance(v, list | tuple) else v for name, v in values.items()}
     return WORDS[code].format(**shown)
+
+
+def once(*said: Iterable[str]) -> tuple[str, ...]:
+    """Each sentence once, in order: one series may be read as several of the inputs."""
+    return tuple(dict.fromkeys(sentence for sentences in said for sentence in sentences))
 
 
 def as_data(said: Iterable[str]) -> list[dict[str, Any]]:

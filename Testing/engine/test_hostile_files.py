@@ -119,6 +119,40 @@ def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
             read(tmp_path / name)
 
 
+@pytest.mark.parametrize("slope", [np.inf, -np.inf])
+def test_an_infinite_slope_is_refused_and_none_is_none(slope: float, tmp_path: Path) -> None:
+    path = tmp_path / "scan.nii"
+    nib.save(nib.Nifti1Image(VALUES, np.eye(4)), path)
+    content = bytearray(path.read_bytes())
+    for given in (np.nan, slope):  # nibabel writes NaN where there is none
+        content[112:116] = np.float32(given).tobytes()
+        path.write_bytes(content)
+        if np.isnan(given):
+            assert np.array_equal(read_image(path).data.numpy(), VALUES)
+    with pytest.raises(DsirError, match="slope of its values is infinite"):
+        read_image(path)
+
+
+def test_an_image_that_lies_elsewhere_is_no_empty_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, at in (("here", 0.0), ("far", 500.0)):
+        affine = np.diag([2.0, 2.0, 3.0, 1.0])
+        affine[0, 3] = at
+        nib.save(nib.Nifti1Image(VALUES, affine), tmp_path / f"{name}.nii.gz")
+    sitk.WriteTransform(sitk.Euler3DTransform(), str(tmp_path / "id.tfm"))
+    words = ["apply", "-t", f"{tmp_path}/id.tfm", "--reference", f"{tmp_path}/here.nii.gz"]
+    assert main([*words, "--image", f"{tmp_path}/far.nii.gz", "-o", f"{tmp_path}/out.nii.gz"]) == 2
+    assert "Nothing of" in capsys.readouterr().err and not (tmp_path / "out.nii.gz").exists()
+
+
+def test_one_series_in_two_roles_says_a_thing_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scan = f"{series_of(tmp_path, without_slope)}"
+    sitk.WriteTransform(sitk.Euler3DTransform(), str(tmp_path / "id.tfm"))
+    out = f"{tmp_path}/out.nii.gz"
+    assert main(["apply", "-t", f"{tmp_path}/id.tfm", "--reference", scan, "--image", scan, "-o", out]) == 0
+    printed = capsys.readouterr()
+    assert (printed.out + printed.err).count("need not be HU") == 1
+
+
 def test_voxels_cannot_begin_within_the_header(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(VALUES, np.diag([2.0, 2.0, 3.0, 1.0])), tmp_path / "scan.nii")
     content = bytearray((tmp_path / "scan.nii").read_bytes())
@@ -281,6 +315,19 @@ def test_a_ct_without_a_rescale_slope_says_so_and_an_empty_slope_is_one(tmp_path
     assert np.array_equal(found.data, truth.volume().data) and found.remarks == ()
 
 
+def of_slice_four(attribute: str, value: float) -> Callable[[int, pydicom.Dataset], None]:
+    def change(number: int, dataset: pydicom.Dataset) -> None:
+        setattr(dataset, attribute, value if number == 4 else getattr(dataset, attribute))
+
+    return change
+
+
+@pytest.mark.parametrize(("attribute", "value"), [("RescaleSlope", 1000), ("RescaleIntercept", 0)])
+def test_a_ct_whose_slices_are_rescaled_otherwise_says_so(attribute: str, value: float, tmp_path: Path) -> None:
+    (remark,) = read_series(series_of(tmp_path, of_slice_four(attribute, value))).volume().remarks
+    assert "does not rescale its slices alike" in remark and "need not be HU" in remark
+
+
 def some_without(number: int, dataset: pydicom.Dataset) -> None:
     if number < 3:
         without_slope(number, dataset)
@@ -315,6 +362,8 @@ def two_of(attribute: str, one: str, other: str) -> Callable[[int, pydicom.Datas
         (two_of("Modality", "CT", "MR"), "its slices are of 2 modalities"),
         (two_of("PhotometricInterpretation", "MONOCHROME1", "MONOCHROME2"), "2 kinds of brightness"),
         (two_of("Units", "BQML", "CNTS"), "its slices are of 2 units"),
+        (of_slice_four("RescaleSlope", -1), "some of its slices have a negative rescale slope"),
+        (of_slice_four("RescaleSlope", 0), "slice_004.dcm says that its rescale slope is 0"),
         (some_without, "3 of its 10 slices say no rescale slope"),
         (by_table, "Modality LUT"),
         (cut_pixels, "slice_004.dcm in .* are damaged"),

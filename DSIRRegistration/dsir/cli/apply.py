@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import DsirError
-from ..messages import Message, as_data
+from ..messages import Message, as_data, once
 from ..progress import Progress
 from .command import Command, Outcome
 from .options import (
@@ -107,7 +107,7 @@ def _carrier(
     from ..files.points import read_points
     from ..rt.label_maps import read_labels
     from ..structures.meshes import warp_mesh
-    from ..warp.images import warp_image
+    from ..warp.images import covered, warp_image
     from ..warp.labels import warp_labels
     from ..warp.points import fixed_to_moving, moving_to_fixed
     from ..workflow.given_transform import read_given_transform
@@ -141,6 +141,8 @@ def _carrier(
         if kind == "image":
             assert image is not None and grid is not None  # _run() asked for both
             moved = warp_image(image, pull, grid, interpolation=arguments.interpolation)
+            if not bool(moved.data.max() > moved.data.min()) and not covered(pull, grid, image.lattice).any():
+                raise DsirError(f"Nothing of {source} lies on {arguments.reference} by this transform; is it theirs?")
             write_image(target, moved)
             return []
         if kind == "labels":
@@ -162,10 +164,8 @@ def _carrier(
             mesh.write(target, points, normals)
         return [] if missed < TOLERATED else [Message("inverse_misses", kind=kind, mm=missed)]
 
-    read = (reference, image)
-    said = [sentence for one in read if one for sentence in one.remarks]
-    said += geometry_remarks(arguments.labels, arguments.transform)
-    return carry, (*persons, *given.remarks, *said)
+    read = [one.remarks for one in (reference, image) if one]
+    return carry, once(persons, given.remarks, *read, geometry_remarks(arguments.labels, arguments.transform))
 
 
 def _spare_inputs(target: Path, sources: Iterable[Path]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..messages import once
 from ..progress import Progress, within
 from .command import Command, Outcome
 from .options import (
@@ -70,7 +71,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         lines.append(f"{100 * sure:.0f} % is sure ({SURE:g} and above).")
     else:
         lines.append("It orders places by trust; this descriptor has no calibrated probabilities.")
-    lines += [f"Note: {sentence}" for sentence in (*persons, *given.remarks, *fixed.remarks, *moving.remarks)]
+    lines += [f"Note: {sentence}" for sentence in once(persons, given.remarks, fixed.remarks, moving.remarks)]
     rows = found.structures(*labels, _names(arguments.names)) if labels else []
     for row in sorted(rows, key=lambda row: row.confidence):
         lines.append(

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..messages import once
 from ..progress import Progress, within
 from .command import Command, Outcome
 from .options import (
@@ -145,14 +146,14 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     scans = [scan.image for scan in (drawn.fixed, drawn.moving) if scan.image]
     geometry = [sentence for image in scans for sentence in image.remarks]
     geometry += geometry_remarks(arguments.labels, arguments.transform, *(arguments.reference or ()))
-    remarks = [
-        *drawn.persons,
-        *given.remarks,
-        *geometry,
-        *result.remarks,
-        *drawn.fixed.remarks,
-        *write(arguments, result, drawn),
-    ]
+    remarks = once(
+        drawn.persons,
+        given.remarks,
+        geometry,
+        result.remarks,
+        drawn.fixed.remarks,
+        write(arguments, result, drawn),
+    )
     if arguments.report:
         write_verdicts(
             arguments.report,

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..messages import once
 from ..progress import Progress, within
 from .command import Command, Outcome
 from .options import (
@@ -97,7 +98,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         heat = Image(torch.from_numpy(answer.similarity), answer.lattice).on(other.lattice, padding="zeros")
         write_image(arguments.heat_map, heat)
     values = _values(answer, descriptor.name, expected, chance_within(answer, descriptor.identity))
-    remarks = list(dict.fromkeys((*persons, *image.remarks, *other.remarks)))
+    remarks = list(once(persons, image.remarks, other.remarks))
     values |= {"warnings": remarks} if remarks else {}
     path = arguments.heat_map.resolve() if arguments.heat_map else None
     return Outcome(path, (json.dumps(values, indent=2),), values, answer=True)

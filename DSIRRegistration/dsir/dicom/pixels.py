@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from ..errors import DsirError
+from ..messages import Message
 from .dataset import items, number, read_whole, text, whole
 from .planes import Plane
 from .stack import Stack
@@ -46,11 +47,25 @@ def values_of(stack: Stack, name: str) -> np.ndarray:
         if stored.shape != plane.size:
             raise DsirError(f"The pixels of {plane.path.name} in {name} are damaged.")
         slope, intercept = plane.scale or UNSCALED
+        if slope == 0 and stored.any():
+            raise DsirError(f"{name} cannot be used: {plane.path.name} says that its rescale slope is 0.")
         values = stored.astype(np.float64) * slope + intercept
         if philips is not None:
-            values /= slope * philips[k]
+            values /= (slope or 1.0) * philips[k]
         out[:, :, k] = _placed(values.T, stack, k, plane)
     return _interpolated(out, order)
+
+
+def scale_remarks(stack: Stack, name: str) -> tuple[str, ...]:
+    """What makes it doubtful that the values of a CT are HU."""
+    scales = np.array([plane.scale for plane in stack.planes.values() if plane.scale])
+    if not len(scales):
+        return (Message("ct_unscaled", name=name),)
+    low, high = scales.min(0), scales.max(0)
+    if np.allclose(low, high, rtol=1e-3):
+        return ()
+    values = {"slope_low": low[0], "slope_high": high[0], "intercept_low": low[1], "intercept_high": high[1]}
+    return (Message("ct_uneven_scale", name=name, **{key: float(value) for key, value in values.items()}),)
 
 
 def _check_scales(stack: Stack, name: str) -> None:
@@ -64,6 +79,9 @@ def _check_scales(stack: Stack, name: str) -> None:
         raise DsirError(
             f"{name} cannot be used: {without} of its {len(stack.planes)} slices say no rescale slope, the others do."
         )
+    signs = {np.sign(plane.scale[0]) for plane in stack.planes.values() if plane.scale} - {0.0}
+    if len(signs) > 1:
+        raise DsirError(f"{name} cannot be used: some of its slices have a negative rescale slope, the others do not.")
     if without and any(items(plane.header, "ModalityLUTSequence") for plane in stack.planes.values()):
         raise DsirError(f"{name} cannot be used: its values go through a table (Modality LUT), which is not read.")
 

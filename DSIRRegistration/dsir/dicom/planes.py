@@ -125,7 +125,7 @@ def _scale(header: Dataset, groups: list[Dataset]) -> tuple[float, float] | None
             continue
         slope, intercept = number(place, "RescaleSlope"), number(place, "RescaleIntercept")
         if slope is not None or intercept is not None:
-            return slope or 1.0, intercept or 0.0
+            return 1.0 if slope is None else slope, intercept or 0.0
     return None
 
 

@@ -13,11 +13,10 @@ from pydicom.dataset import Dataset
 from ..errors import DsirError
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
-from ..messages import Message
 from .choice import chosen
 from .dataset import refusing_damage, text
 from .discover import Volume, discover
-from .pixels import values_of
+from .pixels import scale_remarks, values_of
 from .planes import Plane
 from .stack import Stack, stacked
 
@@ -73,8 +72,7 @@ class Series:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What must be known of how it was read, one sentence each."""
-        unscaled = self.found.modality == "CT" and all(plane.scale is None for plane in self.stack.planes.values())
-        said = (Message("ct_unscaled", name=self.name),) if unscaled else ()
+        said = scale_remarks(self.stack, self.name) if self.found.modality == "CT" else ()
         return (*self.found.remarks, *self.stack.remarks, *said)
 
     @property

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import DsirError
 from ..features.descriptor import load_descriptor
 from ..geometry.lattice import check_inside
+from ..messages import once
 from ..progress import Progress, silent, within
 from ..registration import register as pipeline
 from ..registration.linear import NUMBERS, Model
@@ -84,9 +85,9 @@ def register(
     masks = [as_mask(fixed_mask, fixed, "fixed"), as_mask(moving_mask, moving, "moving")]
     starts = [as_transform(given, fixed, moving, masks[0]) for given in (initial, refine)]
     begun = next((start for start in starts if start is not None), None)
-    said = [*persons, *fixed.remarks, *moving.remarks]
+    said = once(persons, fixed.remarks, moving.remarks)
     if begun is not None:
-        said += [*begun.remarks, *start_warnings(begun.transform, fixed, moving, *masks)]
+        said = once(said, begun.remarks, start_warnings(begun.transform, fixed, moving, *masks))
     first, improved = (None if start is None else start.transform for start in starts)
     found = pipeline.register(
         fixed, moving, chosen,

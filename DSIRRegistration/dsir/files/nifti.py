@@ -27,6 +27,7 @@ def read(path: Path, dtype: type | None = None) -> tuple[np.ndarray, list[np.nda
     try:
         file = load(path)
         found = affines(file, path)
+        _check_slope(file, path)
         kind = file.get_data_dtype()
         if kind.fields:
             raise DsirError(f"{path} is a colour image; a scalar volume is needed.")
@@ -80,6 +81,17 @@ def write(path: Path, values: np.ndarray, affine: np.ndarray, *, intent: str = "
     file.set_sform(affine, code=1)
     file.set_qform(affine, code=1)
     nib.save(file, path)
+
+
+def _check_slope(file: nib.spatialimages.SpatialImage, path: Path) -> None:
+    """Refuse an infinite slope, which nibabel passes over; NaN means none, as nibabel itself writes it."""
+    if not isinstance(file.header, nib.Nifti1Header):
+        return
+    place = file.file_map.get("header", file.file_map["image"])
+    with place.get_prepare_fileobj("rb") as opened:
+        stored = type(file.header).from_fileobj(opened, check=False)  # the image's own header forgets it
+    if np.isinf(stored["scl_slope"]):
+        raise DsirError(f"{path} is damaged: its header says that the slope of its values is infinite.")
 
 
 def _check_size(file: nib.spatialimages.SpatialImage, path: Path) -> None:

@@ -16,7 +16,7 @@ from ..files.images import geometry_remarks, read_image, read_mask
 from ..files.landmarks import read_landmarks
 from ..files.output_folder import check_output_folder, rescue_folder
 from ..geometry.image import Image
-from ..messages import Message
+from ..messages import Message, once
 from ..progress import Progress, silent, within
 from ..registration.findings import with_findings
 from ..registration.register import register
@@ -102,7 +102,7 @@ def register_pair(
     start = pair.refine or pair.initial
     same = (Message("same_scan"),) if pair.fixed.resolve() == pair.moving.resolve() else ()
     others = (pair.fixed_mask, pair.moving_mask, pair.moving_labels, pair.fixed_labels, start)
-    said = persons + same + fixed.remarks + moving.remarks + geometry_remarks(*others)
+    said = once(persons, same, fixed.remarks, moving.remarks, geometry_remarks(*others))
     if start is not None:
         progress("reading", 0.02, "judging the transform that was given")
         read = read_given_transform(
@@ -114,7 +114,7 @@ def register_pair(
             frames=Frames.of(read_first),
         )
         given = read.transform
-        said += read.remarks + start_warnings(given, fixed, moving, fixed_mask, moving_mask)
+        said = once(said, read.remarks, start_warnings(given, fixed, moving, fixed_mask, moving_mask))
     initial = given if pair.initial else None
     refine = given if pair.refine else None
     landmarks = read_landmarks(pair.landmarks) if pair.landmarks else None
