@@ -14,6 +14,7 @@ WORDS = {
     "labels_one_voxel": "Smaller than a voxel of the fixed image, kept as one voxel: labels {labels}.",
     "labels_outside_named": "Outside the fixed image, so not in the result: {labels}.",
     "labels_one_voxel_named": "Smaller than a voxel of the fixed image, kept as one voxel: {labels}.",
+    "beyond_field": "No place of the {kind} lies on the grid of the displacement field: is it their transform?",
     "inverse_misses": "The {kind} are off by up to {mm:.2f} mm; the field folds.",
     "two_persons": "The scans are said to be of two different persons (--different-patients).",
     "similarity_not_raised": "The deformable stages did not raise the similarity; only the linear alignment is kept.",

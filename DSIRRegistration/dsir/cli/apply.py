@@ -110,7 +110,7 @@ def _carrier(
     from ..warp.images import covered, warp_image
     from ..warp.labels import warp_labels
     from ..warp.points import fixed_to_moving, moving_to_fixed
-    from ..workflow.given_transform import read_given_transform
+    from ..workflow.given_transform import on_grid, read_given_transform
     from ..workflow.identity_gate import check_one_person, headers
     from ..workflow.result import label_warnings
 
@@ -158,11 +158,14 @@ def _carrier(
                 points, errors = moving_to_fixed(transform, file.points)
                 missed = float(errors.max())
             file.write(target, points)
+            fixed_points = file.points if arguments.invert else points
         else:
             mesh = read_mesh(source)
             points, normals, missed = warp_mesh(mesh, transform, to="moving" if arguments.invert else "fixed")
             mesh.write(target, points, normals)
-        return [] if missed < TOLERATED else [Message("inverse_misses", kind=kind, mm=missed)]
+            fixed_points = mesh.points if arguments.invert else points
+        found = [] if missed < TOLERATED else [Message("inverse_misses", kind=kind, mm=missed)]
+        return found if on_grid(transform, fixed_points).any() else [*found, Message("beyond_field", kind=kind)]
 
     read = [one.remarks for one in (reference, image) if one]
     return carry, once(persons, given.remarks, *read, geometry_remarks(arguments.labels, arguments.transform))

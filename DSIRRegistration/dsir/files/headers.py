@@ -120,36 +120,6 @@ def data_files(path: Path) -> list[Path]:
     return [file for file in found if file.is_file()] if names else [path]
 
 
-def check_hdf5(path: Path) -> None:
-    """Refuse an HDF5 file that is longer or shorter than it says: HDF5 may end the whole process over what it finds.
-
-    Raises:
-        DsirError: it is; other damage is seen by HDF5's own checksums.
-    """
-    with open(path, "rb") as file:
-        head = file.read(64)
-    place = {0: 40, 1: 44, 2: 28, 3: 28}.get(head[8]) if len(head) == 64 and head.startswith(b"\x89HDF\r\n") else None
-    if place is None or int.from_bytes(head[place : place + 8], "little") != path.stat().st_size:
-        raise DsirError(f"{path} is damaged: the file ends early, or holds what it does not know of.")
-
-
-def check_matlab(path: Path) -> None:
-    """Refuse a MATLAB file (version 4, as ITK writes .mat) whose matrices do not fill it exactly; ITK aborts over one.
-
-    Raises:
-        DsirError: they do not.
-    """
-    content, at = path.read_bytes(), 0
-    while at < len(content):
-        words = [int.from_bytes(content[at + 4 * n : at + 4 * n + 4], "little", signed=True) for n in range(5)]
-        kind, rows, columns, _, name = words
-        if min(rows, columns, name) < 0 or kind not in (0, 10):  # little-endian doubles or floats
-            raise _nonsense(path)
-        at += 20 + name + rows * columns * (4 if kind else 8)
-    if at != len(content):
-        raise _nonsense(path)
-
-
 LARGEST = 1e9
 """mm of a place or of a voxel's side that a header may name; ITK searches for ever in larger ones."""
 

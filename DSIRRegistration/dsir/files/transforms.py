@@ -17,8 +17,9 @@ from . import itk
 from .atomic import complete_file, reserve
 from .dicom_registration import Frames, is_registration, looks_like_dicom, read_registration
 from .displacements import CONVENTIONS, Convention, ask_unless_said, nifti_readings
-from .headers import check_hdf5, check_matlab, check_there
+from .headers import check_there
 from .images import suffix
+from .itk_containers import check_hdf5, check_matlab, check_parameters
 from .itk_transforms import composite_to_itk, field_of_image, from_itk
 
 ITK_FILES = (".h5", ".hdf5", ".tfm", ".txt", ".mat")
@@ -117,12 +118,11 @@ def _itk_transform(path: Path) -> Transform:
             f"{path} is a parameter file of elastix; write its displacements first (transformix -def all), or let "
             'elastix write ITK\'s own file: (WriteITKCompositeTransform "true").'
         )
-    check = {".h5": check_hdf5, ".hdf5": check_hdf5, ".mat": check_matlab}.get(suffix(path))
-    if check is not None:
-        try:
-            check(path)
-        except DsirError as error:
-            raise TransformError(str(error)) from None
+    check = {".h5": check_hdf5, ".hdf5": check_hdf5, ".mat": check_matlab}.get(suffix(path), check_parameters)
+    try:
+        check(path)
+    except DsirError as error:
+        raise TransformError(str(error)) from None
     try:
         with muted():
             transform = sitk.ReadTransform(str(path))

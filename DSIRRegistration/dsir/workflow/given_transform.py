@@ -13,9 +13,11 @@ from ..files.dicom_registration import Frames
 from ..files.displacements import UNSAID, Convention
 from ..files.transforms import transform_readings
 from ..geometry.image import Image
+from ..geometry.lattice import Lattice
 from ..messages import Message
 from ..registration.start_similarity import StartSimilarity
 from ..transforms.composite import Transform
+from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
 
 CLEAR = 0.02
@@ -55,9 +57,12 @@ def read_given_transform(
         frames: their frames of reference, which pick among the registrations of one DICOM object.
 
     Raises:
-        DsirError: as :func:`dsir.files.transforms.read_transform`; neither file nor user nor images say what is meant.
+        DsirError: as :func:`dsir.files.transforms.read_transform`; neither file nor user nor images say what is meant;
+            a displacement field whose grid lies elsewhere than the fixed image.
     """
     readings = transform_readings(path, convention=convention, frames=frames)
+    if fixed is not None and not on_grid(next(iter(readings.values())), _spread(fixed.lattice)).any():
+        raise DsirError(f"{path} belongs to other scans: none of the fixed scan lies on its grid.")
     if len(readings) == 1:
         (only,) = readings.values()
         return GivenTransform(only, _mirror_remarks(only, path))
@@ -82,6 +87,22 @@ def read_given_transform(
             ),
         ),
     )
+
+
+def on_grid(given: Transform, fixed: np.ndarray) -> np.ndarray:
+    """(N,) bool: whether fixed RAS points (N, 3) meet every displacement field of a chain within its grid."""
+    inside, points = np.ones(len(fixed), dtype=bool), fixed
+    for part in given.parts:
+        if isinstance(part, DisplacementField):
+            inside &= part.lattice.contains(points)
+        points = part.transform_points(points)
+    return inside
+
+
+def _spread(lattice: Lattice) -> np.ndarray:
+    """(N, 3) RAS mm: points spread over a lattice, some ten along each axis."""
+    axes = [np.unique(np.linspace(0, n - 1, min(n, 11)).round()) for n in lattice.shape]
+    return lattice.to_world(np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3))
 
 
 def _mirror_remarks(given: Transform, path: str | Path) -> tuple[str, ...]:
