@@ -164,7 +164,7 @@ def _carrier(
             points, normals, missed = warp_mesh(mesh, transform, to="moving" if arguments.invert else "fixed")
             mesh.write(target, points, normals)
             fixed_points = mesh.points if arguments.invert else points
-        found = [] if missed < TOLERATED else [Message("inverse_misses", kind=kind, mm=missed)]
+        found: list[str] = [] if missed < TOLERATED else [Message("inverse_misses", kind=kind, mm=missed)]
         return found if on_grid(transform, fixed_points).any() else [*found, Message("beyond_field", kind=kind)]
 
     read = [one.remarks for one in (reference, image) if one]
