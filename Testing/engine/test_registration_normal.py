@@ -90,6 +90,17 @@ def test_the_result_does_not_depend_on_how_many_voxels_are_held_at_once() -> Non
     assert abs(few.cost - all_.cost) < 1e-5
 
 
+def test_air_around_the_body_changes_nothing_within() -> None:
+    fixed, moving, ones, at = waves((0.5, 0.2, 0)), waves((0, 0, 0)), torch.ones(SHAPE), index_grid(SHAPE)
+    body = torch.zeros(SHAPE)
+    body[4:9, 6:17, 5], body[12, 2, 9] = 1, 0.5
+    found, all_ = (normal_equations(fixed, moving, ones, weight, at, slab=1000) for weight in (body, ones))
+    torch.testing.assert_close(found.matrix, all_.matrix * body)
+    torch.testing.assert_close(found.right, all_.right * body)
+    nothing = normal_equations(fixed, moving, ones, torch.zeros(SHAPE), at)
+    assert nothing.cost == 0 and not nothing.matrix.any()
+
+
 def test_the_slope_of_a_ramp_is_its_own_and_a_single_slice_has_none() -> None:
     ramp = 3 * index_grid((6, 5, 4))[:1]
     weight = torch.ones(6, 5, 4)

@@ -51,6 +51,21 @@ def test_block_by_block_is_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not found[:, :12].any()  # nobody asked
 
 
+def test_what_is_wanted_of_a_block_is_what_the_whole_has_there() -> None:
+    output = PlaceOutput.of(Dsir.trained(shipped("dsir")))
+    assert output is not None
+    draw = torch.Generator().manual_seed(2)
+    volume = gaussian_blur(torch.randn(1, 40, 60, 20, generator=draw), 1.0)[0]
+    find = torch.nn.functional.normalize(torch.randn(24, 40, 60, 20, generator=draw), dim=0)
+    for part in ((slice(3, 34), slice(20, 55), slice(4, 9)), (slice(0, 2), slice(58, 60), slice(19, 20))):
+        wanted = torch.zeros(volume.shape)
+        wanted[part] = 1
+        found, whole = output.describe(volume, find, wanted), output.describe(volume, find, torch.ones(volume.shape))
+        at = (slice(None), *part)
+        torch.testing.assert_close(found[at], whole[at], atol=2e-3, rtol=0)
+    assert not output.describe(volume, find, torch.zeros(volume.shape)).any()
+
+
 def test_place_vectors_and_mind_count_half_each() -> None:
     prepared, features = described()
     for before, after in zip((features.fixed, features.moving), LevelFeatures(prepared, features).placing, strict=True):

@@ -18,6 +18,7 @@ from torch import nn
 
 from .dns import DnsSettings, dns_valid
 from .masrnet import VoxelNorm, zero
+from .unit import unit
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,14 @@ class PlaceHead(nn.Module):
 
     def placed(self, relations: torch.Tensor, context: torch.Tensor | None) -> torch.Tensor:
         """The same from the image's relations (N, relations, I, J, K)."""
-        inputs = relations if context is None else torch.cat([relations, context.to(relations.dtype)], 1)
-        x = F.leaky_relu(self.mix_norm(self.mix(inputs)), 0.1)
-        x = F.leaky_relu(self.first_norm(self.first(x)), 0.1)
-        return F.normalize((self.direct(relations) + self.second(x)).float(), dim=1, eps=1e-6)
+        count = relations.shape[1]
+        x = mixed(relations, self.mix.weight[:, :count], self.mix.bias)
+        if context is not None:
+            x += mixed(context, self.mix.weight[:, count:])
+        x = F.leaky_relu(self.mix_norm(x), 0.1, inplace=True)
+        x = F.leaky_relu(self.first_norm(self.first(x)), 0.1, inplace=True)
+        direct = mixed(relations, self.direct.weight, self.direct.bias)
+        return unit((direct + self.second(x)).float(), 1, 1e-6)
 
     def relations(self, volume: torch.Tensor) -> torch.Tensor:
         """(N, relations, I, J, K) of (N, 1, I, J, K) normalised intensities; edges repeat their last voxel."""
@@ -90,6 +95,13 @@ class PlaceHead(nn.Module):
         """
         settings = self.settings.relations
         values = dns_valid(padded, settings)[:, 0].unflatten(1, (len(settings.radii), 12))
-        values = values - values.mean(2, keepdim=True)
-        values = F.normalize(values, dim=2, eps=1e-3)
-        return values.flatten(1, 2).contiguous(memory_format=torch.channels_last_3d)
+        return unit(values - values.mean(2, keepdim=True), 2, 1e-3).flatten(1, 2)
+
+
+def mixed(channels: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """A 1x1x1 convolution of (N, C, I, J, K) by (D, C, 1, 1, 1) as one matrix product; channels last.
+
+    It takes channels in whatever order they lie in memory; a convolution would copy them first.
+    """
+    voxels = channels.flatten(2).transpose(1, 2)
+    return F.linear(voxels, weight.flatten(1), bias).unflatten(1, channels.shape[2:]).movedim(-1, 1)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import torch
 import torch.nn.functional as F
 
 from ..errors import DsirError
+from ..geometry.occupied import Box, occupied, widened, within
 from .dsir import Dsir
 from .normalise import normalise
 from .place import PlaceHead
 from .place_weights import PlaceWeights, shipped_place
+from .unit import unit
 from .weights import Weights
 
-BLOCK = 64
-"""Voxels along an edge that the head's layers see at a time: 300 MB."""
+BLOCK = 48
+"""Voxels along an edge that the head's layers see at a time: 150 MB."""
 
 REACH = 2
 """Voxels on each side that the head's convolutions look at."""
+
+FACE = 700
+"""Voxels in the first two axes, below which PyTorch takes another convolution, which is many times slower."""
 
 SLAB = 60_000
 """Voxels whose relations are made at a time."""
@@ -91,30 +96,55 @@ class PlaceOutput:
         Returns:
             (C, I, J, K) float16 unit vectors on the CPU.
         """
-        relations, shape = self._relations(normalised), normalised.shape
+        margin, shape = self.head.settings.relations.margin, normalised.shape
+        padded = F.pad(normalised[None, None].float(), [margin] * 6, mode="replicate").to(self.device)
         out = torch.zeros(self.channels, *shape, dtype=torch.float16)
-        for low in product(*(range(0, size, BLOCK) for size in shape)):
-            box = tuple(slice(a, min(a + BLOCK, size)) for a, size in zip(low, shape, strict=True))
-            if not bool(wanted[box].any()):
-                continue
-            wide = [(max(s.start - REACH, 0), min(s.stop + REACH, size)) for s, size in zip(box, shape, strict=True)]
-            around = (slice(None), *(slice(*ends) for ends in wide))
-            inner = tuple(slice(s.start - start, s.stop - start) for s, (start, _) in zip(box, wide, strict=True))
-            unit = F.normalize(find[around].float(), dim=0, eps=1e-3).to(self.device)
-            context = unit[None] if self.reads_find else None
+        for box in _blocks(wanted):
+            wide = widened(box, shape, REACH)
+            context = unit(find[(slice(None), *wide)].float(), 0, 1e-3)[None] if self.reads_find else None
+            relations = self._relations(padded, wide)
             with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-                vectors = self.head.placed(relations[around].float().to(self.device)[None], context)[0]
-            out[(slice(None), *box)] = vectors[(slice(None), *inner)].cpu()
+                vectors = self.head.placed(relations, None if context is None else context.to(self.device))[0]
+            out[(slice(None), *box)] = vectors[(slice(None), *within(box, wide))].cpu()
         return out
 
-    def _relations(self, normalised: torch.Tensor) -> torch.Tensor:
-        """(relations, I, J, K) float16 of the image, a few planes at a time."""
+    def _relations(self, padded: torch.Tensor, box: Box) -> torch.Tensor:
+        """(1, relations, ...) of a box of the volume that ``padded`` (1, 1, I + 2 m, ...) is, a few planes at a time.
+
+        So that what is between stays in the processor's cache.
+        """
+        rows, columns, lines = box
         margin, count = self.head.settings.relations.margin, self.head.settings.relations.relations
-        out = torch.empty(count, *normalised.shape, dtype=torch.float16)
-        padded = F.pad(normalised[None, None].float(), [margin] * 6, mode="replicate").to(self.device)
-        planes = max(1, SLAB // normalised[0].numel())
-        for start in range(0, normalised.shape[0], planes):
-            slab = padded[:, :, start : start + planes + 2 * margin]
+        around = padded[..., columns.start : columns.stop + 2 * margin, lines.start : lines.stop + 2 * margin]
+        shape = tuple(s.stop - s.start for s in box)
+        out = torch.empty(1, count, *shape, device=padded.device)
+        planes = max(1, SLAB // (shape[1] * shape[2]))
+        for start in range(0, shape[0], planes):
+            first = rows.start + start
+            last = min(first + planes, rows.stop)
             with torch.no_grad():
-                out[:, start : start + planes] = self.head.related(slab)[0].cpu()
+                out[:, :, start : start + planes] = self.head.related(around[:, :, first : last + 2 * margin])
         return out
+
+
+def _blocks(wanted: torch.Tensor) -> list[Box]:
+    """Boxes of at most :data:`BLOCK` voxels along an edge that together hold all that is not zero in (I, J, K)."""
+    if (whole := occupied(wanted)) is None:
+        return []
+    rows, columns, lines = (_cut(ends.start, ends.stop) for ends in whole)
+    held = [(block, occupied(wanted[block])) for block in product(rows, columns, lines)]
+    return [_tight(block, inner) for block, inner in held if inner is not None]
+
+
+def _cut(start: int, stop: int) -> list[slice]:
+    """A range in equal parts."""
+    parts = -(-(stop - start) // BLOCK)
+    ends = [start + (stop - start) * n // parts for n in range(parts + 1)]
+    return [slice(a, b) for a, b in pairwise(ends)]
+
+
+def _tight(block: Box, inner: Box) -> Box:
+    """``inner``, which is counted from the block's corner, in the volume; the block where that is too small a face."""
+    rows, columns, planes = (slice(b.start + i.start, b.start + i.stop) for b, i in zip(block, inner, strict=True))
+    face = (rows.stop - rows.start) * (columns.stop - columns.start)
+    return (rows, columns, planes) if face >= FACE else block

@@ -135,8 +135,8 @@ def _plan(
         "linear": images + 20 * other,
         "describing": images + 20 * max(still, other) + described + (4 * channels + 24 + 4 * network) * piece_mib,
         "discrete": images + described + 1.25 * settings.discrete.memory,
-        # Relations, the image and the vectors of the moving scan with its rim; the head's layers of a block.
-        "placing": images + described + again + (2 * (72 + 2 * 16) * work + 300 * min(1.0, 4 * work)) * (placed > 0),
+        # The image and the vectors of the moving scan with its rim; relations and the head's layers of a block.
+        "placing": images + described + again + (2 * (8 + 2 * 16) * work + 150 * min(1.0, 8 * work)) * (placed > 0),
         "descent": images + described + again + 150 * work,
         "writing": 4 * (still + other) + 24 * still + 600 * min(1.0, still / 20),
     }

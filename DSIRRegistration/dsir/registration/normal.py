@@ -8,10 +8,12 @@ are the mean of both images' (ESM, Benhimane & Malis 2004): second order for the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
+from ..geometry.occupied import Box, occupied, widened, within
 from ..geometry.sampling import sample
 
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
@@ -62,28 +64,31 @@ def normal_equations(
         weights: (C', C) by which both sides' channels are multiplied (:mod:`.residual_weighing`).
         slab: voxels worked on at a time.
     """
-    inside = sample(reach[None], index)[0].mul_(weight)
+    inside = torch.zeros_like(weight)
+    if (body := occupied(weight)) is not None:
+        inside[body] = sample(reach[None], index[(slice(None), *body)])[0].mul_(weight[body])
     matrix = weight.new_zeros(6, *weight.shape)
     right = weight.new_zeros(3, *weight.shape)
     error = torch.zeros_like(weight)
-    planes = max(1, slab // weight[0].numel())
-    for start in range(0, weight.shape[0], planes):
-        stop = min(start + planes, weight.shape[0])
-        low, high = max(start - 1, 0), min(stop + 1, weight.shape[0])  # slopes look one plane further
-        core = slice(start - low, stop - low)
-        target = weighed(fixed[:, low:high], weights)
-        warped = weighed(sample(moving, index[:, low:high], padding="border"), weights)
+    for at in _slabs(inside, slab):
+        # Slopes look one plane further; across, all is done with a rim of one voxel, so that memory is walked in line.
+        wide = widened(at, weight.shape)
+        core, *across = within(at, wide)
+        target = weighed(fixed[(slice(None), *wide)], weights)
+        warped = weighed(sample(moving, index[(slice(None), *wide)], padding="border"), weights)
+        sums = target.new_zeros(10, *target[0, core].shape)
         slopes = [torch.zeros_like(target[0, core]) for _ in range(3)]
-        at = slice(start, stop)
         for f, m in zip(target, warped, strict=True):
             residual = f[core] - m[core]
-            error[at].addcmul_(residual, residual)
+            sums[9].addcmul_(residual, residual)
             both = m.add_(f)
             for axis, slope in enumerate(slopes):
                 _rise(both, axis, core, out=slope)
-                right[axis, at].addcmul_(slope, residual)
+                sums[6 + axis].addcmul_(slope, residual)
             for n, (row, column) in enumerate(PAIRS):
-                matrix[n, at].addcmul_(slopes[row], slopes[column])
+                sums[n].addcmul_(slopes[row], slopes[column])
+        sums = sums[(slice(None), slice(None), *across)]
+        matrix[(slice(None), *at)], right[(slice(None), *at)], error[at] = sums[:6], sums[6:9], sums[9]
     total = float(inside.sum().clamp(min=1e-6))
     cost = float(torch.dot(error.flatten(), inside.flatten())) / total
     covered = total / float(weight.sum().clamp(min=1e-6))
@@ -91,6 +96,17 @@ def normal_equations(
         inside.div_(error.div_(robust).add_(1).square_())
     # A slope is half a difference, the mean half a sum: a quarter in each factor.
     return NormalEquations(matrix.mul_(inside / 16), right.mul_(inside.div_(4)), cost, covered)
+
+
+def _slabs(weight: torch.Tensor, voxels: int) -> Iterator[Box]:
+    """Boxes of about so many voxels, a few planes each, that hold all that weighs: a body fills half of its box."""
+    if (whole := occupied(weight)) is None:
+        return
+    planes = max(1, voxels // weight[(0, *whole[1:])].numel())
+    for start in range(whole[0].start, whole[0].stop, planes):
+        stop = min(start + planes, whole[0].stop)
+        if (box := occupied(weight[start:stop])) is not None:
+            yield slice(start, stop), *box[1:]
 
 
 def weighed(channels: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:

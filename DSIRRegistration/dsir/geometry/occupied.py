@@ -1,0 +1,32 @@
+"""The part of a volume where there is something: what is worth doing for a body is not done for the air around it."""
+
+from __future__ import annotations
+
+import torch
+
+Box = tuple[slice, slice, slice]
+
+
+def occupied(weight: torch.Tensor) -> Box | None:
+    """The smallest box of (I, J, K) that holds all that is not zero; None where nothing is."""
+    seen = weight != 0
+    lines = seen.any(2)
+    held = [torch.nonzero(line).flatten() for line in (lines.any(1), lines.any(0), seen.any(0).any(0))]
+    if not len(held[0]):
+        return None
+    rows, columns, planes = (slice(int(line[0]), int(line[-1]) + 1) for line in held)
+    return rows, columns, planes
+
+
+def widened(box: Box, shape: torch.Size | tuple[int, ...], voxels: int = 1) -> Box:
+    """A box so many voxels wider on each side, within ``shape``."""
+    rows, columns, planes = (
+        slice(max(s.start - voxels, 0), min(s.stop + voxels, n)) for s, n in zip(box, shape, strict=True)
+    )
+    return rows, columns, planes
+
+
+def within(box: Box, other: Box) -> Box:
+    """Where ``box`` lies in an array that begins and ends as ``other`` does."""
+    rows, columns, planes = (slice(s.start - o.start, s.stop - o.start) for s, o in zip(box, other, strict=True))
+    return rows, columns, planes
