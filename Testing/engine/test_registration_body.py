@@ -14,6 +14,8 @@ from dsir.registration.linear import LinearSettings
 from dsir.registration.preparation import uneven_masks
 from dsir.registration.presets import preset
 from dsir.registration.register import register
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
 from phantoms import RADII, inside, lattice_of, tissue
 from scipy import ndimage
 
@@ -123,6 +125,17 @@ def test_a_scan_of_which_a_threshold_keeps_one_bright_thing_is_taken_whole() -> 
     assert bool(body.mask.all()) and "structures lie outside" in body.doubt
 
 
+def dim_side() -> Image:
+    """A coil that shines on one side: the other is far darker, and structured all the same; cut to the body."""
+    bright = 1 / (1 + np.exp(-(POINTS[..., 0] + 8) / 3))
+    signal = 60 + 100 * tissue(POINTS) * (1 - bright) + (50 + 15 * tissue(POINTS)) * bright
+    values = inside(POINTS) * signal * (1 + 8 * bright)
+    image = as_image(values + np.abs(np.random.default_rng(4).normal(0, 2, GRID.shape)))
+    low, high = np.argwhere(TRUE).min(0), np.argwhere(TRUE).max(0) + 1
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return Image(image.data[box].clone(), GRID.window(low, high - low))
+
+
 @pytest.mark.parametrize("strength", [0.0, 0.6])
 def test_a_drift_of_brightness_takes_no_part_of_the_body_away(strength: float) -> None:
     drift = 1 - strength * (POINTS[..., 1] / RADII[1] + 1).clip(0, 2) / 2
@@ -149,6 +162,20 @@ def test_a_doubtful_mask_is_said_and_has_to_be_looked_at() -> None:
     mask = torch.from_numpy(TRUE)
     given = register(image, image, settings, fixed_mask=mask, moving_mask=mask)
     assert not any(reason["code"] == "mask" for reason in given.report["verdict"]["reasons"])
+
+
+@pytest.mark.parametrize(("above", "level"), [(0.0, "PASS"), (20.0, "FAIL")])
+def test_a_whole_view_is_a_warning_alone_where_what_stands_out_bears_the_result_out(above: float, level: str) -> None:
+    image = dim_side()
+    assert find_body(image).stands_out is not None and bool(find_body(image).mask.all())
+    matrix = np.eye(4)
+    matrix[1, 3] = above
+    start = Transform((Linear(matrix),))
+    settings = replace(preset("fast"), deformable=False, linear=LinearSettings(model="none"))
+    report = register(image, image, settings, initial=start).report
+    assert any("could not be told from its background" in sentence for sentence in report["warnings"])
+    said = any(reason["code"] == "mask" for reason in report["verdict"]["reasons"])
+    assert report["verdict"]["level"] == level and said == (level != "PASS")
 
 
 def test_bodies_that_differ_as_one_persons_cannot_are_said() -> None:

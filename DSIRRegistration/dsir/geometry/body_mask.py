@@ -21,6 +21,9 @@ from .windows import is_ct
 SMALLEST_SHARE = 0.02
 """A mask below this share of the volume is taken as a failure of the rule, and the whole volume is used instead."""
 
+MUCH = 1 / 3
+"""Share of the view that has to stand out, for a result to be judged by it alone: one bright organ tells of itself."""
+
 HALF = 0.5 + 1e-3
 """Where the outline runs between coarse voxels. Voxels half way between them are outside, however rounding falls:
 without it the mask depended on the order in which a scan is stored."""
@@ -36,10 +39,18 @@ class Body:
     Attributes:
         mask: (I, J, K) bool on the image's own lattice.
         doubt: why the whole field of view was taken in the place of a mask that cannot be right; else empty.
+        stands_out: (I, J, K) bool; what is body for certain, though not all of it, where the view was taken; None
+            where that is too little, and where there is no doubt.
     """
 
     mask: torch.Tensor
     doubt: str = ""
+    stands_out: torch.Tensor | None = None
+
+    @property
+    def certain(self) -> torch.Tensor:
+        """(I, J, K) bool: where no air is."""
+        return self.mask if self.stands_out is None else self.stands_out
 
 
 def body_mask(image: Image, *, spacing: float = 4.0) -> torch.Tensor:
@@ -66,10 +77,12 @@ def find_body(image: Image, *, spacing: float = 4.0) -> Body:
     mask = with_organs(values, mask, coarse.lattice.spacing)
     if is_ct(values):  # its background is air by number; what lies in it is a table, a sheet, a mask
         mask = with_lungs(values, mask, coarse.lattice.spacing)
-    elif not believable(values, mask, coarse.lattice.spacing):
-        return Body(_everything(image), "structures lie outside of what stands out from the background")
     fine = Image(torch.from_numpy(mask.astype(np.float32)), coarse.lattice).on(image.lattice)
-    return Body((fine.data > HALF).to(image.data.device))
+    found = (fine.data > HALF).to(image.data.device)
+    if is_ct(values) or believable(values, mask, coarse.lattice.spacing):
+        return Body(found)
+    doubt = "structures lie outside of what stands out from the background"
+    return Body(_everything(image), doubt, found if mask.mean() >= MUCH else None)
 
 
 def _everything(image: Image) -> torch.Tensor:

@@ -129,6 +129,10 @@ def register(
             masks = (prepared.fixed_mask, prepared.moving_mask)
             began, same = initial or refine or Transform(), prepared.settings.same_person
             seen = judged_by_images(fixed, moving, masks, began, transform, same_person=same)
+            certain = prepared.certain
+            borne_out = certain is not None and not judged_by_images(
+                fixed, moving, certain, began, transform, same_person=same
+            )
     lattice, folds, similarity = features.lattice, outcome.folds, outcome.similarity
     report = {
         "seconds": watch.seconds,
@@ -145,7 +149,7 @@ def register(
         "warnings": [*prepared.warnings, *outcome.warnings],
     }
     sizes = judged_by_size(report, same_person=same)
-    report["verdict"] = verdict_of([*seen, *sizes, *judged_by_masks(prepared.mask_doubts)])
+    report["verdict"] = verdict_of([*seen, *sizes, *judged_by_masks(prepared.mask_doubts, borne_out)])
     message = f"similarity {similarity['start']:.2f} to {similarity['end']:.2f}, {folds.folds} folds"
     progress("done", 1.0, message)
     return RegistrationResult(transform, begun.settings, report, masks)

@@ -84,6 +84,8 @@ class Prepared:
         piece: voxels described in one go.
         warnings: one sentence each.
         mask_doubts: those of them that are about the masks.
+        certain: (I, J, K) bool of fixed and moving: what is body for certain, where a whole view was taken in the place
+            of a mask and enough of it stands out; None: there is nothing to judge by but the masks.
     """
 
     fixed: Image
@@ -95,6 +97,7 @@ class Prepared:
     piece: int
     warnings: tuple[str, ...]
     mask_doubts: tuple[str, ...] = ()
+    certain: tuple[torch.Tensor, torch.Tensor] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +168,10 @@ def prepare(
     plan = planned(fixed.lattice, moving.lattice, finest, descriptor, settings)
     mask_doubts = (*doubts, *([uneven] if uneven else []))
     warnings = (*mask_doubts, *plan.warnings)
+    told = bool(doubts) and all(body.stands_out is not None for body in bodies if body.doubt)
+    certain = (bodies[0].certain, bodies[1].certain) if told else None
     return Prepared(
-        fixed, moving, fixed_mask, moving_mask, descriptor, plan.settings, plan.piece, warnings, mask_doubts
+        fixed, moving, fixed_mask, moving_mask, descriptor, plan.settings, plan.piece, warnings, mask_doubts, certain
     )
 
 

@@ -55,9 +55,14 @@ DICE_FALL, LANDMARK_RISE = 0.02, 0.5
 """How far the known answer may get worse before it counts: Dice, and mm."""
 
 
-def judged_by_masks(doubts: Sequence[str]) -> list[Finding]:
-    """What has to be looked at where a body mask was doubtful."""
-    return [Finding("mask", "CHECK", sentence, {}) for sentence in doubts]
+def judged_by_masks(doubts: Sequence[str], borne_out: bool = False) -> list[Finding]:
+    """What has to be looked at where a body mask was doubtful.
+
+    Args:
+        borne_out: whether the result stands where body is for certain: then the doubts are warnings and no more. Of a
+            whole view the air agrees with air, so that its mutual information alone would bear out too much.
+    """
+    return [] if borne_out else [Finding("mask", "CHECK", sentence, {}) for sentence in doubts]
 
 
 def judged_by_size(report: dict[str, Any], *, same_person: bool | None) -> list[Finding]:
