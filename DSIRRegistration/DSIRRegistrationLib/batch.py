@@ -15,6 +15,7 @@ from dsir.errors import DsirError
 from dsir.progress import Progress
 
 from . import worker
+from .engine_process import Launcher
 from .nodes.segments import segment_mask
 from .nodes.transforms import write_transform
 from .nodes.volumes import lattice_of, write_array, write_volume
@@ -42,7 +43,7 @@ def batch(
     out: str | Path,
     options: list[str],
     settings: Mapping[str, Any],
-    launch: worker.Launcher,
+    launch: Launcher,
     progress: Progress,
 ) -> Generator[None, None, list[dict[str, Any]]]:
     """Do all of them in small steps.

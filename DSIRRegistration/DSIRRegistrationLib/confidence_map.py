@@ -15,6 +15,7 @@ import vtk
 from dsir.progress import Progress
 
 from . import worker
+from .engine_process import Launcher
 from .nodes.segments import names
 from .nodes.slabs import read_slabs
 from .nodes.volumes import write_array
@@ -37,7 +38,7 @@ class Confidence:
 
 
 def confidence(
-    folder: Path, transform: Path, carried: Carried | None, fixed: Any, *, launch: worker.Launcher, progress: Progress
+    folder: Path, transform: Path, carried: Carried | None, fixed: Any, *, launch: Launcher, progress: Progress
 ) -> Generator[bool | None, None, Confidence]:
     """Judge a transform in the run's folder, where the scans lie already; ``fixed`` is their fixed lattice."""
     out = folder / "confidence.nii"

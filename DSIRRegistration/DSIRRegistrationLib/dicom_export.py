@@ -13,6 +13,7 @@ from dsir.errors import DsirError
 from dsir.progress import Progress, within
 
 from . import worker
+from .engine_process import Launcher
 from .nodes.segments import layers, names
 from .nodes.transforms import write_transform
 from .nodes.volumes import lattice_of, write_array
@@ -42,7 +43,7 @@ def export(
     structures: Sequence[slicer.vtkMRMLNode],
     out: Path,
     different_patients: bool,
-    launch: worker.Launcher,
+    launch: Launcher,
     progress: Progress,
 ) -> Generator[bool | None, None, tuple[Path, ...]]:
     """Write ``registration.dcm``, and of each segmentation ``NAME.dcm`` (RTSTRUCT) and ``NAME.seg.dcm``, step by step.

@@ -15,6 +15,7 @@ from dsir.errors import DsirError
 from dsir.progress import Progress, within
 
 from . import worker
+from .engine_process import Launcher
 from .evaluation_rows import EVALUATION
 from .nodes.segments import layers, names
 from .nodes.shapes import paired_points
@@ -30,7 +31,7 @@ def evaluation(
     fixed: slicer.vtkMRMLScalarVolumeNode | None,
     segmentations: Pair | None,
     landmarks: Pair | None,
-    launch: worker.Launcher,
+    launch: Launcher,
     progress: Progress,
 ) -> Generator[None, None, dict[str, Any]]:
     """Dice, surface distances and landmark errors, each before and after; as ``dsir evaluate`` gives them.

@@ -10,6 +10,7 @@ import slicer
 from dsir.progress import Progress
 
 from . import worker
+from .engine_process import Launcher
 from .nodes.scene import all_or_nothing
 from .nodes.volumes import lattice_of, place_vectors, read_array, write_volume
 
@@ -19,7 +20,7 @@ def features(
     descriptor: str,
     spacing: float,
     mask: slicer.vtkMRMLLabelMapVolumeNode | None,
-    launch: worker.Launcher,
+    launch: Launcher,
     progress: Progress,
 ) -> Generator[None, None, slicer.vtkMRMLVectorVolumeNode]:
     """Describe every voxel in small steps; the engine's own descriptor where it is empty, its spacing where that is 0.

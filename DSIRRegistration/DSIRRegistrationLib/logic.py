@@ -16,9 +16,9 @@ import numpy as np
 import slicer
 from dsir.progress import Progress, silent
 
-from . import worker
 from .batch import batch
 from .dicom_export import export
+from .engine_process import Launcher, PythonProcess
 from .evaluation import evaluation
 from .features import features
 from .registration import registration
@@ -41,7 +41,7 @@ class RegistrationLogic:
         launch: starts the engine; a process of Slicer's own Python by default.
     """
 
-    def __init__(self, launch: worker.Launcher = worker.PythonProcess) -> None:
+    def __init__(self, launch: Launcher = PythonProcess) -> None:
         self.launch = launch
 
     def register(

@@ -19,6 +19,7 @@ from dsir.progress import Progress, within
 
 from . import worker
 from .confidence_map import Confidence, confidence, place_confidence
+from .engine_process import Launcher
 from .nodes.scene import all_or_nothing, is_in_scene, place_beside
 from .nodes.segments import segment_mask
 from .nodes.slabs import read_slabs, write_slabs
@@ -34,7 +35,7 @@ SHARE = 0.9
 """Of the whole run that registering takes; the rest is for what is carried along."""
 
 
-def registration(task: Task, launch: worker.Launcher, progress: Progress) -> Generator[bool | None, None, Registered]:
+def registration(task: Task, launch: Launcher, progress: Progress) -> Generator[bool | None, None, Registered]:
     """Do the task in small steps.
 
     Raises:

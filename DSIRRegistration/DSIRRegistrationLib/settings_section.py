@@ -13,6 +13,7 @@ from dsir.progress import Progress
 from slicer.i18n import tr as _
 
 from . import worker
+from .engine_process import Launcher
 from .logic import RegistrationLogic
 from .parameters import Parameters, set_single_changes, single_changes
 from .run import Run
@@ -116,7 +117,7 @@ class SettingsSection:
 
 
 def _every_setting(
-    preset: str, launch: worker.Launcher, progress: Progress
+    preset: str, launch: Launcher, progress: Progress
 ) -> Generator[bool | None, None, list[dict[str, Any]]]:
     """``key``, ``value`` and ``meaning`` of each, for a preset."""
     with tempfile.TemporaryDirectory(prefix="dsir-", ignore_cleanup_errors=True) as folder:

@@ -20,6 +20,7 @@ from dsir.similarity.query import Answer, query
 from dsir.similarity.store import FeatureStore, read_store
 
 from . import worker
+from .engine_process import Launcher, PythonProcess
 from .heatmap import HeatMap
 from .nodes.transforms import map_points
 from .nodes.volumes import array_of, write_array
@@ -69,7 +70,7 @@ class Similarity:
     registration) changes nothing but where things are shown.
     """
 
-    def __init__(self, fixed: Volume, moving: Volume, *, launch: worker.Launcher = worker.PythonProcess) -> None:
+    def __init__(self, fixed: Volume, moving: Volume, *, launch: Launcher = PythonProcess) -> None:
         self.volumes = {FIXED: fixed, MOVING: moving}
         self.launch = launch
         self.transform: slicer.vtkMRMLTransformNode | None = None

@@ -10,7 +10,8 @@ import numpy as np
 from dsir.errors import DsirError
 from slicer.i18n import tr as _
 
-from . import views, worker
+from . import views
+from .engine_process import MODULE_FOLDER
 from .heatmap import THRESHOLD
 from .logic import RegistrationLogic
 from .nodes.volumes import lattice_of
@@ -29,7 +30,7 @@ HILL = 0.6
 """Share of the best similarity from which colour is shown at the latest: between CT and MR even a right match is often
 no more than 0.4 alike, and its hill must be seen."""
 
-MODELS = worker.MODULE_FOLDER / "dsir" / "models" / "models.json"
+MODELS = MODULE_FOLDER / "dsir" / "models" / "models.json"
 
 
 class SimilaritySection:

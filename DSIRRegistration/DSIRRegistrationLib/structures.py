@@ -15,6 +15,7 @@ from dsir.messages import sentence
 from dsir.progress import Progress, within
 
 from . import worker
+from .engine_process import Launcher
 from .nodes.scene import all_or_nothing, place_beside
 from .nodes.segments import layers, names, place_segmentation
 from .nodes.shapes import Points, place_points, points_of
@@ -58,7 +59,7 @@ def carry(
     folder: Path,
     *,
     moving: slicer.vtkMRMLScalarVolumeNode | None,
-    launch: worker.Launcher,
+    launch: Launcher,
     progress: Progress,
 ) -> Generator[None, None, Carried]:
     """Pull labels and push points, in small steps.
@@ -192,7 +193,7 @@ def carry_onto(
     fixed: slicer.vtkMRMLScalarVolumeNode,
     moving: slicer.vtkMRMLScalarVolumeNode | None,
     different_patients: bool,
-    launch: worker.Launcher,
+    launch: Launcher,
     progress: Progress,
 ) -> Generator[None, None, tuple[slicer.vtkMRMLNode, ...]]:
     """Carry structures by a transform of the scene, in small steps; gives the clones.

@@ -1,4 +1,4 @@
-"""The panel: what the user chose, what stands in the way, the run, and its end. The work is the logic's."""
+"""The panel: what the user chose, what stands in the way, and what is shown of a result. The work is the logic's."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import html
 from collections.abc import Callable
 from typing import Any
 
-import qt
 import slicer
 import slicer.util
 import vtk
-from dsir.errors import Cancelled, DsirError
+from dsir.errors import DsirError
 from dsir.registration.preset_words import WORDS
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
@@ -26,14 +25,10 @@ from .parameters import Parameters
 from .quality import REPORT
 from .review import Review
 from .run import Run
+from .runner import COLOURS, Runner
 from .settings_section import SettingsSection
 from .similarity_section import SimilaritySection
 from .task import Registered
-
-TICK = 50
-"""Milliseconds between two looks at a working engine."""
-
-COLOURS = {"stop": "#c62828", "look": "#b26a00", "info": "gray"}
 
 
 class Panel(VTKObservationMixin):
@@ -48,29 +43,30 @@ class Panel(VTKObservationMixin):
         super().__init__()
         self.ui, self.logic, self._node = ui, logic, node
         self.parameters: Parameters | None = None
-        self.run: Run | None = None
         self._gui = None
-        self._done: Callable[[Any], str] | None = None
+        self.work = Runner(ui, self._refresh)
         self._stopped = False  # the last registration made nothing
         self._filling = False
-        self._timer = qt.QTimer()
-        self._timer.setInterval(TICK)
-        self._timer.timeout.connect(self._tick)
-        self.review = Review(ui, logic, self.start, lambda: self.similarity.own_views())
-        self.similarity = SimilaritySection(ui, logic, self.start, self.refine)
-        self.settings = SettingsSection(ui, logic, self.start)
+        self.review = Review(ui, logic, self.work.start, lambda: self.similarity.own_views())
+        self.similarity = SimilaritySection(ui, logic, self.work.start, self.refine)
+        self.settings = SettingsSection(ui, logic, self.work.start)
         self._boxes, self._nodes = words_boxes(ui), NodeBoxes(ui, self._chosen)
-        self.hotkeys = Hotkeys(ui, self._message)
+        self.hotkeys = Hotkeys(ui, self.work.message)
         self.hotkeys.label()
         ui.applyButton.clicked.connect(lambda *_args: self.apply())
-        ui.cancelButton.clicked.connect(lambda *_args: self.cancel())
+        ui.cancelButton.clicked.connect(lambda *_args: self.work.cancel())
         ui.installButton.clicked.connect(lambda *_args: self.install())
         scene = slicer.mrmlScene
-        self._message("")
+        self.work.message("")
         self.addObserver(scene, scene.StartCloseEvent, self._scene_closing)
         self.addObserver(scene, scene.EndCloseEvent, self._scene_changed)
         self.addObserver(scene, scene.EndImportEvent, self._scene_changed)
         self.addObserver(scene, scene.StartSaveEvent, lambda *_args: self.similarity.own_views())  # theirs is saved
+
+    @property
+    def run(self) -> Run | None:
+        """What is under way."""
+        return self.work.run
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -82,15 +78,15 @@ class Panel(VTKObservationMixin):
     def exit(self) -> None:
         """The user leaves the module; a run goes on."""
         self.hotkeys.exit()
-        self.review.stop()
+        self.review.views.stop()
         self._follow(None)
 
     def cleanup(self) -> None:
         """The application closes or the module is reloaded."""
-        self.cancel()
+        self.work.cancel()
         self.exit()
         self.removeObservers()
-        self._timer.stop()
+        self.work.stop()
 
     def _follow(self, new: Parameters | None) -> None:
         if self.parameters is not None:
@@ -108,15 +104,15 @@ class Panel(VTKObservationMixin):
             self._changed()
 
     def _scene_closing(self, caller: Any, event: str) -> None:
-        self.cancel()
-        self.review.stop()
+        self.work.cancel()
+        self.review.views.stop()
         self._follow(None)
 
     def _scene_changed(self, caller: Any, event: str) -> None:
         for node in slicer.util.getNodesByClass("vtkMRMLTransformNode"):
             if node.GetAttribute(REPORT):
                 make_linear(node.GetTransformFromParent())  # a loaded scene forgets it
-        self._message("")
+        self.work.message("")
         if self._visible():
             self.enter()
 
@@ -177,65 +173,13 @@ class Panel(VTKObservationMixin):
     def apply(self) -> None:
         """Register what is chosen."""
         task = parameters.task(self.parameters)
-        self.start(lambda progress: self.logic.start(task, progress), self._registered)
+        self._stopped = True  # until what it makes is there
+        self.work.start(lambda progress: self.logic.start(task, progress), self._registered)
 
     def refine(self) -> None:
         """Improve the present result, steered by the pairs; ends where the last click was, with its new answer."""
         task = parameters.task(self.parameters, refine=True)
-        self.start(lambda progress: self.logic.start(task, progress), self._refined)
-
-    def start(self, begin: Callable[[Callable[..., None]], Run], done: Callable[[Any], str] | str) -> None:
-        """Begin a piece of work and step it from the timer.
-
-        Args:
-            done: what is said at the end, or what makes that of the result.
-        """
-        if self.run is not None:
-            return
-        self._message("")
-        self._progress("", 0.0, _("starting"))
-        self.run, self._done = begin(self._progress), done if callable(done) else lambda _result: done
-        self._refresh()
-        self._timer.start()
-
-    def cancel(self) -> None:
-        """End the run now; the scene stays as it was."""
-        if self.run is None:
-            return
-        run = self._end()
-        run.cancel()
-        self._message(_("Cancelled; nothing was changed."), "info")
-        self._refresh()
-
-    def _tick(self) -> None:
-        if self.run is None:
-            self._timer.stop()
-            return
-        try:
-            if not self.run.step():
-                self._timer.setInterval(TICK if self.run.waiting else 0)  # 0: as soon as the views have been drawn
-                return
-        except Cancelled as stopped:
-            self._end()
-            self._message(str(stopped), "info")
-        except DsirError as error:
-            self._end()
-            self._message(str(error), "stop", getattr(error, "log", ""))
-        except Exception as error:
-            self._end()
-            self._message(_("Something went wrong in the panel: {error}").format(error=error), "stop")
-            raise
-        else:
-            done, run = self._done, self._end()
-            self._message(done(run.result), "done")
-        self._refresh()
-
-    def _end(self) -> Run:
-        self._timer.stop()
-        if self._done == self._registered:
-            self._stopped = True  # until what it made is there
-        run, self.run = self.run, None
-        return run
+        self.work.start(lambda progress: self.logic.start(task, progress), self._refined)
 
     def _registered(self, made: Registered) -> str:
         """Show the result."""
@@ -260,8 +204,8 @@ class Panel(VTKObservationMixin):
     def _shown(self, made: Registered) -> None:
         self.ui.qualitySection.collapsed = False
         if self.parameters is not None:
-            self.review.fit_windows()
-            self.review.show(0.5)
+            self.review.views.fit_windows()
+            self.review.views.show(0.5)
 
     def _refined(self, made: Registered) -> str:
         """Show the result under the last click, or as after any run."""
@@ -279,19 +223,7 @@ class Panel(VTKObservationMixin):
         with slicer.util.tryWithErrorDisplay(_("Installing failed."), waitCursor=True):
             try:
                 if not dependencies.install():
-                    self._message(_("Nothing was installed, or a restart of Slicer is needed."), "info")
+                    self.work.message(_("Nothing was installed, or a restart of Slicer is needed."), "info")
             except DsirError as error:
-                self._message(str(error), "stop")
+                self.work.message(str(error), "stop")
         self._refresh()
-
-    def _progress(self, stage: str, fraction: float, message: str) -> None:
-        self.ui.progressBar.setValue(round(1000 * fraction))
-        self.ui.progressBar.setFormat(f"{100 * fraction:.0f} %")
-        self.ui.stageLabel.setText(f"{stage}: {message}" if stage else message)
-
-    def _message(self, text: str, level: str = "info", log: str = "") -> None:
-        colour = {"done": "#2e7d32"}.get(level) or COLOURS[level]
-        self.ui.messageLabel.setText(f"<span style='color:{colour}'>{html.escape(text)}</span>" if text else "")
-        self.ui.messageLabel.setVisible(bool(text))
-        self.ui.logText.setPlainText(log)
-        self.ui.logSection.setVisible(bool(log))

@@ -1,4 +1,4 @@
-"""The engine in a process of its own: the ``dsir`` command, its progress, its outcome, and its end.
+"""One run of the engine: the ``dsir`` command, its progress, its outcome, and its end.
 
 Progress goes through a file, not a pipe or a thread: Slicer's main thread holds Python's lock while it waits for the
 user, so that a reading thread would starve, and a pipe that nobody reads stops the engine. Nothing here blocks.
@@ -7,21 +7,15 @@ user, so that a reading thread would starve, and a pipe that nobody reads stops 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from dsir.cli.watch_parent import FOLDER
 from dsir.errors import Cancelled, DsirError
 from dsir.progress import Progress, silent
 
-MODULE_FOLDER = Path(__file__).resolve().parents[1]
-"""The folder that holds the package ``dsir``."""
+from .engine_process import Launcher, PythonProcess
 
 TAIL = 15
 """Lines of the engine's log that go with an error."""
@@ -40,77 +34,6 @@ class EngineError(DsirError):
     def __init__(self, sentence: str, log: str = "") -> None:
         super().__init__(sentence)
         self.log = log
-
-
-class Process(Protocol):
-    """A running engine."""
-
-    def poll(self) -> int | None:
-        """Its exit code, or None while it runs."""
-
-    def end(self) -> None:
-        """End it and all that it started, now; returns when it is gone. Harmless when it has ended."""
-
-
-class Launcher(Protocol):
-    """Whatever can start an engine; tests bring their own."""
-
-    def __call__(self, arguments: Sequence[str], *, output: Path, log: Path) -> Process:
-        """Start ``dsir ARGUMENTS``; its standard output goes to the file ``output``, its errors to ``log``."""
-
-
-class PythonProcess:
-    """``python -m dsir ...`` as a child in a process group of its own; it ends, and its folder goes, when we end."""
-
-    def __init__(self, arguments: Sequence[str], *, output: Path, log: Path) -> None:
-        folder = output.parent
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join([str(MODULE_FOLDER), *filter(None, [os.environ.get("PYTHONPATH")])]),
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONIOENCODING": "utf-8",
-            "TMPDIR": str(folder),
-            "TEMP": str(folder),
-            "MPLBACKEND": "Agg",
-            FOLDER: str(folder),
-        }
-        options: dict[str, Any] = {"start_new_session": True}
-        if sys.platform == "win32":
-            options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-        with output.open("wb") as out, log.open("wb") as err:
-            self._child = subprocess.Popen(
-                [python(), "-m", "dsir", *arguments],
-                stdin=subprocess.PIPE,  # never written: its end is ours, see dsir.cli.watch_parent
-                stdout=out,
-                stderr=err,
-                cwd=folder,
-                env=environment,
-                **options,
-            )
-
-    def poll(self) -> int | None:
-        """Its exit code, or None while it runs."""
-        return self._child.poll()
-
-    def end(self) -> None:
-        """Kill the group: everything the engine writes lies in the run's folder, which goes next."""
-        if self._child.poll() is None:
-            self._kill()
-        self._child.stdin.close()
-
-    def _kill(self) -> None:
-        if hasattr(os, "killpg"):
-            try:
-                os.killpg(self._child.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                return
-        else:
-            self._child.kill()
-        self._child.wait()
-
-
-def python() -> str:
-    """Slicer's own Python for processes, where we are in Slicer; the running one elsewhere."""
-    return shutil.which("PythonSlicer") or sys.executable
 
 
 def run(

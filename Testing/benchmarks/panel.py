@@ -106,15 +106,15 @@ def main() -> int:
     widget.enter()
     panel = widget.panel
     pieces: list[tuple[float, str]] = []
-    step = panel._tick
+    step = panel.work._tick
 
     def timed() -> None:
         began = time.thread_time()
         step()
         pieces.append((1000 * (time.thread_time() - began), panel.ui.stageLabel.text))
 
-    panel._timer.timeout.disconnect()
-    panel._timer.timeout.connect(timed)
+    panel.work._timer.timeout.disconnect()
+    panel.work._timer.timeout.connect(timed)
     with tempfile.TemporaryDirectory() as name:
         prepare(Path(name), fixed)
         panel.logic.launch = Done(Path(name))

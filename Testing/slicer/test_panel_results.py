@@ -132,7 +132,7 @@ def test_the_linked_cursor_follows_the_mouse_into_moving_space(widget, chosen, s
     crosshair = scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
     crosshair.SetCursorPositionRAS([3.0, 4.0, 5.0])
     expected = map_points(chosen.parameters.transform, np.array([[3.0, 4.0, 5.0]]), to_moving=True)[0]
-    assert np.allclose(chosen.review._cursor.place, expected, atol=1e-4)
+    assert np.allclose(chosen.review.views._cursor.place, expected, atol=1e-4)
     chosen.ui.cursorCheck.setChecked(False)
     assert scene.GetFirstNodeByName("DSIR linked cursor") is None
 

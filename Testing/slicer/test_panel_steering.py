@@ -61,7 +61,7 @@ def test_refine_begins_from_the_result_and_ends_at_the_last_click(widget, asked,
     finish(widget)
     asked.ui.cursorCheck.setChecked(True)
     scene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCursorPositionRAS([3.0, 4.0, 5.0])
-    transform, marker = asked.parameters.transform, asked.review._cursor.place
+    transform, marker = asked.parameters.transform, asked.review.views._cursor.place
     asked.similarity.ask_again()
     asked.ui.acceptButton.click()
     asked.logic.launch.transform = lambda lattice: known_transform(lattice).then(
@@ -76,7 +76,7 @@ def test_refine_begins_from_the_result_and_ends_at_the_last_click(widget, asked,
     expected = scene.GetFirstNodeByName("where the transform puts it").GetNthControlPointPositionWorld(0)
     assert np.allclose(expected, asked.similarity.shown.expected)
     assert np.allclose(
-        asked.review._cursor.place, marker + np.array([4.0, 0, 0]), atol=0.05
+        asked.review.views._cursor.place, marker + np.array([4.0, 0, 0]), atol=0.05
     )  # without the mouse being moved
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from dsir.errors import Cancelled, DsirError
-from DSIRRegistrationLib import worker
+from DSIRRegistrationLib import engine_process, worker
+from DSIRRegistrationLib.engine_process import MODULE_FOLDER
 from DSIRRegistrationLib.run import Run
 
 
@@ -23,7 +24,7 @@ def engine(monkeypatch, tmp_path):
         package.mkdir(parents=True, exist_ok=True)
         (package / "__init__.py").touch()
         (package / "__main__.py").write_text(textwrap.dedent(code))
-        monkeypatch.setattr(worker, "MODULE_FOLDER", package.parent)
+        monkeypatch.setattr(engine_process, "MODULE_FOLDER", package.parent)
 
     return put
 
@@ -163,8 +164,8 @@ def test_the_engine_ends_with_a_crashed_slicer_and_leaves_no_scan_behind(tmp_pat
     program = textwrap.dedent(f"""
         import sys, time
         from pathlib import Path
-        sys.path.insert(0, {str(worker.MODULE_FOLDER)!r})
-        from DSIRRegistrationLib.worker import PythonProcess
+        sys.path.insert(0, {str(MODULE_FOLDER)!r})
+        from DSIRRegistrationLib.engine_process import PythonProcess
         folder = Path({str(folder)!r})
         words = ["describe", "--json-progress", "--input", str(folder / "scan.nii"), "--out", str(folder / "f.npy")]
         engine = PythonProcess(words, output=folder / "progress.jsonl", log=folder / "log.txt")

@@ -17,7 +17,7 @@ from trame_slicer import module as slicer_module
 from trame_slicer.core import SlicerApp
 from trame_slicer.rca_view import register_rca_factories
 
-from .. import worker
+from ..engine_process import Launcher, PythonProcess
 from .drag_views import DragViews
 from .initial_state import initial_state
 from .jobs import Jobs
@@ -25,10 +25,11 @@ from .keys import Keys
 from .maps import CONFIDENCE
 from .mouse import Mouse
 from .page import Page
+from .page_state import PageState
 from .queries import Queries
 from .saving import save_picture, save_results, save_scene
 from .session import Session
-from .status import pair_rows, result_sentence, verdict_state
+from .status import result_sentence
 
 RATE = 30.0
 """Pictures a second that a view may send, whether or not the mouse is in it: the answer to a drag is in the others."""
@@ -54,7 +55,7 @@ class Viewer:
         out: Path,
         descriptor: str,
         server: Server | None = None,
-        launch: worker.Launcher = worker.PythonProcess,
+        launch: Launcher = PythonProcess,
     ) -> None:
         self.out = out
         self.server = server or get_server()
@@ -65,8 +66,9 @@ class Viewer:
             target_fps=RATE, blur_fps=RATE, interactive_quality=QUALITY, rca_event_throttle_s=0.02,
         )  # fmt: skip
         self.session = Session(self.app, fixed, moving, transform=transform, launch=launch)
-        self.jobs = Jobs(self._show_progress, self._say)
         self.state = state = self.server.state
+        self.shown = PageState(self.session, state)
+        self.jobs = Jobs(self.shown.show_progress, self.shown.say)
         state.update(initial_state(self.session, descriptor))
         self.drag_views = DragViews([side.views for side in self.session.sides.values()])
         self.queries = Queries(self.session, state, moved=self._dragged, answered=self.redraw)
@@ -153,9 +155,9 @@ class Viewer:
 
     def _save(self, do: Callable[[], str]) -> None:
         try:
-            self._say(do())
+            self.shown.say(do())
         except DsirError as error:
-            self._say(str(error))
+            self.shown.say(str(error))
 
     def _change(self, do: Callable[[], Any], words: str) -> None:
         try:
@@ -163,8 +165,9 @@ class Viewer:
         except DsirError as error:
             words = str(error)
         if words:
-            self._say(words)
-        self._changed()
+            self.shown.say(words)
+        self.shown.show_result()
+        self.redraw()
 
     def _dragged(self) -> None:
         if self.mouse.under is not None:
@@ -201,28 +204,15 @@ class Viewer:
         if self.session.similarity.ready(descriptor):
             with contextlib.suppress(DsirError):
                 self.session.click_again(descriptor, **self.queries.search)
-        self._say(result_sentence(report, "Refined" if refine else "Registered"))
-        self._changed()
+        self.shown.say(result_sentence(report, "Refined" if refine else "Registered"))
+        self.shown.show_result()
+        self.redraw()
         self._overlays()
 
     async def _judge(self) -> None:
         descriptor = self.state.dsir_descriptor
         if await self.jobs.run(self.session.result.confidence(descriptor, self.jobs.progress)):
             self._overlays()
-
-    def _changed(self) -> None:
-        """Pairs or result are others now."""
-        session = self.session
-        with self.state as state:
-            state.dsir_pairs = pair_rows(session.pairs.records(), session.missed)
-            missed = session.missed
-            state.dsir_missed = "" if missed is None else f", {missed.mean():.1f} mm apart"
-            state.dsir_can_undo, state.dsir_can_redo = session.history.can_undo, session.history.can_redo
-            state.dsir_transform, state.dsir_overlay = session.result.transform is not None, session.overlays.overlay
-            state.dsir_asked = session.last is not None
-            state.update(verdict_state(session.result.kept.report if session.result.kept else {}))
-            self._show_legend()
-        self.redraw()
 
     def _threshold(self, dsir_threshold: float, **_: object) -> None:
         self.session.similarity.heat.threshold = float(dsir_threshold)
@@ -240,16 +230,8 @@ class Viewer:
         if missing and self.session.result.transform is not None and not self.jobs.running:
             create_task(self._judge())
         self.session.lay()
-        legend, before = overlays.map_legend, state.dsir_legend
-        with state:
-            self._show_legend()
-            if legend is not None and (before is None or before["title"] != legend.title):
-                state.dsir_words = f"{legend.title[:1].upper()}{legend.title[1:]}: {legend.said}."
+        self.shown.show_legend()
         self.redraw()
-
-    def _show_legend(self) -> None:
-        legend = self.session.overlays.map_legend
-        self.state.dsir_legend = legend.as_state() if legend is not None else None
 
     def _curtain_dragged(self, place: float) -> None:
         with self.state as state:
@@ -265,11 +247,3 @@ class Viewer:
         """Ask for new pictures of all views."""
         for side in self.session.sides.values():
             side.redraw()
-
-    def _show_progress(self, stage: str, fraction: float) -> None:
-        with self.state as state:
-            state.dsir_busy, state.dsir_stage, state.dsir_percent = bool(stage), stage, round(100 * fraction)
-
-    def _say(self, sentence: str) -> None:
-        with self.state as state:
-            state.dsir_words = sentence

@@ -14,6 +14,7 @@ from dsir.progress import Progress
 from trame_slicer.core import SlicerApp
 
 from .. import worker
+from ..engine_process import Launcher
 from ..nodes.transforms import load_transform, write_transform
 from ..nodes.volumes import image_of, lattice_of, write_volume
 from ..roles import FIXED, MOVING
@@ -38,7 +39,7 @@ class Result:
         warped: the moving scan on the fixed scan's voxels.
     """
 
-    def __init__(self, app: SlicerApp, similarity: Similarity, folder: Path, launch: worker.Launcher) -> None:
+    def __init__(self, app: SlicerApp, similarity: Similarity, folder: Path, launch: Launcher) -> None:
         self.app, self.similarity, self.folder, self.launch = app, similarity, folder, launch
         self.kept: Kept | None = None
         self.warped: slicer.vtkMRMLScalarVolumeNode | None = None

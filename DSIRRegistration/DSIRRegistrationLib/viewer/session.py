@@ -15,6 +15,7 @@ from dsir.progress import Progress
 from trame_slicer.core import SlicerApp
 
 from .. import worker
+from ..engine_process import Launcher, PythonProcess
 from ..nodes.transforms import write_transform
 from ..nodes.volumes import lattice_of
 from ..nodes.windows import show_with
@@ -53,7 +54,7 @@ class Session:
         moving: Path,
         *,
         transform: Path | None = None,
-        launch: worker.Launcher = worker.PythonProcess,
+        launch: Launcher = PythonProcess,
     ) -> None:
         self.app, self.launch = app, launch
         slicer.mrmlScene = app.scene
