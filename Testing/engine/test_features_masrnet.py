@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from dsir.errors import DsirError
 from dsir.features.descriptor import Descriptor, load_descriptor
 from dsir.features.dsir import Dsir
-from dsir.features.masrnet import BlurPool, MasrNet, MasrNetSettings, double, local_contrast
+from dsir.features.layers import BlurPool, double, local_contrast
+from dsir.features.masrnet import MasrNet, MasrNetSettings
 from dsir.features.mirrored import Mirrored
 
 pytestmark = pytest.mark.slow

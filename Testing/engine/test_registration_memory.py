@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from dsir.cli.options import mebibytes
+from dsir.cli.values import mebibytes
 from dsir.errors import DsirError
 from dsir.features.descriptor import Descriptor
 from dsir.features.dsir import Dsir

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DsirError
 from ..progress import Progress
 from .command import Command, Outcome
-from .options import TASKS, add_different_patients, add_machine, add_settings, count, settings_from
+from .options import TASKS, add_different_patients, add_machine, add_settings, settings_from
+from .values import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..progress import Progress, within
 from .command import Command, Outcome
-from .options import IMAGE_KINDS, add_machine, add_overwrite, begin, millimetres
+from .options import IMAGE_KINDS, add_machine, add_overwrite, begin
+from .values import millimetres
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,15 +11,8 @@ from typing import Any
 from ..progress import Progress
 from .command import Command, Outcome
 from .learn2reg import add_data_set, run_data_set
-from .options import (
-    TRANSFORM_KINDS,
-    add_field_convention,
-    add_machine,
-    add_overwrite,
-    check_output_file,
-    millimetres,
-    use_threads,
-)
+from .options import TRANSFORM_KINDS, add_field_convention, add_machine, add_overwrite, check_output_file, use_threads
+from .values import millimetres
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,10 +17,9 @@ from .options import (
     add_memory,
     add_overwrite,
     check_output_file,
-    count,
-    millimetres,
     use_threads,
 )
+from .values import count, millimetres
 
 if TYPE_CHECKING:
     import torch

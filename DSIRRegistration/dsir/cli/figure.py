@@ -16,8 +16,8 @@ from .options import (
     add_machine,
     add_overwrite,
     begin,
-    millimetres,
 )
+from .values import millimetres
 
 PLANES = ("axial", "coronal", "sagittal")
 KINDS = (".png", ".pdf", ".svg")

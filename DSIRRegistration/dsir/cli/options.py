@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import DsirError
+from .settings_file import merged, read_settings_file
+from .values import above_zero, count, mebibytes, millimetres
 
 if TYPE_CHECKING:
     from ..progress import Progress
@@ -138,7 +138,7 @@ def settings_from(arguments: argparse.Namespace) -> RegistrationSettings:
 
     settings = preset(arguments.preset)
     if arguments.settings:
-        settings = RegistrationSettings.from_json(_merge(settings.to_json(), _read_json(arguments.settings)))
+        settings = RegistrationSettings.from_json(merged(settings.to_json(), read_settings_file(arguments.settings)))
     settings = changed(settings, getattr(arguments, "set", ()))
     names = ("descriptor", "spacing", "deformable", "device", "threads", "seed", "memory")
     chosen = {name: getattr(arguments, name, None) for name in names}
@@ -203,83 +203,3 @@ def use_threads(threads: int | None) -> None:
     import torch
 
     torch.set_num_threads(wanted if threads else min(wanted, torch.get_num_threads()))
-
-
-def count(text: str) -> int:
-    """A whole number, zero or more."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of zero or more")
-    return number
-
-
-def mebibytes(text: str) -> int:
-    """A size of memory such as 8GB, 8GiB or 6000MiB, in MiB."""
-    found = re.fullmatch(r"\s*([0-9.]+)\s*(GB|GIB|MB|MIB)\s*", text.upper())
-    try:
-        if found is None:
-            raise ValueError
-        size = float(found[1]) * {"GB": 1e9, "GIB": 2**30, "MB": 1e6, "MIB": 2**20}[found[2]] / 2**20
-    except (TypeError, ValueError):
-        size = 0.0
-    if size < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size of memory such as 8GB or 6000MiB")
-    return int(size)
-
-
-def millimetres(text: str) -> float:
-    """A length above zero."""
-    try:
-        return above_zero(text)
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a length in mm above zero") from None
-
-
-def above_zero(text: str) -> float:
-    """A finite number above zero."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above zero")
-    return number
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
-    except OSError as error:
-        raise DsirError(f"The settings file {path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise DsirError(f"The settings file {path} is not JSON: it is no text.") from None
-    except (ValueError, RecursionError) as error:
-        raise DsirError(f"The settings file {path} is not JSON: {error}.") from None
-    if not isinstance(values, dict):
-        raise DsirError(f"The settings file {path} must hold one JSON object.")
-    settings = values.get("settings", values)  # a whole report.json is as good as its settings alone
-    return settings if isinstance(settings, dict) else values
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; of a name that stands twice, nobody knows which value is meant.
-
-    Raises:
-        ValueError: one does.
-    """
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands twice in one object")
-    return found
-
-
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for name, value in above.items():
-        nested = isinstance(value, dict) and isinstance(merged.get(name), dict)
-        merged[name] = _merge(merged[name], value) if nested else value
-    return merged

@@ -18,10 +18,9 @@ from .options import (
     add_machine,
     add_overwrite,
     check_output_file,
-    count,
-    millimetres,
     use_threads,
 )
+from .values import count, millimetres
 
 if TYPE_CHECKING:
     from ..similarity.query import Answer

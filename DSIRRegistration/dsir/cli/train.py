@@ -11,7 +11,8 @@ from typing import Any
 from ..errors import DsirError
 from ..progress import Progress
 from .command import Command, Outcome
-from .options import add_machine, count, use_threads
+from .options import add_machine, use_threads
+from .values import count
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:

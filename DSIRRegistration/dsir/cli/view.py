@@ -10,7 +10,8 @@ from pathlib import Path
 from ..errors import Cancelled, DsirError
 from ..progress import Progress
 from .command import Command, Outcome
-from .options import IMAGE_KINDS, TRANSFORM_KINDS, count
+from .options import IMAGE_KINDS, TRANSFORM_KINDS
+from .values import count
 
 MODULE_FOLDER = Path(__file__).resolve().parents[2]
 """The folder that holds the viewer's package beside the engine's."""

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .dns import DnsSettings, dns_valid
-from .masrnet import VoxelNorm, zero
+from .layers import VoxelNorm, zero
 from .unit import unit
 
 

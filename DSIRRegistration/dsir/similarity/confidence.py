@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import torch
@@ -30,16 +29,10 @@ from ..transforms.composite import Transform
 from ..transforms.field import moved_index
 from .calibration import Calibration, shipped
 from .describe import SPACING, described_lattice
-
-REACH = 12.0
-"""mm around the voxel within which the best match is looked for."""
+from .matches_around import LOOKED_AT, matches_around
 
 GRID = 4.0
 """mm of the map."""
-
-AROUND = 20.0
-"""mm, side of the cube over which similarity is averaged: what lies around a voxel moves about as it does. Measured, 4
-mm to 20 mm: of the wrong voxels 81 % and 87 % are flagged, Brier score 0.160 and 0.135; with 28 mm no better."""
 
 DOUBTFUL = 0.5
 """Voxels of less confidence than this count as doubtful."""
@@ -47,12 +40,6 @@ DOUBTFUL = 0.5
 SURE = 0.9
 """Voxels of this confidence and more are called sure. Measured on two people never seen: 98 % of them lie within 4 mm,
 twice (from 0.8 on 91 and 90 %)."""
-
-APART = 6.0
-"""mm; what lies farther from the best match than this is a rival of it."""
-
-LOOKED_AT = 4
-"""Numbers that come of looking around; a curve with more asks for the expected error too."""
 
 PLAIN = Calibration(weights=(-0.45, 0.05, 3.0, 0.0), offset=1.5)
 """For descriptors that were never calibrated: an order of trust, not a probability."""
@@ -193,7 +180,7 @@ def evidence_of(
     affine[:3, 3] = lattice.to_world(np.full(3, (factor - 1) / 2))
     affine[:3, :3] *= factor
     progress("confidence", 0.8, "looking forth and back")
-    values = _look_around(here, there, fine * factor)
+    values = matches_around(here, there, fine * factor)
     if error is not None:
         values = torch.cat([values, F.avg_pool3d(error, factor, ceil_mode=True)])
     return Evidence(values, body, Lattice(as_shape(body.shape), affine))
@@ -215,70 +202,3 @@ def _described(descriptor: Descriptor, values: torch.Tensor, inside: torch.Tenso
 def _coarser(features: torch.Tensor, factor: int) -> torch.Tensor:
     """Mean direction of the vectors in cubes of ``factor`` voxels."""
     return F.normalize(F.avg_pool3d(features[None], factor, ceil_mode=True)[0], dim=0, eps=1e-3)
-
-
-def _look_around(here: torch.Tensor, there: torch.Tensor, spacing: float) -> torch.Tensor:
-    """(:data:`LOOKED_AT`, I, J, K): the first numbers of :class:`Evidence`.
-
-    The match's share of a softmax and its similarity say less: smooth images are similar to everything (measured).
-    """
-    reach = int(REACH // spacing)
-    steps = [o for o in product(range(-reach, reach + 1), repeat=3) if np.linalg.norm(o) * spacing <= REACH]
-    size = here.shape[1:]
-    padded = F.pad(there, [reach] * 6)
-    alike = torch.empty(len(steps), *size)
-    for n, step in enumerate(steps):
-        shifted = padded[(slice(None), *(slice(reach + s, reach + s + e) for s, e in zip(step, size, strict=True)))]
-        alike[n] = (here * shifted).sum(0)
-    _average(alike, (here != 0).any(0), spacing)
-    offsets = torch.tensor(steps, dtype=torch.float32) * spacing
-    best, which = alike.max(0)
-    forth = offsets[which].movedim(-1, 0)
-    rival = torch.full(size, -1.0)
-    far = torch.cdist(offsets, offsets) > APART
-    for n, one in enumerate(alike):
-        rival = torch.where(far[n][which], torch.maximum(rival, one), rival)
-    back = _back(alike, steps, offsets, reach)
-    index = torch.stack(torch.meshgrid(*(torch.arange(n) for n in size), indexing="ij"))
-    landed = (index + (forth / spacing).round().long()).clamp(min=0)
-    landed = torch.minimum(landed, torch.tensor(size).view(3, 1, 1, 1) - 1)
-    disagreement = (forth - back[:, landed[0], landed[1], landed[2]]).norm(dim=0)
-    away = forth + spacing * _between_voxels(alike, steps, which)
-    return torch.stack([away.norm(dim=0), disagreement, best - rival, best - alike[steps.index((0, 0, 0))]])
-
-
-def _between_voxels(alike: torch.Tensor, steps: list[tuple[int, ...]], which: torch.Tensor) -> torch.Tensor:
-    """(3, I, J, K) voxels by which the top of the hill lies beside the best offset: a parabola along each axis."""
-    number, best = {step: n for n, step in enumerate(steps)}, alike.gather(0, which[None])[0]
-    beside = []
-    for axis in range(3):
-        at = [[number.get((*s[:axis], s[axis] + way, *s[axis + 1 :]), -1) for s in steps] for way in (-1, 1)]
-        places = [torch.tensor(one)[which] for one in at]
-        low, high = (alike.gather(0, place.clamp(min=0)[None])[0] for place in places)
-        curved = low - 2 * best + high
-        known = (places[0] >= 0) & (places[1] >= 0) & (curved < -1e-6)
-        beside.append(torch.where(known, 0.5 * (low - high) / curved, 0.0).clamp(-0.5, 0.5))
-    return torch.stack(beside)
-
-
-def _average(alike: torch.Tensor, body: torch.Tensor, spacing: float) -> None:
-    """Average each offset's similarities (N, I, J, K) over what lies around a voxel within the body, in place."""
-    size = 2 * round(AROUND / spacing / 2 - 0.5) + 1
-    inside = body.float()[None]
-    share = F.avg_pool3d(inside, size, 1, size // 2).clamp(min=1e-3)
-    for one in alike:
-        one.copy_((F.avg_pool3d(one[None], size, 1, size // 2) / share * inside)[0])
-
-
-def _back(alike: torch.Tensor, steps: list[tuple[int, ...]], offsets: torch.Tensor, reach: int) -> torch.Tensor:
-    """(3, I, J, K) mm: of each moving voxel, the offset by which its best fixed voxel would reach it."""
-    size = alike.shape[1:]
-    best = torch.full(size, -2.0)
-    which = torch.zeros(size, dtype=torch.long)
-    for n, step in enumerate(steps):
-        padded = F.pad(alike[n], [reach] * 6, value=-2.0)
-        arriving = padded[tuple(slice(reach - s, reach - s + e) for s, e in zip(step, size, strict=True))]
-        better = arriving > best
-        best = torch.where(better, arriving, best)
-        which[better] = n
-    return offsets[which].movedim(-1, 0)
