@@ -16,18 +16,18 @@ WORDS = {
     "labels_one_voxel_named": "Smaller than a voxel of the fixed image, kept as one voxel: {labels}.",
     "beyond_field": "No place of the {kind} lies on the grid of the displacement field: is it their transform?",
     "inverse_misses": "The {kind} are off by up to {mm:.2f} mm; the field folds.",
-    "two_persons": "The scans are said to be of two different persons (--different-patients).",
+    "two_persons": "The scans are said to be of two different persons.",
     "similarity_not_raised": "The deformable stages did not raise the similarity; only the linear alignment is kept.",
-    "no_evidence": "Nothing but the similarity itself speaks for a deformation; only the linear alignment is kept "
-    "(--deformable keeps it all the same).",
+    "no_evidence": "Nothing but the similarity itself speaks for a deformation; only the linear alignment is kept. "
+    "A deformation that is asked for is kept all the same.",
     "outside_field_of_view": "{percent:.0f} % of the fixed body lies outside the moving image's field of view; "
     "there the field fades to the linear alignment and must not be trusted.",
     "low_similarity": "The similarity after registration is only {similarity:.2f}: the registration has probably "
     "failed. Check that both scans show the same region, or give an initial transform.",
     "scaled": "The linear part scales by {percent:+.1f} %, but both scans show one person, who does not grow between "
-    "two scans. Check the voxel sizes of both, or use --model rigid.",
+    "two scans. Check the voxel sizes of both, or choose the rigid model.",
     "volume_changed": "The deformation changes the body's volume by {percent:+.0f} %, but both scans show one "
-    "person. Look whether that can be (lungs that filled, a bladder), or use --no-deformable.",
+    "person. Look whether that can be (lungs that filled, a bladder), or register without a deformation.",
     "coarser_for_memory": "To stay within {limit}, the images were compared on {million:.1f} instead of "
     "{wanted_million:.1f} million voxels.",
     "pairs_left_out": "{count} of {of} pairs lie more than {mm:g} mm from where the result puts them and are likelier "
@@ -81,7 +81,16 @@ def _again(code: str, values: dict[str, Any]) -> Message:
 def sentence(code: str, values: dict[str, Any]) -> str:
     """The words of a code; whoever has better names for its values puts them in before."""
     shown = {name: ", ".join(map(str, v)) if isinstance(v, list | tuple) else v for name, v in values.items()}
-    return WORDS[code].format(**shown)
+    return WORDS[code].format(**{name: without_minus_zero(v) for name, v in shown.items()})
+
+
+def without_minus_zero(value: Any) -> Any:
+    """What two digits would show as -0.00 as a plain zero.
+
+    >>> f"{without_minus_zero(-0.001):.2f}"
+    '0.00'
+    """
+    return 0.0 if isinstance(value, float) and -0.005 < value < 0 else value
 
 
 def once(*said: Iterable[str]) -> tuple[str, ...]:

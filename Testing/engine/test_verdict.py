@@ -287,3 +287,10 @@ def test_a_click_does_not_lead_from_one_person_to_another(
 def test_a_click_in_python_asks_whose_scans_they_are_too(two_persons: tuple[Path, Path]) -> None:
     with pytest.raises(dsir.DsirError, match=r"image and the other scan are of different persons.*different_patients"):
         dsir.query(two_persons[0], SMALL.centre, two_persons[1])
+
+
+def test_where_nothing_was_matched_no_deformation_is_blamed() -> None:
+    report = facts(similarity={"end": -0.001, "linear": -0.002}, coverage=0.72)
+    texts = {found.code: found.text for found in judged_by_size(report, same_person=None)}
+    assert "much_deformed" not in texts
+    assert "only 0.00:" in texts["no_similarity"] and "72 % of the fixed body lies within" in texts["little_overlap"]

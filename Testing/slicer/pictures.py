@@ -1,4 +1,4 @@
-"""Pictures of the panel and of the tutorial: ``python Testing/slicer/pictures.py OUT [panel] [tutorial]``.
+"""Pictures of the panel and of the tutorial: ``python Testing/slicer/pictures.py OUT [panel] [verdicts] [tutorial]``.
 
 The slice views are Slicer's real ones; the panel is the real one on the stand-in for Slicer's Qt, so its fonts and
 frames differ from the application's. The scans are the head of :mod:`head_phantom`, which no scanner made.
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / folder) for folder in ("DSIRRegistration", "Testing/slicer", "Testing/engine")]
@@ -122,6 +124,26 @@ def panel_pictures(studio: Studio) -> None:
     p.moving = moving
 
 
+def verdict_pictures(studio: Studio) -> None:
+    """CHECK and FAIL: a scan that shows a part of the other, and one that shows nothing of it."""
+    ui, p = studio.ui, studio.panel.parameters
+    ct, mr, _truth = head_pair(3)
+    noise = gaussian_filter(np.random.default_rng(0).normal(size=mr.lattice.shape), 3)
+    shape = np.array(mr.lattice.shape) * (1, 1, 2) // (1, 1, 5)
+    low = (np.array(mr.lattice.shape) - shape) // 2
+    part = mr.data[tuple(slice(a, a + n) for a, n in zip(low, shape, strict=True))]
+    scans = {
+        "check": ("MR slab", Scan(part, mr.lattice.window(low, shape))),
+        "fail": ("Nothing of a head", Scan(torch.from_numpy(400 + 300 * noise / noise.std()).float(), mr.lattice)),
+    }
+    p.fixed, p.preset, p.threads = studio.add("CTBrain", ct), "fast", 1
+    for name, (called, scan) in scans.items():
+        p.moving, p.transform, p.warped = studio.add(called, scan), None, None
+        ui.applyButton.click()
+        studio.wait()
+        studio.picture(f"panel_{name}", ui.scansSection, ui.qualitySection)
+
+
 def tutorial_pictures(studio: Studio) -> None:
     """The tutorial's steps, each as it stands when it is done."""
     from DSIRRegistrationLib.nodes.windows import CHOICES
@@ -163,12 +185,15 @@ def _save_node(node: Any, path: str) -> None:
 
 def main() -> int:
     """Those that are asked for; all by default."""
-    out, wanted = Path(sys.argv[1]), sys.argv[2:] or ["panel", "tutorial"]
+    out, wanted = Path(sys.argv[1]), sys.argv[2:] or ["panel", "verdicts", "tutorial"]
     out.mkdir(parents=True, exist_ok=True)
     keep_none_alive()
     studio = Studio(out)
     if "panel" in wanted:
         panel_pictures(studio)
+        studio.scene.Clear(False)
+    if "verdicts" in wanted:
+        verdict_pictures(studio)
         studio.scene.Clear(False)
     if "tutorial" in wanted:
         tutorial_pictures(studio)

@@ -39,12 +39,12 @@ def finest_spacing(fixed: Image, moving: Image, settings: RegistrationSettings) 
 
 UNSURE = (
     "The body in the {name} scan could not be told from its background ({doubt}), so its whole field of view is "
-    "registered; --{name}-mask says where to look."
+    "registered; a mask of it says where to look."
 )
 
 UNEVEN = (
     "The bodies found in the two scans differ much in size ({fixed:.1f} and {moving:.1f} litres, in fields of view of "
-    "nearly the same): look at the regions in the report; --fixed-mask and --moving-mask say where to look."
+    "nearly the same): look at the regions in the report; masks of both say where to look."
 )
 
 ALIKE, DIFFERENT = 1.5, 2.5

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
+from ..messages import without_minus_zero
 from .evidence import ONCE
 from .findings import Finding, Level
 from .outcome import GROWTH, LOW_SIMILARITY
@@ -72,17 +73,17 @@ def judged_by_size(report: dict[str, Any], *, same_person: bool | None) -> list[
     def say(code: str, level: Level, text: str, **values: float) -> None:
         found.append(Finding(code, level, text, values))
 
-    end, coverage = report["similarity"]["end"], report["coverage"]
+    end, coverage = without_minus_zero(report["similarity"]["end"]), report["coverage"]
     if end < LOW:
         say("no_similarity", "FAIL", f"The similarity is only {end:.2f}: nothing was matched.", similarity=end)
     elif end < DOUBTFUL:
         say("low_similarity", "CHECK", f"The similarity is low ({end:.2f}): look at the outlines.", similarity=end)
     if coverage < MOSTLY:
         level: Level = "FAIL" if coverage < COVERED else "CHECK"
-        text = f"Only {100 * coverage:.0f} % of the fixed body lie within the moving scan; beyond it nothing is known."
+        text = f"Only {100 * coverage:.0f} % of the fixed body lies within the moving scan; beyond it nothing is known."
         say("little_overlap", level, text, coverage=coverage)
     rigid = report["deformation"].get("affine", report["similarity"].get("linear", end))
-    if same_person is not False and rigid < MADE * end:
+    if same_person is not False and end >= LOW and rigid < MADE * end:
         text = (
             f"Most of the similarity comes from the deformation ({rigid:.2f} before it, {end:.2f} after): two persons? "
             "Say so (preset two_persons), or look."
