@@ -71,7 +71,7 @@ def rows(case: Case, places: Sequence[Path]) -> list[str]:
     for name, (fixed, moving) in pairs.items():
         start = patches(fixed, moving.lattice, truth.to_index())
         ends = [strayed(fixed, moving, start, steps) for steps in (1, 12)]
-        last = again(truth, fixed, moving, settings.descent.levels[-1])
+        last = again(truth, fixed, moving, next(level for level in settings.descent.levels if level.place))
         found.append(f"{name} | {' | '.join(ends)} | {error(case, last, linear, features):.3f}")
     return found
 

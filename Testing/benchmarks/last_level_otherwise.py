@@ -1,9 +1,9 @@
-"""The last level of the default, done otherwise: what was tried beside it, and is not built in.
+"""The level of the default that places, done otherwise: what was tried in its place.
 
     python Testing/benchmarks/last_level_otherwise.py --cases brain_t1_t2 head_t1 --seed 1
     python Testing/benchmarks/last_level_otherwise.py --what stiffness
 
-Each pair is registered with the default preset (one thread) up to its last level, which then starts from the same
+Each pair is registered with the default preset (one thread) up to that level, which then starts from the same
 field:
 
 - ``lncc``: channels are freed of their local mean and divided by their local deviation first, within 1 to 4 voxels
@@ -30,14 +30,13 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
 from dsir.evaluation.catalogue import KNOWN, REAL, build
-from dsir.geometry.lattice import as_shape
 from dsir.geometry.sampling import affine_grid, gaussian_blur, sample
 from dsir.registration.descent import descend
 from dsir.registration.evidence import Judge
 from dsir.registration.leading_directions import projected
+from dsir.registration.local_correlation import standardised
 from dsir.registration.regularity import remove_folds
 from dsir.registration.residual_weighing import residual_weights
-from dsir.registration.solver import expanded, pooled
 from dsir.registration.working_grid import FeatureMap, PreparedImage
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
@@ -47,9 +46,6 @@ from pairs_asked import asked, parser_of
 
 WIDTHS = (1.0, 1.5, 2.0, 4.0)
 """Voxels."""
-
-RIDGE = 0.1
-"""Of a channel's mean local variance, added to it everywhere: where nothing changes, noise is not blown up."""
 
 REGION = 8.0
 """Voxels, standard deviation of the Gaussian over which the gate judges."""
@@ -103,26 +99,6 @@ def lncc(state: Before) -> Iterator[Row]:
 
             field, seconds = timed(leading)
             yield f"LNCC within {width:g} voxels of {words}", state.error(field), seconds
-
-
-def standardised(image: FeatureMap, width: float) -> FeatureMap:
-    """Channels less their local mean, by their local deviation; as large in the mean square as unit vectors.
-
-    Both are smooth, so that they are taken from pairs of voxels.
-    """
-    out, inside, scale = image.room(len(image.features)), image.mask[None], 0.0
-    shape, total = as_shape(image.mask.shape), float(image.mask.sum())
-    share = gaussian_blur(pooled(inside, 2), width / 2).clamp(min=1e-3)
-    for n, channel in enumerate(image.features):
-        values = channel.float()[None] * inside
-        moments = gaussian_blur(pooled(torch.cat([values, values * values]), 2), width / 2) / share
-        mean, square = expanded(moments, 2, shape)
-        variance = square.sub_(mean * mean).clamp_(min=0)
-        ridge = RIDGE * float((variance * inside[0]).sum() / total)
-        done = (values[0] - mean).mul_(inside[0]).mul_((variance + ridge).rsqrt_())
-        out[n] = done
-        scale += float(done.square().sum() / total)
-    return replace(image, features=out.mul_(scale**-0.5))
 
 
 def gate(state: Before) -> Iterator[Row]:

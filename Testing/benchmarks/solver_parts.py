@@ -30,6 +30,7 @@ from dsir.geometry.lattice import Lattice
 from dsir.progress import silent
 from dsir.registration import leading_directions, residual_weighing
 from dsir.registration.boundary_fade import faded_at_boundary
+from dsir.registration.descent import Level
 from dsir.registration.levels import descend_levels
 from dsir.registration.placing import LevelFeatures
 from dsir.registration.presets import preset
@@ -58,23 +59,24 @@ def descent(**changes: object) -> Change:
     return lambda settings: replace(settings, descent=replace(settings.descent, **changes))
 
 
-def finest_only(settings: RegistrationSettings) -> RegistrationSettings:
-    """Without the coarser levels."""
-    return replace(settings, descent=replace(settings.descent, levels=settings.descent.levels[-1:]))
+def without(unwanted: Callable[[Level], bool]) -> Change:
+    """Without some levels of the descent."""
+
+    def change(settings: RegistrationSettings) -> RegistrationSettings:
+        kept = tuple(level for level in settings.descent.levels if not unwanted(level))
+        return replace(settings, descent=replace(settings.descent, levels=kept))
+
+    return change
 
 
 def finer_control(settings: RegistrationSettings) -> RegistrationSettings:
-    """A control point for each voxel of the finest level, as stiff in mm."""
-    *coarse, fine = settings.descent.levels
-    held = replace(fine.stiffness, control=1, bending=16 * fine.stiffness.bending)
-    changed = (*coarse, replace(fine, stiffness=held))
+    """A control point for each voxel of the levels that place, as stiff in mm."""
+
+    def finer(level: Level) -> Level:
+        return replace(level, stiffness=replace(level.stiffness, control=1, bending=16 * level.stiffness.bending))
+
+    changed = tuple(finer(level) if level.place else level for level in settings.descent.levels)
     return replace(settings, descent=replace(settings.descent, levels=changed))
-
-
-def without_placing(settings: RegistrationSettings) -> RegistrationSettings:
-    """Without the levels that place."""
-    kept = tuple(level for level in settings.descent.levels if not level.place)
-    return replace(settings, descent=replace(settings.descent, levels=kept))
 
 
 Constants = dict[tuple[ModuleType, str], float]
@@ -82,18 +84,19 @@ WEIGHING, CHANNELS = residual_weighing, leading_directions
 
 PARTS: dict[str, tuple[Change, Constants]] = {
     "default": (lambda settings: settings, {}),
-    "no level that places": (without_placing, {}),
+    "no level by local correlation": (without(lambda level: level.local > 0), {}),
+    "no level that places": (without(lambda level: level.place), {}),
     "all channels, not the leading 16": (lambda settings: settings, {(CHANNELS, "DIRECTIONS"): 10_000}),
     "the leading 8": (lambda settings: settings, {(CHANNELS, "DIRECTIONS"): 8}),
     "residuals not weighed": (descent(weighed=False), {}),
     "weighed whatever the pair says": (
         lambda settings: settings,
-        {(WEIGHING, "WORTH"): 1e9, (WEIGHING, "BELIEVED"): 1e9},
+        {(WEIGHING, "WORTH"): 1e9, (WEIGHING, "LARGEST_DEVIATION"): 1e9},
     ),
     "noisy pairs not held stiffer": (lambda settings: settings, {(WEIGHING, "STIFFEST"): 1.0}),
     "residuals averaged over pairs of voxels only": (lambda settings: settings, {(WEIGHING, "AVERAGED"): 0.01}),
     "no robust weights": (levels(robust=1e6), {}),
-    "no coarse level (nor weighing)": (finest_only, {}),
+    "no coarse level (nor weighing)": (without(lambda level: level.scale > 1), {}),
     "0.4 times as stiff": (lambda settings: settings.stiffer(0.4), {}),
     "2.5 times as stiff": (lambda settings: settings.stiffer(2.5), {}),
     "three steps a level": (levels(iterations=3), {}),

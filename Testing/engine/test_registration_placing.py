@@ -109,10 +109,10 @@ def test_places_are_described_once_and_only_for_levels_that_place(monkeypatch: p
 
     monkeypatch.setattr(PlaceOutput, "describe", counted)
     start, settings = DisplacementField.identity(features.lattice), RegistrationSettings()
-    coarse, fine, last = settings.descent.levels
-    assert [level.place for level in settings.descent.levels] == [False, False, True]
+    coarse, fine, last, local = settings.descent.levels
+    assert [level.place for level in settings.descent.levels] == [False, False, True, True]
     with torch.no_grad():
-        for levels, calls in (((coarse, fine), 0), ((coarse, fine, last, last), 2)):  # one for each image
+        for levels, calls in (((coarse, fine), 0), ((coarse, fine, last, local), 2)):  # one for each image
             shorter = tuple(replace(level, iterations=1) for level in levels)
             cut = replace(settings, descent=replace(settings.descent, levels=shorter))
             descend_levels(LevelFeatures(prepared, features), start, cut, None, silent)

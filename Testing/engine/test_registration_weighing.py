@@ -9,7 +9,7 @@ from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur, index_grid, sample
 from dsir.registration.descent import Level, descend
 from dsir.registration.normal import normal_equations
-from dsir.registration.residual_weighing import RIDGE, PairNoise, noise_worth_weighing, residual_covariances, whitening
+from dsir.registration.residual_weighing import RIDGE, PairNoise, noise_of_pair, residual_covariances, whitening
 from dsir.registration.solver import Stiffness
 from dsir.registration.working_grid import FeatureMap
 
@@ -82,8 +82,8 @@ def test_the_residuals_covariance_names_the_direction_that_was_spoiled() -> None
 def test_noise_in_a_direction_is_weighed_away_and_the_field_gains() -> None:
     fixed, moving, truth = pair(2.0)
     plain, _ = descend(fixed, moving, torch.zeros(3, *SHAPE), LEVEL)
-    noise = noise_worth_weighing(fixed, moving, plain, LEVEL.robust, LEVEL.stiffness)
-    assert noise is not None
+    noise = noise_of_pair(fixed, moving, plain, LEVEL.robust, LEVEL.stiffness)
+    assert noise.worth
     weighed, _ = descend(fixed, moving, plain, LEVEL, weights=noise.weights)
     assert error(weighed, truth) < 0.8 * error(plain, truth)
 
@@ -91,13 +91,13 @@ def test_noise_in_a_direction_is_weighed_away_and_the_field_gains() -> None:
 def test_a_pair_without_noise_is_left_as_it_is() -> None:
     fixed, moving, _ = pair(0.0)
     plain, _ = descend(fixed, moving, torch.zeros(3, *SHAPE), LEVEL)
-    assert noise_worth_weighing(fixed, moving, plain, LEVEL.robust, LEVEL.stiffness) is None
+    assert not noise_of_pair(fixed, moving, plain, LEVEL.robust, LEVEL.stiffness).worth
 
 
 def test_two_unrelated_images_are_not_weighed() -> None:
     fixed, _, _ = pair(0.0)
     other = FeatureMap(20 * drawn(CHANNELS, 4.0, 9), fixed.mask, fixed.reach, fixed.lattice)
-    assert noise_worth_weighing(fixed, other, torch.zeros(3, *SHAPE), 1e6, LEVEL.stiffness) is None
+    assert not noise_of_pair(fixed, other, torch.zeros(3, *SHAPE), 1e6, LEVEL.stiffness).worth
 
 
 def test_the_noisier_the_pair_the_stiffer_the_field_within_bounds() -> None:

@@ -32,6 +32,8 @@ class Level:
         robust: squared residuals |F - M|^2 (0..4 for unit descriptors) beyond this count less and less.
         stop: mm; the level ends when the mean step is shorter.
         place: match where edges lie (:mod:`.placing`), weighed by the pair's own residuals; for the last levels.
+        local: voxels, standard deviation of the Gaussian within which channels are correlated
+            (:mod:`.local_correlation`); 0: they are compared as they are.
     """
 
     scale: Positive = 1.0
@@ -40,6 +42,7 @@ class Level:
     robust: Positive = 1.0
     stop: NotNegative = 0.03
     place: bool = False
+    local: NotNegative = 0.0
 
 
 def descend(

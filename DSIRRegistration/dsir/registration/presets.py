@@ -44,6 +44,7 @@ PRESETS: dict[str, RegistrationSettings] = {
                 Level(scale=1.33, iterations=10),
                 Level(scale=1.0, iterations=8, stiffness=Stiffness(bending=8.0)),
                 Level(scale=1.0, iterations=8, stiffness=Stiffness(bending=4.0), place=True),
+                Level(scale=1.0, iterations=4, stiffness=Stiffness(bending=4.0), place=True, local=2.67),
             )
         ),
     ),

@@ -39,8 +39,8 @@ WORTH = 0.93
 gain, 0.94 to 0.97 on six that do not."""
 
 LARGEST_DEVIATION = 18.0
-"""mm: largest root of weighed residual over curvature where a pair is weighed. Measured: 7 to 17 on pairs of one person
-or one average, 17 and 20 between two persons, whose Dice falls with weighing."""
+"""mm: largest root of weighed residual over curvature that noise alone makes, and where a pair is weighed. Measured: 7
+to 17 on pairs of one person or one average, 17 and 20 between two persons, whose Dice falls with weighing."""
 
 
 NOISE = 60.0
@@ -58,20 +58,27 @@ class PairNoise:
     Attributes:
         weights: (C, C) by which both images' descriptors are to be multiplied.
         variance: weighed residual over curvature, mm2.
+        worth: whether weighing by it gains something.
     """
 
     weights: torch.Tensor
     variance: float
+    worth: bool = True
+
+    @property
+    def one_anatomy(self) -> bool:
+        """Whether noise alone can make the residual, as between two scans of one person."""
+        return self.variance <= LARGEST_DEVIATION**2
 
     def stiffened(self, stiffness: Stiffness) -> Stiffness:
         """The stiffness for this noise."""
         return replace(stiffness, bending=stiffness.bending * min(STIFFEST, max(1.0, self.variance / NOISE)))
 
 
-def noise_worth_weighing(
+def noise_of_pair(
     fixed: FeatureMap, moving: FeatureMap, u: torch.Tensor, robust: float, stiffness: Stiffness
-) -> PairNoise | None:
-    """The pair's noise; None where weighing by it gains nothing.
+) -> PairNoise:
+    """The pair's noise, and whether weighing by it gains anything.
 
     Args:
         fixed, moving: on lattices of the same spacing and directions.
@@ -85,10 +92,11 @@ def noise_worth_weighing(
     )
     curvature = float(equations.matrix[:3].sum() / 3 / fixed.mask.sum().clamp(min=1e-6))
     variance = equations.cost * float(fixed.lattice.spacing[0]) ** 2 / max(curvature, 1e-12)
-    if variance > LARGEST_DEVIATION**2:
-        return None
+    noise = PairNoise(weights, variance, worth=False)
+    if not noise.one_anatomy:
+        return noise
     tried = composed(u, safe_step(step(equations, u, fixed.mask, stiffness)))
-    return PairNoise(weights, variance) if bending_energy(tried) < WORTH * bending_energy(u) else None
+    return replace(noise, worth=bending_energy(tried) < WORTH * bending_energy(u))
 
 
 def residual_weights(fixed: FeatureMap, moving: FeatureMap, u: torch.Tensor, robust: float) -> torch.Tensor:

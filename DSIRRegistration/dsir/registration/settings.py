@@ -32,6 +32,7 @@ class DescentSettings:
         Level(scale=2.0, stiffness=Stiffness(bending=10.0)),
         Level(scale=1.0),
         Level(scale=1.0, iterations=5, stiffness=Stiffness(bending=2.5), place=True),
+        Level(scale=1.0, iterations=3, stiffness=Stiffness(bending=2.5), place=True, local=2.0),
     )
     weighed: bool = True
     paper: PaperSettings = field(default_factory=PaperSettings)
