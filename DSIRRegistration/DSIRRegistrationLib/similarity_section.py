@@ -55,7 +55,6 @@ class SimilaritySection:
         self._rows: TwoRows | None = None
         self._offset: np.ndarray | None = None
         self._marks: dict[str, Mark] = {}
-        self._then: Callable[[], None] = self._begin_placing
         ui.sideSelector.addItems([_("the fixed scan"), _("the moving scan")])
         ui.placeButton.clicked.connect(lambda *_args: self._ready(self._begin_placing))
         ui.hoverButton.toggled.connect(self._hovering)

@@ -26,9 +26,9 @@ from dsir.features.mind import Mind
 from dsir.features.weights import read_weights
 from dsir.training.batches import ExampleSettings, Mixture
 from dsir.training.contrast import LossSettings
-from dsir.training.retrieval import RetrievalSettings, retrieval
 from dsir.training.train import TrainingSettings, train
 from dsir.training.views import ViewSettings
+from point_retrieval import RetrievalSettings, retrieval
 from retrieval import PAIRS, ROOT, volumes
 
 MEASURED = ("brain T1-T2", "head T1-T2", "head CT-T1")

@@ -21,8 +21,8 @@ import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
+from catalogue import KNOWN, build
 from dsir.evaluation.cases import Case
-from dsir.evaluation.catalogue import KNOWN, build
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import affine_grid, index_grid
 from dsir.progress import silent

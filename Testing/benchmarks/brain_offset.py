@@ -4,7 +4,7 @@
 
 The person's T1 and T2 share a grid and are said to be aligned. Mutual information, which takes no part in the
 comparisons, moves one by more than a millimetre, and does so whatever its bins and samples. The mean of the runs is
-``MISALIGNED`` of ``dsir.evaluation.catalogue``, which undoes it before the pair is bent.
+``MISALIGNED`` of ``catalogue.py``, which undoes it before the pair is bent.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 
 from calibrate_confidence import draw  # noqa: E402
 from calibration_pairs import calibration_pairs  # noqa: E402
+from catalogue import KNOWN, build  # noqa: E402
 from dsir.evaluation.cases import Case  # noqa: E402
-from dsir.evaluation.catalogue import KNOWN, build  # noqa: E402
 from dsir.evaluation.deformation import DeformationSettings, random_deformation  # noqa: E402
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
 from dsir.registration.presets import preset  # noqa: E402

@@ -29,7 +29,7 @@ from dsir.geometry.sampling import index_grid, sample
 from dsir.similarity.query import query
 from dsir.similarity.store import FeatureStore, pack
 from dsir.training.random_numbers import step_generator
-from dsir.training.retrieval import RetrievalSettings, asked, displace
+from point_retrieval import RetrievalSettings, asked, displace
 from retrieval import PAIRS, ROOT, volumes
 
 HEADS = ("pair", "descriptor", "asked by", "within 4 mm", "median mm", "mean mm", "points", "ms a query")

@@ -26,7 +26,7 @@ from scipy.stats import chi2, rankdata, spearmanr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
-from dsir.evaluation.catalogue import KNOWN, build
+from catalogue import KNOWN, build
 from dsir.features.descriptor import load_descriptor
 from dsir.geometry.sampling import affine_grid, sample
 from dsir.registration.boundary_fade import faded_at_boundary

@@ -20,8 +20,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
+from catalogue import KNOWN, REAL, build
 from dsir.evaluation.cases import Case
-from dsir.evaluation.catalogue import KNOWN, REAL, build
 from dsir.features.place_descriptor import PlaceOutput
 from dsir.features.place_weights import read_place
 from dsir.geometry.image import Image

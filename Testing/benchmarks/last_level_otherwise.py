@@ -29,7 +29,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
-from dsir.evaluation.catalogue import KNOWN, REAL, build
+from catalogue import KNOWN, REAL, build
 from dsir.geometry.sampling import affine_grid, gaussian_blur, sample
 from dsir.registration.descent import descend
 from dsir.registration.evidence import Judge

@@ -24,15 +24,15 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
+from catalogue import KNOWN, REAL, build
 from dsir.errors import DsirError
 from dsir.evaluation.cases import Case
-from dsir.evaluation.catalogue import KNOWN, REAL, build
 from dsir.evaluation.demo import demo_case
-from dsir.evaluation.scoring import identity_score, score
 from dsir.geometry.lattice import Lattice
 from dsir.transforms.field import DisplacementField
 from peer_methods import METHODS, Run, run_method
 from peer_table import as_markdown, as_screen_table
+from scoring import identity_score, score
 
 PROJECT = Path(__file__).resolve().parents[2]
 EMBEDDED = "icbm152"

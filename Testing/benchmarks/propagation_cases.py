@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from dsir.evaluation.catalogue import build
+from catalogue import build
 from dsir.evaluation.deformation import random_deformation
 from dsir.geometry.image import Image
 from dsir.shapes.structure import StructureSet

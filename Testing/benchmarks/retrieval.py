@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
 from dsir.geometry.image import Image  # noqa: E402
 from dsir.geometry.lattice import Lattice  # noqa: E402
-from dsir.training.retrieval import Retrieval, RetrievalSettings, retrieval  # noqa: E402
+from point_retrieval import Retrieval, RetrievalSettings, retrieval  # noqa: E402
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
+from catalogue import KNOWN, build
 from dsir.evaluation.cases import Case
-from dsir.evaluation.catalogue import KNOWN, build
 from dsir.evaluation.deformation import rotation_matrix
 from dsir.evaluation.demo import demo_case
 from dsir.geometry.body_mask import body_mask

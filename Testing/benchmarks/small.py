@@ -18,7 +18,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
-from dsir.evaluation.catalogue import build
+from catalogue import build
 from dsir.files.images import read_image
 from dsir.geometry.image import Image
 from dsir.registration.magnification import enlarged, enlarged_transform

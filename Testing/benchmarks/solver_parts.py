@@ -22,9 +22,8 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
+from catalogue import KNOWN, REAL, build
 from dsir.evaluation.cases import Case
-from dsir.evaluation.catalogue import KNOWN, REAL, build
-from dsir.evaluation.scoring import score
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.progress import silent
@@ -40,6 +39,7 @@ from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
 from pairs_asked import asked, parser_of
+from scoring import score
 
 Change = Callable[[RegistrationSettings], RegistrationSettings]
 

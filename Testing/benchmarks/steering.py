@@ -23,9 +23,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
+from catalogue import KNOWN, build
 from dsir.errors import DsirError
 from dsir.evaluation.cases import Case
-from dsir.evaluation.catalogue import KNOWN, build
 from dsir.evaluation.demo import demo_case
 from dsir.features.descriptor import load_descriptor
 from dsir.files.landmarks import LandmarkPairs

@@ -2,9 +2,9 @@
 
     python Testing/benchmarks/task_presets.py [--data ../shared/data/cases] [--presets task fast]
 
-ct_cbct: cone beams simulated from a trunk and a lung CT (:mod:`dsir.evaluation.cone_beam`), which lie a few mm away and
+ct_cbct: cone beams simulated from a trunk and a lung CT (``cone_beam.py``), which lie a few mm away and
 are bent by up to 8 mm; mean error over what the cone beam shows. pet_ct: a PET simulated from the same CTs
-(:mod:`dsir.evaluation.positron`), where the scanner put it, and once with the patient moved by 4 mm. lung_4dct: one
+(``positron.py``), where the scanner put it, and once with the patient moved by 4 mm. lung_4dct: one
 lung at two visits, laid upon each other by the mean shift of its landmarks, since there were no phases of one scan.
 head_ct_mr: averages of many heads in CT and T1, one of them turned by 6 degrees and moved by 8 mm.
 """
@@ -23,9 +23,8 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 
-from dsir.evaluation.cone_beam import AIR, cone_beam  # noqa: E402
+from cone_beam import AIR, cone_beam  # noqa: E402
 from dsir.evaluation.deformation import DeformationSettings, random_deformation, rotation_matrix  # noqa: E402
-from dsir.evaluation.positron import positron_image  # noqa: E402
 from dsir.files.images import read_image  # noqa: E402
 from dsir.files.landmarks import read_landmarks  # noqa: E402
 from dsir.geometry.body_mask import body_mask  # noqa: E402
@@ -38,6 +37,7 @@ from dsir.registration.working_grid import occupied_box  # noqa: E402
 from dsir.transforms.composite import Transform  # noqa: E402
 from dsir.transforms.field import moved_index  # noqa: E402
 from pairs_asked import asked, parser_of  # noqa: E402
+from positron import positron_image  # noqa: E402
 
 SCANS = {"trunk": "abdomen_ct_mr/fixed_full.nii.gz", "lung": "lung_ct/fixed.nii.gz"}
 KINDS = (*SCANS, "heads", "visits")

@@ -22,7 +22,7 @@ from scipy.spatial.transform import Rotation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
-from dsir.evaluation.catalogue import MISALIGNED
+from catalogue import MISALIGNED
 from dsir.features.mind import Mind
 from dsir.files.images import read_image
 from dsir.files.landmarks import read_landmarks

@@ -20,7 +20,7 @@ from scipy.ndimage import distance_transform_edt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
-from dsir.evaluation.catalogue import KNOWN, build
+from catalogue import KNOWN, build
 from dsir.registration.presets import preset
 from dsir.registration.register import register
 

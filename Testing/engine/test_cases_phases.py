@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from dsir.evaluation.phases import PHASES, in_phase
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
+from phases import PHASES, in_phase
 
 NAMES = {1: "liver", 2: "aorta", 3: "kidney_left", 4: "vertebrae"}
 

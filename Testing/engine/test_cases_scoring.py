@@ -9,7 +9,6 @@ import pytest
 import torch
 from dsir.evaluation.cases import Case, LabelMap, known_case
 from dsir.evaluation.deformation import DeformationSettings
-from dsir.evaluation.scoring import identity_score, score
 from dsir.evaluation.tissue import threshold_body, tissue_labels
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
@@ -18,6 +17,7 @@ from dsir.similarity.random_contrast import random_contrast
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
+from scoring import identity_score, score
 
 
 def textured_ball() -> tuple[Image, torch.Tensor]:

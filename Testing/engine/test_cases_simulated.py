@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from dsir.evaluation.cone_beam import AIR, ConeBeam, cone_beam
-from dsir.evaluation.positron import HOT, positron_image
+from cone_beam import AIR, ConeBeam, cone_beam
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
+from positron import HOT, positron_image
 
 GRID = Lattice((60, 60, 30), np.diag([4.0, 4.0, 4.0, 1.0]))
 CLEAN = ConeBeam(cupping=0.0, gain=1.0, offset=0.0, streaks=0.0, noise=0.0)

@@ -8,8 +8,8 @@ from dsir.features.mind import Mind
 from dsir.features.weights import manifest
 from dsir.geometry.sampling import gaussian_blur
 from dsir.training.random_numbers import step_generator
-from dsir.training.retrieval import RetrievalSettings, retrieval
 from dsir.training.volumes import noise_labels
+from point_retrieval import RetrievalSettings, retrieval
 
 pytestmark = [pytest.mark.skipif("dsir" not in manifest(), reason="no weights are shipped yet"), pytest.mark.models]
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 from dsir.evaluation.cases import Case, known_case
 from dsir.evaluation.deformation import DeformationSettings, rotation_matrix
-from dsir.evaluation.scoring import score
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur
 from dsir.transforms.field import DisplacementField
+from scoring import score
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 

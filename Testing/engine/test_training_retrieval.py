@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from dsir.features.mind import Mind
 from dsir.geometry.sampling import gaussian_blur, index_grid
-from dsir.training.retrieval import RetrievalSettings, retrieval
+from point_retrieval import RetrievalSettings, retrieval
 
 pytestmark = pytest.mark.slow
 

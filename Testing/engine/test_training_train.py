@@ -12,11 +12,11 @@ from dsir.features.weights import read_weights
 from dsir.training.batches import ExampleSettings, Mixture
 from dsir.training.contrast import LossSettings
 from dsir.training.random_numbers import step_generator
-from dsir.training.retrieval import RetrievalSettings, retrieval
 from dsir.training.tissue import random_table
 from dsir.training.train import train
 from dsir.training.views import ViewSettings
 from dsir.training.volumes import noise_labels
+from point_retrieval import RetrievalSettings, retrieval
 from small_training import SMALL, one_scan
 
 pytestmark = pytest.mark.slow

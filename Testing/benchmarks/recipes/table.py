@@ -23,13 +23,13 @@ from rich.console import Console
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "DSIRRegistration"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from catalogue import KNOWN, build
 from dsir.evaluation.cases import Case
-from dsir.evaluation.catalogue import KNOWN, build
 from dsir.evaluation.demo import demo_case
-from dsir.evaluation.scoring import identity_score
 from peer_methods import Method, run_method
 from peer_table import as_screen_table
 from peers import EMBEDDED, PROJECT, scored, write, write_pair
+from scoring import identity_score
 
 SCALARS = ("--components", "4", "--separate")
 """For programs that compare scalar images: four of sixteen, one file each."""

@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-
-from ..geometry.image import Image
-from ..geometry.sampling import gaussian_blur
+from dsir.geometry.image import Image
+from dsir.geometry.sampling import gaussian_blur
 
 PHASES: dict[str, dict[str, float]] = {
     "arterial": {

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-
-from ..geometry.image import Image
-from ..geometry.sampling import gaussian_blur
+from dsir.geometry.image import Image
+from dsir.geometry.sampling import gaussian_blur
 
 AIR, BONE = -1000.0, 300.0
 """HU; outside the field of view there is air."""

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
-
-from ..metrics.overlap import label_scores, landmark_error
-from ..transforms.composite import Transform
-from ..transforms.field import DisplacementField
-from ..transforms.jacobian import determinant, fold_report
-from .cases import Case, LabelMap
+from dsir.evaluation.cases import Case, LabelMap
+from dsir.metrics.overlap import label_scores, landmark_error
+from dsir.transforms.composite import Transform
+from dsir.transforms.field import DisplacementField
+from dsir.transforms.jacobian import determinant, fold_report
 
 
 def score(case: Case, mapping: DisplacementField | Transform) -> dict[str, Any]:

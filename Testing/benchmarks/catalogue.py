@@ -9,17 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
-from ..errors import DsirError
-from ..files.nifti_forms import load
-from ..geometry.image import Image
-from ..geometry.lattice import Lattice, as_shape
-from ..geometry.sampling import affine_grid, resample, sample
-from ..similarity.random_contrast import random_contrast
-from .cases import Case, LabelMap, known_case
-from .deformation import DeformationSettings
-from .phases import in_phase
-from .tissue import threshold_body, tissue_labels
+from dsir.errors import DsirError
+from dsir.evaluation.cases import Case, LabelMap, known_case
+from dsir.evaluation.deformation import DeformationSettings
+from dsir.evaluation.tissue import threshold_body, tissue_labels
+from dsir.files.nifti_forms import load
+from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice, as_shape
+from dsir.geometry.sampling import affine_grid, resample, sample
+from dsir.similarity.random_contrast import random_contrast
+from phases import in_phase
 
 BEND = DeformationSettings(knots=38.0, amplitude=14.0)
 BEND_AND_TURN = replace(BEND, rotation=5.0, translation=7.0)

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-
-from ..features.descriptor import Descriptor
-from ..geometry.lattice import as_shape
-from ..geometry.sampling import index_grid, sample
-from .random_numbers import normal, step_generator, uniform
+from dsir.features.descriptor import Descriptor
+from dsir.geometry.lattice import as_shape
+from dsir.geometry.sampling import index_grid, sample
+from dsir.training.random_numbers import normal, step_generator, uniform
 
 
 @dataclass(frozen=True)

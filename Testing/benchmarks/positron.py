@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-
-from ..geometry.image import Image
-from ..geometry.sampling import gaussian_blur
+from dsir.geometry.image import Image
+from dsir.geometry.sampling import gaussian_blur
 
 UPTAKE = ((-1000.0, 0.0), (-700.0, 0.4), (-100.0, 0.3), (0.0, 0.8), (60.0, 1.6), (200.0, 1.2), (1000.0, 0.6))
 """HU and standardised uptake: usual orders of magnitude, for simulation only."""
