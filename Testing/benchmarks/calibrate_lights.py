@@ -35,6 +35,7 @@ from dsir.registration.register import register  # noqa: E402
 from dsir.registration.settings import RegistrationSettings  # noqa: E402
 from dsir.shapes.structure import StructureSet  # noqa: E402
 from dsir.similarity.confidence import Evidence, evidence_of  # noqa: E402
+from dsir.structures.measures import overlap_aside  # noqa: E402
 from dsir.structures.propagate import propagate  # noqa: E402
 from dsir.transforms.composite import Transform  # noqa: E402
 from dsir.warp.pullback import inner_points  # noqa: E402
@@ -227,8 +228,12 @@ def looked_at(
         m = asdict(verdict.measures)
         dice, surface = m["dice"] or 0.0, m["surface_dice"] or 0.0
         m |= dict.fromkeys(("dice", "surface_dice", "hd95_mm", "surface_distance_mm"))
-        at = inner_points(verdict.carried.structure, POINTS)
-        rows.append(Row(verdict.name, m, (), verdict.carried.cut, _at(seen, at), dice, surface))
+        shape = verdict.carried.structure
+        at = _at(seen, inner_points(shape, POINTS))
+        if len(at):
+            m["away_mm"] = float(at[:, 0].mean())
+            m["away_overlap"] = overlap_aside(shape, m["away_mm"])
+        rows.append(Row(verdict.name, m, (), verdict.carried.cut, at, dice, surface))
     if seen is None:
         return Result(pair.name, kind, pair.persons, *said, float(fixed.spacing[2]), tuple(rows), NO_EVIDENCE, None)
     index = seen.body.nonzero().numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from dsir.registration.findings import Finding
 from dsir.similarity.calibration import RIGHT, Calibration, fit, shipped
 from dsir.similarity.confidence import SURE
 from dsir.structures.measures import Measures
-from dsir.structures.verdict import AWAY, AWAY_SHARE, Light, judge
+from dsir.structures.verdict import AWAY, AWAY_OVERLAP, Light, judge
 from labelled import FITTED, NECKS
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def report(results: Sequence[Result]) -> None:
     others = [r for r in results if not set(r.persons) & MAY_BE_FITTED]
     lights("as shipped, all", results, lambda _: 1.0)
     lights("as shipped, scans to which nothing was fitted", others, lambda _: 1.0)
+    lights("as shipped, contours of which no part is missing", [_whole(r) for r in results], lambda _: 1.0)
     lights("limit of the other persons", ours, lambda result: limit(_without(ours, result)))
     print(f"limit by all that may be fitted: {limit(ours):.2f} times the one that ships")
     print("kind        structures right  green  wrong green (as shipped)")
@@ -93,8 +95,8 @@ def limit(others: Sequence[Result]) -> float:
 
 def far(row: Row) -> float:
     """How far off the images would have it, in units of the limits that ship."""
-    away = float(row.evidence[:, 0].mean())
-    return max(away / AWAY.amber, away / max(row.measures["thickness_mm"], 0.1) / AWAY_SHARE.amber)
+    m = row.measures
+    return max(m["away_mm"] / AWAY.amber, (1 - m["away_overlap"]) / (1 - AWAY_OVERLAP.amber))
 
 
 def voxels(results: Sequence[Result]) -> None:
@@ -128,13 +130,21 @@ def is_green(result: Result, row: Row, times: float = 1.0) -> bool:
     if not len(row.evidence):
         return False
     chance = shipped()["dsir:map"].probability(row.evidence)
-    values: dict[str, Any] = row.measures | {"away_mm": 0.0}  # how far off it is, is judged by ``far``
+    values: dict[str, Any] = row.measures | {
+        "away_mm": 0.0,
+        "away_overlap": 1.0,
+    }  # how far off it is, is judged by ``far``
     values |= {"confidence_mean": float(chance.mean()), "confidence_low": float(np.percentile(chance, 5))}
     source = SimpleNamespace(name=row.name, remarks=())
     carried: Any = SimpleNamespace(structure=source, source=source, cut=row.cut, rescued=False)
     doubts = [Finding("registration", result.level, "", {})] if result.level in ("CHECK", "FAIL") else []
     light = judge(carried, Measures(**values), slice_mm=result.slice_mm, doubts=doubts).light
     return light is Light.GREEN and far(row) <= times
+
+
+def _whole(result: Result) -> Result:
+    """Without contours that the moving scan cuts though the fixed one shows more: the reference lacks it too."""
+    return replace(result, rows=tuple(row for row in result.rows if not row.cut))
 
 
 def _without(results: Sequence[Result], left_out: Result) -> list[Result]:

@@ -16,7 +16,7 @@ from dsir.metrics.overlap import mask_score
 from dsir.registration.findings import Finding
 from dsir.shapes.stacking import stack
 from dsir.shapes.structure import PointSet, Structure, StructureSet
-from dsir.structures.measures import Measures, measure
+from dsir.structures.measures import Measures, measure, overlap_aside
 from dsir.structures.propagate import propagate
 from dsir.structures.rigid import keep_rigid
 from dsir.structures.segmentations import from_mask
@@ -153,9 +153,30 @@ def test_a_structure_at_the_moving_scans_border_is_flagged():
     moving = MOVING_GRIDS["axial 3 mm"]
     tube = {k: [circle((40.0, 38.0), 10.0, moving.spacing)] for k in range(0, 12)}
     built = stack(tube, moving)
-    carried = carry(Structure("cord", built.distance, built.lattice, 1, (0, 0, 0)), Transform(), moving)
+    higher = lattice((80, 76, 44), (1.0, 1.0, 3.0))
+    carried = carry(Structure("cord", built.distance, built.lattice, 1, (0, 0, 0)), Transform(), moving, higher)
     assert carried.cut
-    assert "border of the moving scan" in " ".join(judge(carried, figures(), slice_mm=3.0).reasons)
+    assert "goes on in the fixed one" in " ".join(judge(carried, figures(), slice_mm=3.0).reasons)
+
+
+@pytest.mark.parametrize(("up", "cut"), [(0.0, False), (1.5, False), (3.0, True)])
+def test_what_the_fixed_scan_does_not_show_either_is_not_missing(up, cut):
+    moving = MOVING_GRIDS["axial 3 mm"]
+    built = stack({k: [circle((40.0, 38.0), 10.0, moving.spacing)] for k in range(0, 12)}, moving)
+    cord = Structure("Cord", built.distance, built.lattice, 1, (0, 0, 0))
+    raised = np.eye(4)
+    raised[2, 3] = -up  # in fixed space it begins so many mm above the lower border
+    assert carry(cord, Transform((Linear(raised),)), moving, moving).cut is cut
+
+
+@pytest.mark.parametrize("mm", [0.0, 2.0, 6.0])
+def test_a_ball_moved_aside_overlaps_itself_as_two_balls_do(mm):
+    grid = lattice((60, 60, 60), (1.0, 1.0, 1.0))
+    shape = from_mask(
+        torch.from_numpy(np.linalg.norm(voxels(grid) - grid.centre, axis=-1) < 16), grid, name="a", number=1
+    )
+    apart = mm / 16
+    assert overlap_aside(shape, mm) == pytest.approx(1 - 0.75 * apart + apart**3 / 16, abs=0.03)
 
 
 def test_figures_of_a_known_motion_are_found():
@@ -254,9 +275,9 @@ def test_a_contour_that_the_images_would_have_elsewhere_is_not_green_however_sur
         ({"confidence_mean": 0.4}, Light.AMBER, "only in part"),
         ({"confidence_mean": 0.1}, Light.RED, "do not bear the registration out"),
         ({"confidence_mean": 0.98, "away_mm": 0.5}, Light.GREEN, "no reference to compare"),
-        ({"confidence_mean": 0.98, "away_mm": 0.5, "thickness_mm": 3.0}, Light.AMBER, "0.5 mm away; it is 3 mm thick"),
-        ({"confidence_mean": 0.98, "away_mm": 2.5, "thickness_mm": 90.0}, Light.AMBER, "2.5 mm away"),
-        ({"confidence_mean": 0.98, "away_mm": 2.5, "thickness_mm": 4.0}, Light.RED, "2.5 mm away"),
+        ({"confidence_mean": 0.98, "away_mm": 0.5, "away_overlap": 0.8}, Light.AMBER, "Dice with itself there 0.80"),
+        ({"confidence_mean": 0.98, "away_mm": 2.5, "away_overlap": 0.97}, Light.AMBER, "2.5 mm away"),
+        ({"confidence_mean": 0.98, "away_mm": 2.5, "away_overlap": 0.4}, Light.RED, "2.5 mm away"),
         ({"dice": 0.95, "surface_distance_mm": 0.5}, Light.GREEN, "Agrees with the reference"),
         ({"dice": 0.95, "surface_distance_mm": 0.5, "confidence_mean": 0.1}, Light.GREEN, "Agrees with the reference"),
         ({"dice": 0.85}, Light.AMBER, "TG-132"),
@@ -267,6 +288,8 @@ def test_a_contour_that_the_images_would_have_elsewhere_is_not_green_however_sur
         ({"jacobian_min": 0.1}, Light.RED, "squeezed"),
         ({"pieces_after": 2}, Light.AMBER, "2 pieces"),
         ({"volume_after_ml": 0.0, "outside_share": 1.0}, Light.RED, "outside the fixed scan"),
+        ({"dice": 0.95, "surface_distance_mm": 0.5, "outside_share": 0.1}, Light.AMBER, "10 % of it lies outside"),
+        ({"dice": 0.95, "surface_distance_mm": 0.5, "outside_share": 0.03}, Light.GREEN, "3 % of it lies outside"),
     ],
 )
 def test_the_light_and_its_reason_follow_the_worst_figure(change, light, words):

@@ -30,6 +30,10 @@ SUBSLICES = 5
 PROBES = 4000
 """Points of a structure whose way into the fixed scan is followed."""
 
+BEYOND = 2.0
+"""mm beyond the moving scan's border that may lie in the fixed scan: no more of a contour than that can be missing, and
+surfaces within 2 mm count as one (the tolerance of the surface Dice)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Carried:
@@ -39,7 +43,8 @@ class Carried:
         structure: on the fixed scan's slices, its pixels a whole odd number of times finer; may be empty.
         source: the structure as it was drawn.
         outside: share of its volume that comes to lie outside the fixed scan.
-        cut: whether the source touches the border of the moving scan, so that more of it may exist.
+        cut: whether the source touches the border of the moving scan, and the fixed scan shows what lies beyond: more
+            of it may exist there.
         rescued: whether it fits between two slices and was put on the nearest.
     """
 
@@ -108,7 +113,7 @@ def _carry(
     seen = fixed.contains(arrived)
     outside = 1.0 - float(seen.mean()) if len(seen) else 0.0
     grid = _grid(structure, moving, fixed, scouted, arrived[seen])
-    cut = _touches(structure, moving)
+    cut = _cut(structure, transform, moving, fixed)
     if grid is None:
         empty = replace(structure, distance=torch.full((3, 3, 1), -1.0), lattice=fixed.window(np.zeros(3), (3, 3, 1)))
         return Carried(empty, structure, outside, cut, rescued=False)
@@ -155,11 +160,26 @@ def _between_slices(structure: Structure, transform: Transform, moving: Lattice,
     return values.reshape(*grid.shape, SUBSLICES).amax(-1)
 
 
-def _touches(structure: Structure, moving: Lattice) -> bool:
-    """Whether the structure reaches the first or last voxel of the scan along any axis."""
+def _cut(structure: Structure, transform: Transform, moving: Lattice, fixed: Lattice) -> bool:
+    """Whether it reaches the first or last voxel of the scan along any axis, and may go on in the fixed one."""
     box = extent(structure.distance > 0)
     if box is None:
         return False
-    steps = np.stack(np.meshgrid(*zip(*box, strict=True), indexing="ij"), -1).reshape(-1, 3)
-    places = moving.to_index(structure.lattice.to_world(steps))
-    return bool((places.min(0) < 0.5).any() or (places.max(0) > np.array(moving.shape) - 1.5).any())
+    corners = np.stack(np.meshgrid(*zip(*box, strict=True), indexing="ij"), -1).reshape(-1, 3)
+    places, last = moving.to_index(structure.lattice.to_world(corners)), np.array(moving.shape) - 1
+    if not ((places.min(0) < 0.5).any() or (places.max(0) > last - 0.5).any()):
+        return False
+    inside = moving.to_index(structure.lattice.to_world((structure.distance > 0).nonzero().numpy()))
+    beyond = []
+    for axis in range(3):
+        step = BEYOND / moving.spacing[axis]
+        for at_border, there in (
+            (inside[:, axis] < 0.5, -0.5 - step),
+            (inside[:, axis] > last[axis] - 0.5, last[axis] + 0.5 + step),
+        ):
+            points = inside[at_border]
+            points = points[:: max(1, len(points) // PROBES)]
+            points[:, axis] = there
+            beyond.append(points)
+    arrived = moving_to_fixed(transform, moving.to_world(np.concatenate(beyond)))[0]
+    return bool(fixed.contains(arrived).any())
