@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DsirError
-from ..files.meshes import Mesh, read_mesh
+from ..files.meshes import READERS, Mesh, read_mesh
 from ..files.points import PointFile, read_points
 from ..geometry.lattice import Lattice, as_shape
 from ..shapes.structure import PointSet, StructureSet, colour_of, unique_names
@@ -18,7 +18,7 @@ from ..warp.points import moving_to_fixed
 from .meshes import warp_mesh
 from .surfaces import REACH, from_surface, open_edges
 
-SURFACES = (".vtp", ".vtk", ".stl", ".ply")
+SURFACES = tuple(READERS)
 POINTS = (".json", ".fcsv", ".csv")
 KINDS = (*SURFACES, *POINTS)
 

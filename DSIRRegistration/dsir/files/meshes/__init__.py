@@ -4,6 +4,6 @@ A file is taken apart only as far as its points lie: topology, arrays, colours a
 no VTK is needed.
 """
 
-from .mesh import Mesh, read_mesh
+from .mesh import READERS, Mesh, read_mesh
 
-__all__ = ["Mesh", "read_mesh"]
+__all__ = ["READERS", "Mesh", "read_mesh"]

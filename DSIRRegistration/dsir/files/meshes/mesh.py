@@ -71,7 +71,7 @@ def read_mesh(path: str | Path, *, space: str | None = None) -> Mesh:
         raise DsirError(f"{path} does not exist.")
     suffix = path.suffix.lower()
     if suffix not in READERS:
-        raise DsirError(f"{path}: surfaces are read from .vtp, .vtk, .stl and .ply.")
+        raise DsirError(f"{path}: surfaces are read from {', '.join(READERS)}.")
     try:
         parts = READERS[suffix](path.read_bytes())
     except MeshError as error:
