@@ -83,7 +83,7 @@ ROWS: dict[str, TrainingSettings | None] = {
     "temperature 0.04": _loss(temperature=0.04),
     "256 positions": _loss(positions=256),
     "negatives from everywhere": _loss(reach=1e6, far=0.0),
-    "InfoNCE (no trust)": _loss(gce_exponent=0.0),
+    "InfoNCE (exponent 0)": _loss(gce_exponent=0.0),
     "keys detached": _loss(detach_keys=True),
     "no placing loss": _loss(placing=0.0),
     "views at the same place": _views(offset=0.0, rotation=0.0, scale=0.0, warp=0.0),

@@ -100,7 +100,7 @@ def by_structure(name: str, options: argparse.Namespace, console: Console) -> li
         sure = None
         if options.descriptor:
             sure = measure_confidence(fixed, moving, transform, descriptor=options.descriptor)
-        result = propagate(source, transform, fixed.lattice, reference=reference, trust=sure)
+        result = propagate(source, transform, fixed.lattice, reference=reference, confidence=sure)
         for verdict in result.verdicts:
             if verdict.measures.dice is not None:
                 unaided = blind(verdict, float(fixed.lattice.spacing[2]))

@@ -20,7 +20,7 @@ from dsir.structures.measures import Measures, measure, overlap_aside
 from dsir.structures.propagate import propagate
 from dsir.structures.rigid import keep_rigid
 from dsir.structures.segmentations import from_mask
-from dsir.structures.trust import Trust
+from dsir.structures.transform_confidence import TransformConfidence
 from dsir.structures.verdict import DICE, Light, judge
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
@@ -249,7 +249,9 @@ def test_confidence_inside_is_read_from_the_map():
     moving = MOVING_GRIDS["axial 3 mm"]
     half = torch.from_numpy((voxels(FIXED)[..., 0] > CENTRE[0]).astype(np.float32))
     sure = Image(torch.where(half > 0, 0.1, torch.nan), FIXED)
-    result = propagate(StructureSet(moving, (drawn_ball(moving),)), Transform(), FIXED, trust=Trust(sure))
+    result = propagate(
+        StructureSet(moving, (drawn_ball(moving),)), Transform(), FIXED, confidence=TransformConfidence(sure)
+    )
     assert result.verdicts[0].measures.confidence_mean == pytest.approx(0.1)  # where it says nothing it does not count
     assert result.verdicts[0].light is Light.RED and "bear" in result.verdicts[0].reasons[0]
 
@@ -259,8 +261,10 @@ def test_a_contour_that_the_images_would_have_elsewhere_is_not_green_however_sur
     sure = Image(torch.full(FIXED.shape, 0.99), FIXED)
     lights = []
     for away in (0.5, 3.0):
-        trust = Trust(sure, Image(torch.full(FIXED.shape, away), FIXED))
-        (verdict,) = propagate(StructureSet(moving, (drawn_ball(moving),)), Transform(), FIXED, trust=trust).verdicts
+        confidence = TransformConfidence(sure, Image(torch.full(FIXED.shape, away), FIXED))
+        (verdict,) = propagate(
+            StructureSet(moving, (drawn_ball(moving),)), Transform(), FIXED, confidence=confidence
+        ).verdicts
         assert verdict.measures.away_mm == pytest.approx(away)
         lights.append(verdict.light)
     assert lights == [Light.GREEN, Light.AMBER]

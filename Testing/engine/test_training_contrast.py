@@ -52,9 +52,9 @@ def test_detached_keys_get_no_gradient():
 
 
 def test_trust_listens_less_to_what_cannot_be_told_apart():
-    def pull(trust: float) -> float:
+    def pull(exponent: float) -> float:
         first = torch.ones(8, 24, 24, 24).requires_grad_()
-        contrast(first, features(8), grid(), grid(), LossSettings(far=0.0, gce_exponent=trust)).loss.backward()
+        contrast(first, features(8), grid(), grid(), LossSettings(far=0.0, gce_exponent=exponent)).loss.backward()
         return float(first.grad.norm())
 
     assert pull(0.5) < pull(0.2) < pull(0.0)

@@ -70,7 +70,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     if found.calibrated:
         lines.append(f"{100 * sure:.0f} % is sure ({SURE:g} and above).")
     else:
-        lines.append("It orders places by trust; this descriptor has no calibrated probabilities.")
+        lines.append("It ranks places; this descriptor has no calibrated probabilities.")
     lines += [f"Note: {sentence}" for sentence in once(persons, given.remarks, fixed.remarks, moving.remarks)]
     rows = found.structures(*labels, _names(arguments.names)) if labels else []
     for row in sorted(rows, key=lambda row: row.confidence):

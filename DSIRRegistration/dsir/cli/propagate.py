@@ -111,7 +111,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..reports.structures.verdicts import write_verdicts
     from ..structures.propagate import propagate
     from ..structures.structure_io import identity_of
-    from ..structures.trust import Trust
+    from ..structures.transform_confidence import TransformConfidence
     from ..workflow.findings_beside import findings_beside
     from ..workflow.given_transform import read_given_transform
 
@@ -124,13 +124,13 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         frames=Frames(*(scan.series.frame_of_reference if scan.series else "" for scan in (drawn.fixed, drawn.moving))),
     )
     transform = given.transform
-    trust = Trust(read_image(arguments.confidence)) if arguments.confidence else None
+    confidence = TransformConfidence(read_image(arguments.confidence)) if arguments.confidence else None
     doubts = findings_beside(arguments.transform)
     if arguments.measure_confidence:
         from ..structures.confidence_map import doubts_of, measure_confidence
 
         both = drawn.fixed.voxels, drawn.moving.voxels
-        trust = measure_confidence(*both, transform, progress=within(progress, 0.05, 0.35))
+        confidence = measure_confidence(*both, transform, progress=within(progress, 0.05, 0.35))
         doubts += doubts_of(*both, transform, same_person=False if drawn.persons else None)
     result = propagate(
         drawn.source,
@@ -138,7 +138,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         drawn.fixed.lattice,
         rigid=arguments.rigid,
         reference=drawn.reference,
-        trust=trust,
+        confidence=confidence,
         doubts=list({doubt.code: doubt for doubt in doubts}.values()),
         progress=within(progress, 0.4, 0.7),
     )

@@ -104,7 +104,7 @@ def read(arguments: argparse.Namespace) -> Drawn:
     else:
         source = read_structures(arguments.segmentation or arguments.labels, names=names)
     drawn_on = [s.lattice for s in source.structures] if files else [source.scan]
-    points = [p for mark in source.point_sets for p in mark.points] if files else []
+    points = [p for point_set in source.point_sets for p in point_set.points] if files else []
     if scan and not any(overlap(grid, scan) for grid in drawn_on) and not any(scan.contains(p) for p in points):
         raise DsirError("What was drawn lies wholly outside the moving scan; are they of the same patient and frame?")
     reference = None

@@ -172,12 +172,12 @@ class _Hand:
 
     def _structures(self, drawn: StructureSet) -> Propagation:
         still, moved = self.still, self.moved
-        trust = measure_confidence(still, moved, self.transform, progress=within(self.progress, 0.2, 0.6))
+        confidence = measure_confidence(still, moved, self.transform, progress=within(self.progress, 0.2, 0.6))
         found = propagate(
             drawn,
             self.transform,
             self.fixed.lattice,
-            trust=trust,
+            confidence=confidence,
             doubts=self.doubts,
             progress=within(self.progress, 0.6, 0.8),
         )

@@ -170,8 +170,8 @@ def _planar(structure: Structure, series: Series, holes: Holes) -> list[Dataset]
     return contours
 
 
-def _points(mark: PointSet) -> list[Dataset]:
-    return [_contour("POINT", point[None], None) for point in mark.points]
+def _points(point_set: PointSet) -> list[Dataset]:
+    return [_contour("POINT", point[None], None) for point in point_set.points]
 
 
 def _contour(kind: str, points: np.ndarray, part: Slice | None) -> Dataset:

@@ -42,7 +42,7 @@ SURE = 0.9
 twice (from 0.8 on 91 and 90 %)."""
 
 PLAIN = Calibration(weights=(-0.45, 0.05, 3.0, 0.0), offset=1.5)
-"""For descriptors that were never calibrated: an order of trust, not a probability."""
+"""For descriptors that were never calibrated: a ranking, not a probability."""
 
 
 @dataclass(frozen=True, eq=False)

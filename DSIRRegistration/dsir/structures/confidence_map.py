@@ -13,12 +13,12 @@ from ..registration.settings import RegistrationSettings
 from ..registration.verdict_images import judged_by_images
 from ..similarity.confidence import confidence_of
 from ..transforms.composite import Transform
-from .trust import Trust
+from .transform_confidence import TransformConfidence
 
 
 def measure_confidence(
     fixed: Image, moving: Image, transform: Transform, *, descriptor: str | None = None, progress: Progress = silent
-) -> Trust:
+) -> TransformConfidence:
     """What :func:`dsir.similarity.confidence.confidence_of` finds, where the images say anything.
 
     Args:
@@ -28,7 +28,7 @@ def measure_confidence(
     how = load_descriptor(descriptor or RegistrationSettings().descriptor)
     found = confidence_of(fixed, moving, transform, how, progress=progress)
     sure, away = (torch.where(found.body, values, torch.nan) for values in (found.confidence, found.distance))
-    return Trust(Image(sure, found.lattice), Image(away, found.lattice))
+    return TransformConfidence(Image(sure, found.lattice), Image(away, found.lattice))
 
 
 def doubts_of(fixed: Image, moving: Image, transform: Transform, *, same_person: bool | None = None) -> list[Finding]:

@@ -18,7 +18,7 @@ from ..transforms.jacobian import determinant, fold_report
 from ..transforms.rigid_fit import rigid_fit
 from ..warp.pullback import Carried, inner_points
 from .compare import compare
-from .trust import Trust
+from .transform_confidence import TransformConfidence
 
 PLACES, APART = 4, 0.15
 """Places along each axis of a voxel at which the shape is asked for its volume, at most; mm between them, at least."""
@@ -80,20 +80,20 @@ def measure(
     transform: Transform,
     fixed: Lattice,
     *,
-    trust: Trust | None = None,
+    confidence: TransformConfidence | None = None,
     reference: Structure | None = None,
     tolerance_mm: float = 2.0,
 ) -> Measures:
     """Measure one structure.
 
     Args:
-        trust: what the images say.
+        confidence: what the images say.
         reference: the same structure as somebody drew it on the fixed scan.
     """
     before, after = carried.source, carried.structure
     volume_before, centroid_before = volume(before)
     volume_after, centroid_after = volume(after)
-    found, folds = along(inner_points(after, SAMPLES), transform, fixed, trust=trust)
+    found, folds = along(inner_points(after, SAMPLES), transform, fixed, confidence=confidence)
     if found:
         found["centroid_shift_mm"] = float(np.linalg.norm(centroid_after - centroid_before))
     if "away_mm" in found:
@@ -119,7 +119,7 @@ def measure(
 
 
 def along(
-    points: np.ndarray, transform: Transform, fixed: Lattice, *, trust: Trust | None = None
+    points: np.ndarray, transform: Transform, fixed: Lattice, *, confidence: TransformConfidence | None = None
 ) -> tuple[dict[str, Any], int]:
     """What the transform does at fixed points (N, 3), and in how many of their voxels it folds; empty for no points."""
     if not len(points):
@@ -138,7 +138,7 @@ def along(
         "jacobian_mean": float(jacobian.mean()),
         "jacobian_max": float(jacobian.max()),
     }
-    return found | (trust.inside(points) if trust is not None else {}), folds
+    return found | (confidence.inside(points) if confidence is not None else {}), folds
 
 
 WAYS = np.array([way for way in product((-1, 0, 1), repeat=3) if sum(map(abs, way)) in (1, 3)], dtype=float)

@@ -14,15 +14,15 @@ from ..shapes.structure import PointSet, Structure
 from ..transforms.composite import Transform
 from ..warp.points import moving_to_fixed
 from .measures import Measures, along
-from .trust import Trust
+from .transform_confidence import TransformConfidence
 
 DOT = 1.5
 """mm: radius of a point in a picture, at least."""
 
 
 @dataclass(frozen=True, eq=False)
-class CarriedMark:
-    """A mark on the fixed scan.
+class CarriedPointSet:
+    """A point set on the fixed scan.
 
     Attributes:
         structure: the carried points.
@@ -37,24 +37,24 @@ class CarriedMark:
     missed: float
 
 
-def carry_mark(mark: PointSet, transform: Transform, fixed: Lattice) -> CarriedMark:
+def carry_point_set(point_set: PointSet, transform: Transform, fixed: Lattice) -> CarriedPointSet:
     """Through the inverse of a fixed-to-moving transform."""
-    points, errors = moving_to_fixed(transform, mark.points)
+    points, errors = moving_to_fixed(transform, point_set.points)
     outside = 1.0 - float(fixed.contains(points).mean())
-    return CarriedMark(replace(mark, points=points), mark, outside, float(errors.max()))
+    return CarriedPointSet(replace(point_set, points=points), point_set, outside, float(errors.max()))
 
 
-def measure_mark(
-    carried: CarriedMark,
+def measure_point_set(
+    carried: CarriedPointSet,
     transform: Transform,
     fixed: Lattice,
     *,
-    trust: Trust | None = None,
+    confidence: TransformConfidence | None = None,
     reference: PointSet | None = None,
 ) -> Measures:
-    """Measure one mark, with as many points of the reference compared in their order, others by the nearest."""
+    """Measure one point set, with as many points of the reference compared in their order, others by the nearest."""
     points, before = carried.structure.points, carried.source.points
-    found, folds = along(points[fixed.contains(points)], transform, fixed, trust=trust)
+    found, folds = along(points[fixed.contains(points)], transform, fixed, confidence=confidence)
     if found:
         found["centroid_shift_mm"] = float(np.linalg.norm(points.mean(0) - before.mean(0)))
     if reference is not None:
@@ -65,9 +65,9 @@ def measure_mark(
     return Measures(folds=folds, outside_share=carried.outside, **found)
 
 
-def dots(mark: PointSet, fixed: Lattice) -> Structure | None:
+def dots(point_set: PointSet, fixed: Lattice) -> Structure | None:
     """A small ball about each point, to be drawn in pictures; None where none lies on the fixed scan."""
-    points = mark.points[fixed.contains(mark.points)]
+    points = point_set.points[fixed.contains(point_set.points)]
     if not len(points):
         return None
     radius = max(DOT, 0.6 * float(fixed.spacing[2]))
@@ -79,4 +79,4 @@ def dots(mark: PointSet, fixed: Lattice) -> Structure | None:
     places = grid.to_world(np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), -1).reshape(-1, 3))
     away = cKDTree(points).query(places, distance_upper_bound=3 * radius)[0]
     distance = torch.from_numpy(radius - np.minimum(away, 3 * radius)).float().reshape(grid.shape)
-    return Structure(mark.name, distance, grid, mark.number, mark.colour)
+    return Structure(point_set.name, distance, grid, point_set.number, point_set.colour)

@@ -14,10 +14,10 @@ from ..shapes.structure import PointSet, Structure, StructureSet
 from ..transforms.composite import Transform
 from ..warp.pullback import Carried, pull_back
 from .measures import measure
-from .point_sets import CarriedMark, carry_mark, measure_mark
+from .point_sets import CarriedPointSet, carry_point_set, measure_point_set
 from .rigid import RigidResult, keep_rigid
-from .trust import Trust
-from .verdict import Verdict, judge, judge_mark
+from .transform_confidence import TransformConfidence
+from .verdict import Verdict, judge, judge_point_set
 
 Named = TypeVar("Named", Structure, PointSet)
 
@@ -28,7 +28,7 @@ class Propagation:
 
     Attributes:
         carried: structures on the fixed scan, in the order of the source.
-        carried_marks: points, curves and open surfaces on the fixed scan.
+        carried_point_sets: points, curves and open surfaces on the fixed scan.
         verdicts: one for each structure and point set.
         transform: the one that was used; with rigid structures not the one that was given.
         references: name to the reference structure that it was compared with.
@@ -37,7 +37,7 @@ class Propagation:
     """
 
     carried: tuple[Carried, ...]
-    carried_marks: tuple[CarriedMark, ...]
+    carried_point_sets: tuple[CarriedPointSet, ...]
     verdicts: tuple[Verdict, ...]
     transform: Transform
     references: dict[str, Structure] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Propagation:
     @property
     def point_sets(self) -> tuple[PointSet, ...]:
         """The propagated point sets."""
-        return tuple(c.structure for c in self.carried_marks)
+        return tuple(c.structure for c in self.carried_point_sets)
 
 
 def propagate(
@@ -62,7 +62,7 @@ def propagate(
     *,
     rigid: Sequence[str] = (),
     reference: StructureSet | None = None,
-    trust: Trust | None = None,
+    confidence: TransformConfidence | None = None,
     doubts: Sequence[Finding] = (),
     progress: Progress = silent,
 ) -> Propagation:
@@ -74,7 +74,7 @@ def propagate(
         fixed: the fixed scan; its third axis counts the slices.
         rigid: names of structures that must not deform.
         reference: structures drawn on the fixed scan; those of the same name are compared.
-        trust: what the images say of the transform.
+        confidence: what the images say of the transform.
         doubts: what speaks against the registration as a whole; without a reference no light is better than these.
 
     Raises:
@@ -102,13 +102,13 @@ def propagate(
     verdicts = []
     for n, item in enumerate(carried):
         progress("judging", 0.5 + 0.5 * n / max(len(carried), 1), f"structure {n + 1} of {len(carried)}")
-        figures = measure(item, transform, fixed, trust=trust, reference=references.get(item.structure.name))
+        figures = measure(item, transform, fixed, confidence=confidence, reference=references.get(item.structure.name))
         verdicts.append(judge(item, figures, slice_mm=float(fixed.spacing[2]), doubts=doubts))
-    point_sets = tuple(carry_mark(mark, transform, fixed) for mark in source.point_sets)
-    for mark in point_sets:
-        partner = known.get(mark.structure.name)
-        figures = measure_mark(mark, transform, fixed, trust=trust, reference=partner)
-        verdicts.append(judge_mark(mark, figures, doubts=doubts))
+    point_sets = tuple(carry_point_set(point_set, transform, fixed) for point_set in source.point_sets)
+    for point_set in point_sets:
+        partner = known.get(point_set.structure.name)
+        figures = measure_point_set(point_set, transform, fixed, confidence=confidence, reference=partner)
+        verdicts.append(judge_point_set(point_set, figures, doubts=doubts))
     return Propagation(carried, point_sets, tuple(verdicts), transform, references, tuple(remarks), kept)
 
 

@@ -98,7 +98,7 @@ def write_structures(
         remarks += [f"{name} has no contour on the slices that are there." for name in missing]
     else:
         if result.point_sets:
-            names = ", ".join(mark.name for mark in result.point_sets)
+            names = ", ".join(point_set.name for point_set in result.point_sets)
             remarks.append(f"Points and curves are written to RTSTRUCT or to files of their own kind only: {names}.")
         if path.name.lower().endswith(".seg.nrrd"):
             write_segmentation(path, result.structures, fixed)
@@ -115,7 +115,7 @@ def _named_for_dicom(
     structures: Sequence[Structure], point_sets: Sequence[PointSet]
 ) -> tuple[tuple[Structure, ...], tuple[PointSet, ...], list[str]]:
     """Structures and points under names that DICOM can hold, and what had to change."""
-    given = [structure.name for structure in structures] + [mark.name for mark in point_sets]
+    given = [structure.name for structure in structures] + [point_set.name for point_set in point_sets]
     names, said = short_names(given, LONGEST)
     of_structures, of_marks = names[: len(structures)], names[len(structures) :]
     return (

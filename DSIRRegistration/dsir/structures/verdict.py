@@ -17,7 +17,7 @@ from enum import IntEnum
 from ..registration.findings import Finding
 from ..warp.pullback import Carried
 from .measures import Measures
-from .point_sets import CarriedMark
+from .point_sets import CarriedPointSet
 
 TG132 = "AAPM TG-132"
 OWN = "our own threshold"
@@ -105,7 +105,7 @@ class Verdict:
     light: Light
     reasons: tuple[str, ...]
     measures: Measures
-    carried: Carried | CarriedMark
+    carried: Carried | CarriedPointSet
 
 
 def judge(carried: Carried, measures: Measures, *, slice_mm: float, doubts: Sequence[Finding] = ()) -> Verdict:
@@ -123,7 +123,7 @@ def judge(carried: Carried, measures: Measures, *, slice_mm: float, doubts: Sequ
     return _verdict(carried, measures, found, remarks)
 
 
-def judge_mark(carried: CarriedMark, measures: Measures, *, doubts: Sequence[Finding] = ()) -> Verdict:
+def judge_point_set(carried: CarriedPointSet, measures: Measures, *, doubts: Sequence[Finding] = ()) -> Verdict:
     """The same for points and curves, which have no volume."""
     found = _doubted(measures, doubts)
     if carried.outside == 1.0:
@@ -137,7 +137,7 @@ def judge_mark(carried: CarriedMark, measures: Measures, *, doubts: Sequence[Fin
 
 
 def _verdict(
-    carried: Carried | CarriedMark, measures: Measures, found: list[tuple[Light, str]], remarks: Sequence[str]
+    carried: Carried | CarriedPointSet, measures: Measures, found: list[tuple[Light, str]], remarks: Sequence[str]
 ) -> Verdict:
     compared, sure = measures.surface_distance_mm is not None, measures.confidence_mean is not None
     found.sort(key=lambda item: -item[0])

@@ -12,7 +12,7 @@ from ..geometry.sampling import sample
 
 
 @dataclass(frozen=True, eq=False)
-class Trust:
+class TransformConfidence:
     """Maps in fixed space; NaN where the images say nothing.
 
     Attributes:
