@@ -30,7 +30,7 @@ from dsir.geometry.body_mask import body_mask
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur, index_grid, sample
-from dsir.registration.discrete import cost_volume, coupled_convex, window
+from dsir.registration.discrete import cost_volume, coupled_convex, weighs, window
 from dsir.registration.normal import normal_equations
 from dsir.registration.regularity import composed, smallest_determinant
 from dsir.registration.solver import Stiffness, step
@@ -97,7 +97,7 @@ def stages(size: int) -> list[Stage]:
         Stage("cost volume, an entry", lambda: cost_volume(here, there, RADIUS), 4, 2 * (c + 2), entries),
         Stage(
             "choose displacements, an entry",
-            lambda: coupled_convex(cost, offsets, grid.shape),
+            lambda: coupled_convex(cost, offsets, weighs(here, RADIUS)),
             7 * 4,
             6 * 9 + 7,
             entries,

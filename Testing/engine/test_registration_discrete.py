@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from dsir.registration.discrete import (
     cost_volume,
     coupled_convex,
     discrete_search,
+    weighs,
     window,
 )
 from dsir.registration.working_grid import FeatureMap, describe, widened
@@ -77,8 +80,24 @@ def test_isolated_errors_yield_to_their_neighbours() -> None:
     cost[:, int((offsets == torch.tensor([1.0, 0.0, -1.0])).all(1).nonzero())] = 0.2
     for voxel in range(0, 512, 37):
         cost[voxel, (voxel * 7) % 125] = 0.0
-    u = coupled_convex(cost, offsets, shape)
+    u = coupled_convex(cost, offsets, torch.ones(shape, dtype=torch.bool))
     assert (u - torch.tensor([1.0, 0.0, -1.0]).view(3, 1, 1, 1)).abs().max() < 0.3
+
+
+def test_air_costs_nothing_and_is_not_searched() -> None:
+    draw = torch.Generator().manual_seed(3)
+    features = torch.nn.functional.normalize(torch.randn(6, 12, 11, 13, generator=draw), dim=0)
+    body, lattice = torch.zeros(12, 11, 13), lattice_of((12, 11, 13), (4.0, 4.0, 4.0))
+    body[3:7, 4:8, 4:11] = torch.rand(4, 4, 7, generator=draw) > 0.4
+    here = FeatureMap(features, body, torch.ones_like(body), lattice)
+    held, cost = weighs(here, 2), cost_volume(here, here, 2)
+    whole = cost_volume(replace(here, mask=body + 1e-12), here, 2)  # so little that it costs nothing, and yet counts
+    assert len(cost) == int(held.sum()) < len(whole) == held.numel()
+    torch.testing.assert_close(cost, whole[held.flatten()])
+    whole[~held.flatten()] = 0
+    found, all_ = (coupled_convex(c, window(2), points) for c, points in ((cost, held), (whole, held | True)))
+    torch.testing.assert_close(found, all_)
+    assert coupled_convex(cost[:0], window(2), held & False).isfinite().all()
 
 
 def test_both_directions_become_each_others_inverse() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 SAMPLES = 200_000
@@ -34,7 +35,7 @@ def robust_range(volume: torch.Tensor, mask: torch.Tensor | None = None) -> tupl
     values = volume[mask > 0] if mask is not None and bool((mask > 0).any()) else _foreground(volume)
     if values.numel() > SAMPLES:
         values = values[:: values.numel() // SAMPLES + 1]
-    low, high = torch.quantile(values, torch.tensor([0.005, 0.995], device=values.device)).tolist()
+    low, high = np.quantile(values.cpu().numpy(), [0.005, 0.995]).tolist()  # need not sort them all, as PyTorch does
     if high <= low:
         low, high = float(values.min()), float(values.max())
     return low, high

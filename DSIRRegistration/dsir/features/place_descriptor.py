@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import DsirError
-from ..geometry.occupied import Box, occupied, widened, within
+from ..geometry.occupied import Box, around, occupied, within
 from .dsir import Dsir
 from .normalise import normalise
 from .place import PlaceHead
@@ -100,7 +100,7 @@ class PlaceOutput:
         padded = F.pad(normalised[None, None].float(), [margin] * 6, mode="replicate").to(self.device)
         out = torch.zeros(self.channels, *shape, dtype=torch.float16)
         for box in _blocks(wanted):
-            wide = widened(box, shape, REACH)
+            wide = around(box, shape, REACH)
             context = unit(find[(slice(None), *wide)].float(), 0, 1e-3)[None] if self.reads_find else None
             relations = self._relations(padded, wide)
             with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
@@ -115,7 +115,7 @@ class PlaceOutput:
         """
         rows, columns, lines = box
         margin, count = self.head.settings.relations.margin, self.head.settings.relations.relations
-        around = padded[..., columns.start : columns.stop + 2 * margin, lines.start : lines.stop + 2 * margin]
+        part = padded[..., columns.start : columns.stop + 2 * margin, lines.start : lines.stop + 2 * margin]
         shape = tuple(s.stop - s.start for s in box)
         out = torch.empty(1, count, *shape, device=padded.device)
         planes = max(1, SLAB // (shape[1] * shape[2]))
@@ -123,7 +123,7 @@ class PlaceOutput:
             first = rows.start + start
             last = min(first + planes, rows.stop)
             with torch.no_grad():
-                out[:, :, start : start + planes] = self.head.related(around[:, :, first : last + 2 * margin])
+                out[:, :, start : start + planes] = self.head.related(part[:, :, first : last + 2 * margin])
         return out
 
 

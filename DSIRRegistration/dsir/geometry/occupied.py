@@ -10,15 +10,15 @@ Box = tuple[slice, slice, slice]
 def occupied(weight: torch.Tensor) -> Box | None:
     """The smallest box of (I, J, K) that holds all that is not zero; None where nothing is."""
     seen = weight != 0
-    lines = seen.any(2)
-    held = [torch.nonzero(line).flatten() for line in (lines.any(1), lines.any(0), seen.any(0).any(0))]
+    rows, face = seen.flatten(1).any(1), seen.view(torch.uint8).amax(0) > 0
+    held = [torch.nonzero(line).flatten() for line in (rows, face.any(1), face.any(0))]
     if not len(held[0]):
         return None
-    rows, columns, planes = (slice(int(line[0]), int(line[-1]) + 1) for line in held)
-    return rows, columns, planes
+    box = [slice(int(line[0]), int(line[-1]) + 1) for line in held]
+    return box[0], box[1], box[2]
 
 
-def widened(box: Box, shape: torch.Size | tuple[int, ...], voxels: int = 1) -> Box:
+def around(box: Box, shape: torch.Size | tuple[int, ...], voxels: int = 1) -> Box:
     """A box so many voxels wider on each side, within ``shape``."""
     rows, columns, planes = (
         slice(max(s.start - voxels, 0), min(s.stop + voxels, n)) for s, n in zip(box, shape, strict=True)

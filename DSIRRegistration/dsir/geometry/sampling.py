@@ -12,7 +12,10 @@ from .channels_last import can_gather, gathered
 from .lattice import Lattice, as_shape
 
 SLAB = 2_000_000
-"""Voxels blurred or resampled at a time."""
+"""Voxels averaged or resampled at a time."""
+
+BLURRED = 200_000
+"""Voxels blurred at a time, so that what is between stays in the processor's cache."""
 
 
 def sample(
@@ -175,16 +178,15 @@ def gaussian_blur(volume: torch.Tensor, sigmas: float | Sequence[float]) -> torc
     """
     sigmas = list(sigmas) if isinstance(sigmas, Sequence) else [float(sigmas)] * 3
     lines = [axis for axis in range(3) if sigmas[axis] >= 0.2 and volume.shape[axis + 1] > 1]
-    slabs = volume.numel() > 2 * SLAB and not volume.requires_grad
-    if lines and slabs:
-        volume = volume.clone()
-    for axis in lines:
-        if not slabs:
+    if not lines or volume.requires_grad:
+        for axis in lines:
             volume = _blurred(volume, axis, sigmas[axis])
-            continue
+        return volume
+    volume = volume.clone()
+    for axis in lines:
         across = 1 if axis else 2
         size = volume.shape[across]
-        planes = max(1, SLAB * size // volume.numel())
+        planes = max(1, BLURRED * size // volume.numel())
         for start in range(0, size, planes):
             part = volume.narrow(across, start, min(planes, size - start))
             part.copy_(_blurred(part, axis, sigmas[axis]))
@@ -192,13 +194,16 @@ def gaussian_blur(volume: torch.Tensor, sigmas: float | Sequence[float]) -> torc
 
 
 def _blurred(volume: torch.Tensor, axis: int, sigma: float) -> torch.Tensor:
-    size = volume.shape[axis + 1]
+    """One axis of :func:`gaussian_blur`; shifted copies are added, several times faster than a convolution."""
+    axis += 1
+    size = volume.shape[axis]
     radius = min(max(int(np.ceil(3 * sigma)), 1), size - 1)
-    offsets = torch.arange(-radius, radius + 1, dtype=volume.dtype, device=volume.device)
-    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    shape, pads = [1, 1, 1, 1, 1], [0] * 6
-    shape[axis + 2] = -1
-    pads[2 * (2 - axis)] = pads[2 * (2 - axis) + 1] = radius
-    padded = F.pad(volume[:, None], pads, mode="replicate")
-    return F.conv3d(padded, kernel.view(shape))[:, 0]
+    kernel = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
+    kernel /= 2 * kernel.sum() - 1
+    edges = [volume.narrow(axis, end, 1) for end in (0, size - 1)]
+    padded = torch.cat([*[edges[0]] * radius, volume, *[edges[1]] * radius], axis)
+    total = padded.narrow(axis, radius, size) * float(kernel[0])
+    for step in range(1, radius + 1):
+        for begin in (radius - step, radius + step):
+            total.add_(padded.narrow(axis, begin, size), alpha=float(kernel[step]))
+    return total

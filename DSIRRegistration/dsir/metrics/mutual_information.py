@@ -5,6 +5,7 @@ It knows nothing of structures, only which values meet, so that it can judge wha
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 BINS = 32
@@ -23,7 +24,8 @@ def levels(values: torch.Tensor, weight: torch.Tensor, bins: int = BINS) -> torc
     if len(seen) == 0:
         return torch.zeros_like(values, dtype=torch.long)
     seen = seen[:: max(1, len(seen) // 100_000)]
-    edges = torch.quantile(seen, torch.linspace(0, 1, bins + 1)[1:-1])
+    shares = torch.linspace(0, 1, bins + 1)[1:-1].numpy()
+    edges = torch.from_numpy(np.quantile(seen.numpy(), shares).astype(np.float32))
     return torch.bucketize(values.float().contiguous(), edges)
 
 

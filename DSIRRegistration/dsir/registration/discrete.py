@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from ..geometry.lattice import as_shape
+from ..geometry.occupied import occupied
 from ..geometry.sampling import index_grid, sample
 from ..transforms.field import DisplacementField
 from .checked import Count, Positive, Several, checked, same_length
@@ -60,9 +61,11 @@ def discrete_search(
         grid = fixed.lattice.with_spacing(spacing)
         wide = widened(grid, radius * spacing)
         here, there = fixed.onto(wide), moving.onto(wide, found)
-        offsets, shape = window(radius), grid.shape
-        forward = coupled_convex(cost_volume(here, there, radius), offsets, shape)
-        backward = coupled_convex(cost_volume(there, here, radius), offsets, shape)
+        offsets = window(radius)
+        forward, backward = (
+            coupled_convex(cost_volume(one, other, radius), offsets, weighs(one, radius))
+            for one, other in ((here, there), (there, here))
+        )
         u = consistent(forward, backward)
         if found is not None:
             u = composed(found.on(grid).to_index(), u)
@@ -84,8 +87,15 @@ def window(radius: int) -> torch.Tensor:
     return torch.stack(torch.meshgrid(reach, reach, reach, indexing="ij"), -1).reshape(-1, 3)
 
 
+def weighs(here: FeatureMap, radius: int) -> torch.Tensor:
+    """(I, J, K) bool: control points with something of the body; the lattice is ``radius`` wider on each side."""
+    rows, columns, planes = (slice(radius, n - radius) for n in here.mask.shape)
+    return here.mask[rows, columns, planes] > 0
+
+
 def cost_volume(here: FeatureMap, there: FeatureMap, radius: int) -> torch.Tensor:
-    """(N, D) squared difference of descriptors for every displacement, weighted by the mask of ``here``.
+    """(M, D) squared difference of descriptors for every displacement, weighted by the mask of ``here``, at the points
+    that weigh something (:func:`weighs`).
 
     Both lie on one lattice that is ``radius`` voxels wider than the control grid on each side. Beyond the other image's
     field of view a displacement costs as much as a structure that does not resemble (1 + 1 - 0).
@@ -99,39 +109,51 @@ def cost_volume(here: FeatureMap, there: FeatureMap, radius: int) -> torch.Tenso
     one = torch.ones_like(there.reach)[None]
     seen = torch.cat([other, one, other.square().sum(0, keepdim=True) + 1 - there.reach])
     asked = torch.cat([-2 * target, target.square().sum(0, keepdim=True), one[(slice(None), *inner)]]) * weight
-    (rows, lines, count), wide, width = weight.shape, there.mask.shape[2], 2 * radius + 1
+    count, wide, width = weight.shape[2], there.mask.shape[2], 2 * radius + 1
     asked = asked.permute(1, 2, 3, 0).contiguous()  # (I, J, K, C): a line is a matrix
     seen = seen.permute(1, 2, 0, 3).contiguous()  # (I, J, C, K')
-    cost = torch.empty(rows, lines, count, width, width, width, device=target.device)
-    for row in range(rows):
+    held = weight > 0
+    cost, done = torch.empty(int(held.sum()), width**3, device=target.device), 0
+    for row, kept in enumerate(held):
+        if (body := occupied(kept[None])) is None:
+            continue
+        lines = body[1]
+        band = lines.stop - lines.start, count, width
+        plane = torch.empty(*band, width, width, device=target.device)
         for a in range(width):
             for b in range(width):
-                product = torch.bmm(asked[row], seen[row + a, b : b + lines])  # (J, K, K'): a band of it is wanted
-                band = product.as_strided((lines, count, width), (count * wide, wide + 1, 1))
-                cost[row, :, :, a, b] = band
-    return cost.view(weight.numel(), width**3)
+                product = torch.bmm(asked[row, lines], seen[row + a, lines.start + b : lines.stop + b])
+                # (J, K, K'): a band of it is wanted
+                plane[:, :, a, b] = product.as_strided(band, (count * wide, wide + 1, 1))
+        points = torch.nonzero(kept[lines].flatten()).flatten()
+        torch.index_select(plane.view(-1, width**3), 0, points, out=cost[done : done + len(points)])
+        done += len(points)
+    return cost
 
 
-def coupled_convex(cost: torch.Tensor, offsets: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:
+def coupled_convex(cost: torch.Tensor, offsets: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
     """The smooth displacement (3, I, J, K) in control voxels.
 
     Args:
-        cost: (N, D) with N = I J K.
+        cost: (M, D) of the points that are ``held``, in their order.
         offsets: (D, 3).
+        held: (I, J, K) bool. The other points cost nothing and follow their neighbours.
     """
-    offsets = offsets.to(cost.device)
+    offsets, shape = offsets.to(cost.device), as_shape(held.shape)
     # The first choice is made on costs summed with the neighbours', else noise decides it.
-    choice = neighbourly(cost, shape)
+    choice = neighbourly(cost, held)
     u = averaged(averaged(offsets[choice].T.reshape(3, *shape)))
-    lengths = offsets.square().sum(1, keepdim=True)
+    lengths, radius = offsets.square().sum(1, keepdim=True), offsets.max()
     for coupling in COUPLING:
         # |o - u|^2 less its part without o, as one product with (u, 1).
         pull = coupling * torch.cat([-2 * offsets, lengths], 1).T
-        place = torch.cat([u.flatten(1), torch.ones_like(u[:1]).flatten(1)]).T
-        choice = torch.cat(
-            [torch.addmm(cost[block], place[block], pull).argmin(1) for block in _blocks(len(cost), BLOCK)]
-        )
-        u = averaged(averaged(offsets[choice].T.reshape(3, *shape)))
+        place = torch.cat([u[:, held], u.new_ones(1, len(cost))]).T
+        taken = torch.empty_like(cost[:, :1], dtype=torch.long)
+        for block in _blocks(len(cost), BLOCK):
+            taken[block] = torch.addmm(cost[block], place[block], pull).argmin(1, keepdim=True)
+        nearest = u.round().clamp(-radius, radius)
+        nearest[:, held] = offsets[taken[:, 0]].T
+        u = averaged(averaged(nearest))
     return u
 
 
@@ -139,15 +161,25 @@ BLOCK = 256
 """Control points decided at a time: their costs stay in the processor's cache."""
 
 
-def neighbourly(cost: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:
-    """(N,) the best displacement of each control point by costs summed over 3 x 3 x 3; borders repeat."""
-    volume = cost.view(*shape, -1)
-    sums = [_in_plane(volume[0])]
+def neighbourly(cost: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
+    """(N,) the best displacement of each control point by costs summed over 3 x 3 x 3; borders repeat.
+
+    Args:
+        cost: (M, D) of the points that are ``held`` (I, J, K); the others have none.
+    """
+    counts = [0, *held.flatten(1).sum(1).cumsum(0).tolist()]
+
+    def summed(row: int) -> torch.Tensor:
+        plane, points = cost.new_zeros(held[row].numel(), cost.shape[1]), torch.nonzero(held[row].flatten()).flatten()
+        plane.index_copy_(0, points, cost[counts[row] : counts[row + 1]])
+        return _in_plane(plane.view(*held.shape[1:], -1))
+
+    sums = [summed(0)]
     choice = []
-    for row in range(shape[0]):
-        if row + 1 < shape[0]:
-            sums.append(_in_plane(volume[row + 1]))
-        near = (sums[0] + sums[-1]).add_(sums[1] if 0 < row < shape[0] - 1 else sums[-1 if row else 0])
+    for row in range(len(held)):
+        if row + 1 < len(held):
+            sums.append(summed(row + 1))
+        near = (sums[0] + sums[-1]).add_(sums[1] if 0 < row < len(held) - 1 else sums[-1 if row else 0])
         choice.append(near.argmin(-1).flatten())
         if row:
             del sums[0]

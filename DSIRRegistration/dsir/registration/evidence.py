@@ -9,7 +9,7 @@ lowers the cord's Dice from 1.00 to 0.84; it confirms every alignment that landm
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -79,12 +79,14 @@ class Judge:
         fixed: (I, J, K) its grey levels on ``lattice``.
         moving: read in each pose.
         blocks: where they are judged.
+        last: the moving image in the pose that was judged last; one result is compared with many others.
     """
 
     fixed: torch.Tensor
     moving: PreparedImage
     blocks: Blocks
     lattice: Lattice
+    last: dict[Transform, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = field(default_factory=dict)
 
     @staticmethod
     def of(fixed: PreparedImage, moving: PreparedImage, blocks: Blocks, lattice: Lattice) -> Judge:
@@ -98,9 +100,17 @@ class Judge:
         _, body, _ = fixed.on(lattice, Transform())
         return Judge.of(fixed, moving, Blocks.of(body, lattice), lattice)
 
+    def pulled(self, pose: Transform) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The moving image's values, body and field of view (I, J, K) in this pose."""
+        if pose not in self.last:
+            self.last.clear()
+            self.last[pose] = self.moving.on(self.lattice, pose)
+        return self.last[pose]
+
     def compare(self, before: Transform, after: Transform) -> Evidence:
         """One mapping, fixed to moving, against another, on what both of them show."""
-        (first, _, seen), (second, _, also) = (self.moving.on(self.lattice, pose) for pose in (before, after))
+        first, _, seen = self.moving.on(self.lattice, before)
+        second, _, also = self.pulled(after)
         weight = self.blocks.judged * seen * also
         if weight.sum() < SEEN * self.blocks.judged.sum():
             return Evidence(0.0, float("inf"), known=False)

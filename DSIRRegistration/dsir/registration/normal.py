@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..geometry.occupied import Box, occupied, widened, within
+from ..geometry.occupied import Box, around, occupied, within
 from ..geometry.sampling import sample
 
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
@@ -72,7 +72,7 @@ def normal_equations(
     error = torch.zeros_like(weight)
     for at in _slabs(inside, slab):
         # Slopes look one plane further; across, all is done with a rim of one voxel, so that memory is walked in line.
-        wide = widened(at, weight.shape)
+        wide = around(at, weight.shape)
         core, *across = within(at, wide)
         target = weighed(fixed[(slice(None), *wide)], weights)
         warped = weighed(sample(moving, index[(slice(None), *wide)], padding="border"), weights)

@@ -93,7 +93,7 @@ def _spacing(image: Image) -> float:
 
 def _against_nothing(judge: Judge, end: Transform) -> list[Finding]:
     """Does the body meet a body? A scan of which half is blank agrees with itself in the other half."""
-    values, body, seen = judge.moving.on(judge.lattice, end)
+    values, body, seen = judge.pulled(end)
     inside = judge.blocks.judged
     there, slope = inside * seen, _slope(values, AROUND / float(judge.lattice.spacing[0]))
     met = there * (body > 0.5)

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from ..features.descriptor import Descriptor
-from ..features.extraction import as_ras, described_pieces
+from ..features.extraction import STRIDE, as_ras, described_pieces
 from ..geometry.channels_last import side_by_side
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice, as_shape
+from ..geometry.occupied import Box, around, occupied
 from ..geometry.sampling import affine_grid, gaussian_blur, sample, thinned
 from ..transforms.composite import Transform, linear_matrix
 from ..transforms.field import DisplacementField, moved_index
@@ -233,16 +234,28 @@ def describe(
         whole = torch.ones(image.lattice.shape, dtype=torch.bool) if mask is None else mask
         image = PreparedImage.of(image, whole, float(lattice.spacing[0]))
     values, inside, reach = image.on(lattice, transform or Transform())
-    normalised = descriptor.normalise(values, inside > 0.5)
+    normalised, rim = descriptor.normalise(values, inside > 0.5), grown(inside)
     del values
-    rim = grown(inside)
     if transform is None:
-        features = torch.empty(descriptor.channels, *lattice.shape, dtype=torch.float16)
+        features = torch.zeros(descriptor.channels, *lattice.shape, dtype=torch.float16)
     else:
-        features = side_by_side(lattice.shape, descriptor.channels)
-    for box, part in described_pieces(descriptor, normalised, whole=piece):
-        features[(slice(None), *box)] = part * rim[box]
+        features = side_by_side(lattice.shape, descriptor.channels).zero_()
+    if (held := occupied(rim)) is not None:
+        seen = _seen(held, lattice.shape, descriptor.margin)
+        kept, weight = features[(slice(None), *seen)], rim[seen]
+        for box, part in described_pieces(descriptor, normalised[seen].contiguous(), whole=piece):
+            for n in range(part.shape[1]):  # plane by plane: a weighed copy of all would be larger than all else
+                at = (box[0].start + n, *box[1:])
+                kept[(slice(None), *at)] = part[:, n] * weight[at]
     return FeatureMap(features, inside, reach, lattice)
+
+
+def _seen(held: Box, shape: tuple[int, int, int], margin: int) -> Box:
+    """What must be described for ``held`` to be as if all was: a network's strides begin where they would have."""
+    rows, columns, planes = around(held, shape, margin)
+    stride = STRIDE if margin > STRIDE else 1
+    first = [ends.start // stride * stride for ends in (rows, columns, planes)]
+    return slice(first[0], rows.stop), slice(first[1], columns.stop), slice(first[2], planes.stop)
 
 
 def grown(mask: torch.Tensor, voxels: int = 2) -> torch.Tensor:
