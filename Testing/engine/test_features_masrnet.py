@@ -101,6 +101,14 @@ def test_blur_pool_keeps_a_constant_and_halves_the_grid():
     assert torch.allclose(out[..., 1:, 1:, 1:], torch.ones(1, 2, 3, 3, 3))
 
 
+@pytest.mark.parametrize("before", [0, 1])
+def test_blurring_line_by_line_is_the_convolution(before: int):
+    volume, pool = noise(1, 5, 13 - before, 8, 10), BlurPool(5)
+    padded = torch.nn.functional.pad(volume, [1, 0, 1, 0, before, 0])
+    wanted = torch.nn.functional.conv3d(padded, pool.kernel, stride=2)
+    assert torch.allclose(pool(volume, before), wanted, atol=1e-5)
+
+
 def test_local_contrast_ignores_gain_and_offset():
     volume = noise(1, 1, 18, 18, 18)
     assert local_contrast(volume, 3).shape[2:] == (12, 12, 12)

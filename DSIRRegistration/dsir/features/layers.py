@@ -80,7 +80,21 @@ class BlurPool(nn.Module):
 
         With 0 of them ``x`` is a slab whose first plane belongs to the slab before it.
         """
-        return F.conv3d(F.pad(x, [1, 0, 1, 0, before, 0]), self.kernel.to(x.dtype), stride=2)
+        padded = F.pad(x, [1, 0, 1, 0, before, 0])
+        if x.dtype is torch.float32 and x.device.type == "cpu":
+            return halved(padded)
+        return F.conv3d(padded, self.kernel.to(x.dtype), stride=2)
+
+
+def halved(padded: torch.Tensor) -> torch.Tensor:
+    """The same blur line by line, by which processors without matrix units for bfloat16 save most of its time."""
+    for axis in (2, 3, 4):
+        count = (padded.shape[axis] - 1) // 2
+        odd, even, next_odd = (
+            padded[(slice(None),) * axis + (slice(first, first + 2 * count, 2),)] for first in (0, 1, 2)
+        )
+        padded = torch.add(odd, next_odd).add_(even, alpha=2).mul_(0.25)
+    return padded
 
 
 def double(x: torch.Tensor) -> torch.Tensor:
