@@ -102,6 +102,7 @@ def test_what_is_not_scanned_does_not_count(brain: Brain) -> None:
     assert 0.4 < float(case.body.sum() / brain.body.sum()) < 0.95
 
 
+@pytest.mark.slow
 def test_a_missed_tolerance_is_exit_code_1_and_stands_on_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -152,6 +152,7 @@ def test_a_lung_cut_open_by_the_side_of_the_view_is_part_of_the_body() -> None:
     assert mask[lung].mean() > 0.95 and not mask[:, 0].any()
 
 
+@pytest.mark.slow
 def test_a_doubtful_mask_is_said_and_has_to_be_looked_at() -> None:
     image = one_bright_organ()
     settings = replace(preset("fast"), deformable=False, linear=LinearSettings(model="none"))
@@ -164,6 +165,7 @@ def test_a_doubtful_mask_is_said_and_has_to_be_looked_at() -> None:
     assert not any(reason["code"] == "mask" for reason in given.report["verdict"]["reasons"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("above", "level"), [(0.0, "PASS"), (20.0, "FAIL")])
 def test_a_whole_view_is_a_warning_alone_where_what_stands_out_bears_the_result_out(above: float, level: str) -> None:
     image = dim_side()

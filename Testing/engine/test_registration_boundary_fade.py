@@ -27,6 +27,7 @@ def test_inside_the_images_the_field_is_what_was_found() -> None:
     np.testing.assert_allclose(faded_at_boundary(found, spacing=2.0).at(points), found.at(points), atol=0.05)
 
 
+@pytest.mark.slow
 def test_a_large_displacement_fades_over_a_wider_rim_and_never_folds() -> None:
     grid = GRIDS["plain"]
     rims = []

@@ -33,6 +33,7 @@ def described(view, shift: np.ndarray | float = 0.0) -> FeatureMap:
     return describe(load_descriptor("mind"), image, body, WIDE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [(32.0, 0.0, 0.0), (-16.0, 24.0, -20.0)])
 def test_a_shift_of_more_than_30_mm_is_found_across_contrasts(shift: tuple[float, float, float]) -> None:
     field = discrete_search(described(dark_on_bright), described(bright_on_dark, np.array(shift)), DiscreteSettings())

@@ -60,6 +60,7 @@ def test_a_limit_that_cannot_be_kept_is_one_clear_sentence() -> None:
         piece_of_features(HUGE, HUGE.with_spacing(0.8), Mind(), 2000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("descriptor", [Mind(), Dsir.untrained(NETWORK)], ids=["mind", "network"])
 def test_pieces_of_any_size_describe_alike(descriptor: Descriptor) -> None:
     lattice = lattice_of((70, 56, 48), (4.0, 4.0, 4.0))
