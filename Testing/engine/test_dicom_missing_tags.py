@@ -135,6 +135,18 @@ def test_doses(tmp_path: Path) -> None:
     assert results > 10 and sentences > 5
 
 
+@pytest.mark.parametrize(("attribute", "value", "said"), [
+    ("DoseGridScaling", 0, "Dose Grid Scaling is 0"), ("DoseType", "ERROR", "the error of a dose"),
+])  # fmt: skip
+def test_what_is_no_dose_is_refused(attribute: str, value: object, said: str, tmp_path: Path) -> None:
+    path = made_dose(tmp_path / "dose.dcm")
+    dataset = pydicom.dcmread(path)
+    setattr(dataset, attribute, value)
+    dataset.save_as(path)
+    with pytest.raises(DsirError, match=said):
+        read_dose(path)
+
+
 def made_segmentation(path: Path, kind: str = "BINARY") -> Path:
     """Two segments; of the second the frame in the middle is left out."""
     dataset = dicom_made._blank("1.2.840.10008.5.1.4.1.1.66.4")

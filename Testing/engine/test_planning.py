@@ -51,6 +51,14 @@ def test_what_belongs_together_is_found_and_said(studies: tuple[Path, Path]) -> 
     assert "Of 2 structure sets" in said and "the newest was taken (last)" in said and "2 doses" in said
 
 
+def test_the_dose_of_a_beam_alone_is_not_that_of_the_plan(studies: tuple[Path, Path], tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(studies[1], old)
+    (old / "rd.dcm").unlink()
+    moved = moving_study(old)
+    assert moved.dose is None and "none is of a whole plan (BEAM alone)" in " ".join(moved.reasons)
+
+
 def test_a_dry_run_says_it_and_writes_nothing(studies: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     words = ["plan", "--fixed-study", str(studies[0]), "--moving-study", str(studies[1]), "--dry-run"]
     before = sorted(studies[0].parent.rglob("*"))

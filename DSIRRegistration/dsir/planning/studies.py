@@ -145,13 +145,23 @@ def _label(header: Dataset) -> str:
     return text(header, "StructureSetLabel")[:16] or "without a label"
 
 
+WHOLE = ("PLAN", "MULTI_PLAN", "PLAN_OVERVIEW")
+"""Dose Summation Types of everything that is given; a beam's, a brachytherapy source's or a fraction's is a part."""
+
+
 def _dose(doses: Sequence[tuple[Dataset, Path]], scan: Volume) -> tuple[Path | None, list[str]]:
-    """The dose in the scan's frame of reference; that of a whole plan before that of a beam."""
+    """The dose of a whole plan in the scan's frame of reference, or one that does not say what it sums up."""
     frame = text(scan.header, "FrameOfReferenceUID")
     mine = [(header, file) for header, file in doses if frame and text(header, "FrameOfReferenceUID") == frame]
     if not mine:
         return None, [f"None of the {len(doses)} doses lies in the scan's frame of reference."] if doses else []
-    whole = [found for found in mine if text(found[0], "DoseSummationType").upper() in ("PLAN", "MULTI_PLAN")] or mine
+    kinds = [text(header, "DoseSummationType").upper() for header, _ in mine]
+    whole = [found for found, kind in zip(mine, kinds, strict=True) if kind in WHOLE]
+    unsaid = [found for found, kind in zip(mine, kinds, strict=True) if not kind]
+    if not whole and not unsaid:
+        return None, [f"No dose is carried: none is of a whole plan ({', '.join(sorted(set(kinds)))} alone)."]
+    which = "of a whole plan" if whole else "that do not say whether they are of a whole plan"
+    whole = whole or unsaid
     newest = sorted(whole, key=lambda found: (text(found[0], "InstanceCreationDate"), text(found[0], "ContentDate")))
-    said = [f"Of {len(mine)} doses the newest of a whole plan was taken."] if len(mine) > 1 else []
+    said = [f"Of {len(mine)} doses the newest of those {which} was taken."] if len(mine) > 1 else []
     return newest[-1][1], said

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..dicom.dataset import number, numbers, read_object
+from ..dicom.dataset import number, numbers, read_object, text
 from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..files.nifti import write
@@ -36,6 +36,10 @@ def read_dose(path: str | Path) -> Image:
         needed |= {"Image Position Patient": position, "Pixel Spacing": pixel}
         lacking = next(name for name, value in needed.items() if value is None)
         raise DsirError(f"{path} cannot be used: it has no {lacking}.")
+    if scaling <= 0:
+        raise DsirError(f"{path} cannot be used: its Dose Grid Scaling is {scaling:g}.")
+    if text(dataset, "DoseType").upper() == "ERROR":
+        raise DsirError(f"{path} cannot be used: it holds the error of a dose (Dose Type ERROR), not a dose.")
     try:
         values = np.asarray(dataset.pixel_array).astype(np.float32) * float(scaling)
     except Exception:  # pydicom raises whatever its parsing stumbles over
