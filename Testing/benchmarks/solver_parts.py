@@ -2,8 +2,9 @@
 
     python Testing/benchmarks/solver_parts.py --cases head_t1 brain_t1_t2 --out runs     # writes solver_parts.md
 
-Default preset, one thread. Each pair is aligned, described and searched once; then only the descent differs. Figures:
-mean end-point error in mm inside the body, or landmarks' error, or Dice where that is all a pair knows.
+One thread, the default preset or another. Each pair is aligned, described and searched once; then only the descent
+differs. Figures: mean end-point error in mm inside the body, or landmarks' error, or Dice where that is all a pair
+knows.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from dsir.registration.boundary_fade import faded_at_boundary
 from dsir.registration.descent import Level
 from dsir.registration.levels import descend_levels
 from dsir.registration.placing import LevelFeatures
-from dsir.registration.presets import preset
+from dsir.registration.presets import PRESETS, preset
 from dsir.registration.settings import RegistrationSettings
 from dsir.registration.stages import Start, align_linearly, describe_both, prepare, starting_field
 from dsir.transforms.composite import Transform
@@ -114,7 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, write; exit code 0 also where there are no scans."""
     parser = parser_of(__doc__, [*KNOWN, *REAL], CASES)
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), metavar="PART", default=list(PARTS))
-    parser.add_argument("--descriptor", default="dsir")
+    parser.add_argument("--preset", choices=list(PRESETS), default="default")
+    parser.add_argument("--descriptor", help="in the place of the preset's")
     parser.add_argument("--out", type=Path, help="folder for solver_parts.md")
     options = asked(parser, arguments)
     if options is None:
@@ -138,7 +140,9 @@ def measure(case: Case, options: argparse.Namespace) -> Iterator[tuple[str, floa
         affine = moving.lattice.affine.copy()
         affine[:3, 3] -= case.start
         moving = Image(moving.data, Lattice(moving.lattice.shape, affine))
-    settings = preset("default", descriptor=options.descriptor, device="cpu", threads=1)
+    settings = preset(options.preset, device="cpu", threads=1)
+    if options.descriptor:
+        settings = replace(settings, descriptor=options.descriptor)
     with torch.no_grad():
         prepared, start = prepare(case.fixed, moving, None, None, settings, silent), Start()
         linear = Linear(align_linearly(prepared, start, silent).matrix)

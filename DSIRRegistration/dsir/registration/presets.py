@@ -30,7 +30,11 @@ PRESETS: dict[str, RegistrationSettings] = {
         descriptor="mind",
         spacing=3.0,
         descent=DescentSettings(
-            levels=(Level(scale=2.0, stiffness=Stiffness(bending=10.0)), Level(scale=1.0, iterations=4))
+            levels=(
+                Level(scale=2.0, stiffness=Stiffness(bending=10.0)),
+                Level(scale=1.0, iterations=3, stiffness=Stiffness(bending=2.5)),
+                Level(scale=1.0, iterations=3, stiffness=Stiffness(bending=0.6), local=2.0),
+            )
         ),
     ),
     "default": RegistrationSettings(),
