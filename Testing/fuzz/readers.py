@@ -210,10 +210,10 @@ def _settings(folder: Path) -> list[Path]:
 
 
 def _read_settings(path: Path) -> None:
-    from dsir.cli.options import _read_json
+    from dsir.cli.settings_file import read_settings_file
     from dsir.registration.settings import RegistrationSettings
 
-    RegistrationSettings.from_json(_read_json(path))
+    RegistrationSettings.from_json(read_settings_file(path))
 
 
 def _weights(folder: Path) -> list[Path]:
