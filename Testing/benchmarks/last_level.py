@@ -31,7 +31,7 @@ from dsir.registration.boundary_fade import faded_at_boundary
 from dsir.registration.descent import Level, descend
 from dsir.registration.leading_directions import projected
 from dsir.registration.levels import descend_levels
-from dsir.registration.local_correlation import standardised
+from dsir.registration.local_correlation import correlated
 from dsir.registration.placing import LevelFeatures
 from dsir.registration.presets import preset
 from dsir.registration.residual_weighing import residual_weights
@@ -137,7 +137,7 @@ def measure(case: Case, place: Path | None) -> dict[str, tuple[float, ...]]:
         found: dict[str, tuple[float, ...]] = {"none": (state.error(state.field),)}
         for name, pair in pairs.items():
             placed = again(state.field, *pair, state.level)
-            found[name] = state.error(placed), state.error(correlated(placed, *pair, state.local))
+            found[name] = state.error(placed), state.error(by_correlation(placed, *pair, state.local))
         return found
 
 
@@ -155,10 +155,10 @@ def again(field: DisplacementField, fixed: FeatureMap, moving: FeatureMap, level
     return DisplacementField.from_index(descend(*pair, u, level)[0], fixed.lattice)
 
 
-def correlated(field: DisplacementField, fixed: FeatureMap, moving: FeatureMap, level: Level) -> DisplacementField:
+def by_correlation(field: DisplacementField, fixed: FeatureMap, moving: FeatureMap, level: Level) -> DisplacementField:
     """The last level, by local correlation."""
-    pair = (standardised(i, level.local) for i in projected(fixed, moving, torch.eye(len(fixed.features))))
     u = field.on(fixed.lattice).to_index()
+    pair = correlated(fixed, moving, level.local)
     return DisplacementField.from_index(descend(*pair, u, level)[0], fixed.lattice)
 
 

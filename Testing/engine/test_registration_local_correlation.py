@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from channels_made import smooth_noise
 from dsir.geometry.lattice import Lattice
-from dsir.geometry.sampling import gaussian_blur, index_grid, sample
+from dsir.geometry.sampling import index_grid, sample
 from dsir.progress import silent
-from dsir.registration import levels as levels_module
-from dsir.registration import residual_weighing
+from dsir.registration import local_correlation, residual_weighing
 from dsir.registration.descent import Level, descend
 from dsir.registration.levels import descend_levels
 from dsir.registration.local_correlation import standardised
@@ -26,10 +27,7 @@ LATTICE = Lattice(SHAPE, np.diag([2.0, 2.0, 2.0, 1.0]))
 LEVEL = Level(iterations=8, stiffness=Stiffness(bending=5.0), robust=10.0)
 
 
-def drawn(count: int, blur: float, seed: int) -> torch.Tensor:
-    """(count, I, J, K) smooth noise of unit variance."""
-    noise = gaussian_blur(torch.randn(count, *SHAPE, generator=torch.Generator().manual_seed(seed)), blur)
-    return noise / noise.std()
+drawn = partial(smooth_noise, SHAPE)
 
 
 def image(features: torch.Tensor, mask: torch.Tensor | None = None) -> FeatureMap:
@@ -91,7 +89,7 @@ def test_levels_by_local_correlation_are_left_out_between_two_anatomies(monkeypa
         asked.append(width)
         return standardised(side, width)
 
-    monkeypatch.setattr(levels_module, "standardised", counted)
+    monkeypatch.setattr(local_correlation, "standardised", counted)
     short = Level(iterations=1)
     levels = (replace(short, scale=2.0), short, replace(short, place=True), replace(short, place=True, local=2.0))
     settings = replace(RegistrationSettings(), descent=DescentSettings(levels=levels))

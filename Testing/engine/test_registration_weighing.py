@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
+from channels_made import smooth_noise
 from dsir.geometry.lattice import Lattice
-from dsir.geometry.sampling import gaussian_blur, index_grid, sample
+from dsir.geometry.sampling import index_grid, sample
 from dsir.registration.descent import Level, descend
 from dsir.registration.normal import normal_equations
 from dsir.registration.residual_weighing import RIDGE, PairNoise, noise_of_pair, residual_covariances, whitening
@@ -20,10 +23,7 @@ CHANNELS = 6
 LEVEL = Level(iterations=8, stiffness=Stiffness(bending=5.0), robust=10.0)
 
 
-def drawn(count: int, blur: float, seed: int) -> torch.Tensor:
-    """(count, I, J, K) smooth noise of unit variance."""
-    noise = gaussian_blur(torch.randn(count, *SHAPE, generator=torch.Generator().manual_seed(seed)), blur)
-    return noise / noise.std()
+drawn = partial(smooth_noise, SHAPE)
 
 
 def pair(noise: float) -> tuple[FeatureMap, FeatureMap, torch.Tensor]:

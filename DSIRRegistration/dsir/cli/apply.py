@@ -110,7 +110,7 @@ def _carrier(
     from ..warp.images import covered, warp_image
     from ..warp.labels import warp_labels
     from ..warp.points import fixed_to_moving, moving_to_fixed
-    from ..workflow.given_transform import on_grid, read_given_transform
+    from ..workflow.given_transform import read_given_transform, within_fields
     from ..workflow.identity_gate import check_one_person, headers
     from ..workflow.result import label_warnings
 
@@ -165,7 +165,7 @@ def _carrier(
             mesh.write(target, points, normals)
             fixed_points = mesh.points if arguments.invert else points
         found: list[str] = [] if missed < TOLERATED else [Message("inverse_misses", kind=kind, mm=missed)]
-        return found if on_grid(transform, fixed_points).any() else [*found, Message("beyond_field", kind=kind)]
+        return found if within_fields(transform, fixed_points).any() else [*found, Message("beyond_field", kind=kind)]
 
     read = [one.remarks for one in (reference, image) if one]
     return carry, once(persons, given.remarks, *read, geometry_remarks(arguments.labels, arguments.transform))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
-
 from ..progress import Progress
 from ..transforms.field import DisplacementField
 from .descent import Level, descend
 from .landmark_forces import LandmarkForces
 from .leading_directions import projected
-from .local_correlation import standardised
+from .local_correlation import correlated
 from .paper import descend_as_paper
 from .placing import LevelFeatures
 from .residual_weighing import PairNoise, noise_of_pair, residual_weights
@@ -39,14 +37,14 @@ def descend_levels(
     done, total = 0, sum(level.iterations for level in levels)
     noise: PairNoise | None = None
     for n, level in enumerate(levels):
-        weighed = noise is not None and noise.worth
+        weighing = noise if noise is not None and noise.worth else None
         if level.local and noise is not None and not noise.one_anatomy:
             continue  # between two persons correlation follows what differs (abdomen: Dice 0.454 to 0.440)
         spacing = level.scale * float(target.lattice.spacing[0])
         if level.place:
             progress("descent", 0.55 + 0.4 * done / total, "describing where edges lie")
             pair = features.placing
-        elif n and not weighed and any(later.place for later in levels[n:]):
+        elif n and weighing is None and any(later.place for later in levels[n:]):
             pair = features.detail()
         else:
             pair = features.whole
@@ -58,12 +56,11 @@ def descend_levels(
 
         u = field.on(fine.lattice).to_index()
         if level.local:
-            as_they_are = torch.eye(len(fine.features))
-            fine, other = (standardised(image, level.local) for image in projected(fine, other, as_they_are))
-        elif level.place or weighed:
+            fine, other = correlated(fine, other, level.local)
+        elif level.place or weighing is not None:
             fine, other = projected(fine, other, residual_weights(fine, other, u, level.robust))
-        if noise is not None and weighed:
-            level = replace(level, stiffness=noise.stiffened(level.stiffness))
+        if weighing is not None:
+            level = replace(level, stiffness=weighing.stiffened(level.stiffness))
         u, _ = descend(fine, other, u, level, tell, forces)
         if n == 0 and settings.descent.weighed and len(levels) > 1:
             # Asked where it costs least; weighed steps begin on this level too, so that the next starts from them.

@@ -10,13 +10,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
+
 from ..geometry.lattice import as_shape
 from ..geometry.sampling import gaussian_blur
+from .leading_directions import projected
 from .solver import expanded, pooled
 from .working_grid import FeatureMap
 
 RIDGE = 0.1
 """Of a channel's mean local variance, added to it everywhere: where nothing changes, noise is not blown up."""
+
+
+def correlated(fixed: FeatureMap, moving: FeatureMap, width: float) -> tuple[FeatureMap, FeatureMap]:
+    """Both images in the leading directions of their channels as they are, standardised.
+
+    Args:
+        width: voxels, standard deviation of the Gaussian within which they are correlated.
+    """
+    fixed, moving = projected(fixed, moving, torch.eye(len(fixed.features)))
+    return standardised(fixed, width), standardised(moving, width)
 
 
 def standardised(image: FeatureMap, width: float) -> FeatureMap:

@@ -122,15 +122,11 @@ def occupied_box(
     mask: torch.Tensor, margin: np.ndarray, shape: tuple[int, int, int]
 ) -> tuple[np.ndarray, tuple[int, int, int]]:
     """First voxel and shape of the smallest box around a mask, ``margin`` voxels (3,) wider, within ``shape``."""
-    start, count = np.zeros(3, dtype=int), list(shape)
-    for axis in range(3):
-        line = mask.any(axis + 1 if axis < 2 else 0)
-        line = line.any(1 if axis == 0 else 0)
-        held = torch.nonzero(line).flatten()
-        low, high = (int(held[0]), int(held[-1])) if len(held) else (0, shape[axis] - 1)
-        start[axis] = max(int(np.floor(low - margin[axis])), 0)
-        count[axis] = min(int(np.ceil(high + margin[axis])) + 1, shape[axis]) - start[axis]
-    return start, as_shape(count)
+    box = occupied(mask) or [slice(0, n) for n in shape]
+    first, last = np.array([side.start for side in box]), np.array([side.stop - 1 for side in box])
+    start = np.maximum(np.floor(first - margin).astype(int), 0)
+    stop = np.minimum(np.ceil(last + margin).astype(int) + 1, shape)
+    return start, as_shape(stop - start)
 
 
 def widened(lattice: Lattice, mm: float, bounds: np.ndarray | None = None) -> Lattice:

@@ -61,7 +61,7 @@ def read_given_transform(
             a displacement field whose grid lies elsewhere than the fixed image.
     """
     readings = transform_readings(path, convention=convention, frames=frames)
-    if fixed is not None and not on_grid(next(iter(readings.values())), _spread(fixed.lattice)).any():
+    if fixed is not None and not within_fields(next(iter(readings.values())), _spread(fixed.lattice)).any():
         raise DsirError(f"{path} belongs to other scans: none of the fixed scan lies on its grid.")
     if len(readings) == 1:
         (only,) = readings.values()
@@ -89,7 +89,7 @@ def read_given_transform(
     )
 
 
-def on_grid(given: Transform, fixed: np.ndarray) -> np.ndarray:
+def within_fields(given: Transform, fixed: np.ndarray) -> np.ndarray:
     """(N,) bool: whether fixed RAS points (N, 3) meet every displacement field of a chain within its grid."""
     inside, points = np.ones(len(fixed), dtype=bool), fixed
     for part in given.parts:
