@@ -1,0 +1,77 @@
+"""Transforms that are damaged, no affine or of another place: refused in a sentence, or said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from dsir.cli.main import main
+from dsir.errors import DsirError
+from dsir.files.transforms import read_transform
+from dsir.workflow.given_transform import read_given_transform
+
+VALUES = np.random.default_rng(0).normal(size=(12, 11, 10)).astype(np.float32)
+
+
+@pytest.mark.parametrize("last", ["0 0 0 2", "1 0 0 1"])
+def test_a_matrix_that_is_no_affine_is_refused(last: str, tmp_path: Path) -> None:
+    (tmp_path / "m.txt").write_text(f"1 0 0 4\n0 1 0 0\n0 0 1 0\n{last}\n")
+    with pytest.raises(DsirError, match="no affine: the last line of its matrix"):
+        read_transform(tmp_path / "m.txt", convention="ras")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ("0,1 0 0 0 0 0", "is not a number"),
+        ("nan 0 0 0 0 0", "NaN or infinite"),
+        ("0 0 0", "takes 6 parameters, not 3"),
+        ("0 0 0 0 0 0 0 0", "takes 6 parameters, not 8"),
+    ],
+)
+def test_parameters_over_which_itk_ends_the_process_are_refused(parameters: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "turn.tfm"
+    sitk.WriteTransform(sitk.Euler3DTransform(), str(path))
+    path.write_text(path.read_text().replace("Parameters: 0 0 0 0 0 0", f"Parameters: {parameters}"))
+    with pytest.raises(DsirError, match=said):
+        read_transform(path)
+
+
+def test_so_are_too_few_in_a_matlab_file(tmp_path: Path) -> None:
+    path = tmp_path / "turn.mat"
+    sitk.WriteTransform(sitk.Euler3DTransform(), str(path))
+    read_transform(path)
+    content = bytearray(path.read_bytes())
+    content[4], at = 3, 20 + content[16]  # rows of the first matrix
+    path.write_bytes(content[: at + 24] + content[at + 48 :])
+    with pytest.raises(DsirError, match="takes 6 parameters, not 3"):
+        read_transform(path)
+
+
+def test_a_field_of_another_place_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nib.save(nib.Nifti1Image(VALUES, np.eye(4)), tmp_path / "here.nii.gz")
+    far = np.eye(4)
+    far[0, 3] = 400
+    field = nib.Nifti1Image(np.ones((*VALUES.shape, 1, 3), np.float32), far)
+    field.header.set_intent(1007)
+    nib.save(field, tmp_path / "far.nii.gz")
+    (tmp_path / "points.csv").write_text("x,y,z\n1,2,3\n")
+    words = ["apply", "-t", f"{tmp_path}/far.nii.gz", "-o"]
+    scans = ["--reference", f"{tmp_path}/here.nii.gz", "--image", f"{tmp_path}/here.nii.gz"]
+    assert main([*words, f"{tmp_path}/out.nii.gz", *scans]) == 2
+    assert "none of the fixed scan lies on its grid" in capsys.readouterr().err
+    assert main([*words, f"{tmp_path}/out.csv", "--points", f"{tmp_path}/points.csv"]) == 0
+    printed = capsys.readouterr()
+    assert "No place of the points lies on the grid" in printed.out + printed.err
+
+
+def test_a_transform_that_mirrors_says_so(tmp_path: Path) -> None:
+    for first, said in ((-1.0, True), (1.0, False)):
+        affine = sitk.AffineTransform(3)
+        affine.SetMatrix((first, 0, 0, 0, 1, 0, 0, 0, 1))
+        sitk.WriteTransform(affine, str(tmp_path / "t.tfm"))
+        remarks = read_given_transform(tmp_path / "t.tfm").remarks
+        assert ("exchanges left and right" in " ".join(remarks)) is said
