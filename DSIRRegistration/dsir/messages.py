@@ -43,6 +43,8 @@ WORDS = {
     "ct_unscaled": "{name} says no rescale slope and intercept: its values need not be HU.",
     "ct_uneven_scale": "{name} does not rescale its slices alike (slopes from {slope_low:g} to {slope_high:g}, "
     "intercepts from {intercept_low:g} to {intercept_high:g}): its values need not be HU.",
+    "ct_negative_slope": "The rescale slope of {name} is negative ({slope:g}): what is stored bright is read as dark. "
+    "See whether bone is brighter than air before you take its values for HU.",
     "gantry_straightened": "{name} was taken with the gantry tilted by {degrees:.1f} degrees; it was straightened.",
     "no_suv": "No SUV of the {role} PET: {reason}.",
     "copies_passed_over": "Copies of slices were passed over: {count}.",

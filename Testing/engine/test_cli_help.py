@@ -11,6 +11,7 @@ from dsir.cli import options
 from dsir.cli.main import COMMANDS, main
 from dsir.registration.linear import Model
 from dsir.registration.presets import PRESETS, REASONS
+from dsir.structures import surfaces_and_points
 
 NAMES = [command.name for command in COMMANDS]
 
@@ -41,6 +42,15 @@ def test_help_is_quick_because_it_loads_no_engine() -> None:
 def test_the_presets_offered_are_those_there_are() -> None:
     assert tuple(PRESETS) == options.PRESETS == tuple(REASONS)
     assert all(name == settings.preset for name, settings in PRESETS.items())
+
+
+def test_the_kinds_of_surfaces_and_points_offered_are_those_that_are_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (options.SURFACES, options.POINTS) == (surfaces_and_points.SURFACES, surfaces_and_points.POINTS)
+    for name, kinds in (("apply", options.SURFACES), ("propagate", surfaces_and_points.KINDS)):
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        said = capsys.readouterr().out
+        assert not [kind for kind in kinds if kind not in said]
 
 
 def test_presets_are_explained_without_torch() -> None:

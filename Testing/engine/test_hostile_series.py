@@ -54,6 +54,15 @@ def test_a_ct_without_a_rescale_slope_says_so_and_an_empty_slope_is_one(tmp_path
     assert np.array_equal(found.data, truth.volume().data) and found.remarks == ()
 
 
+def turned_over(number: int, dataset: pydicom.Dataset) -> None:
+    dataset.RescaleSlope = -1
+
+
+def test_a_ct_whose_slopes_are_all_negative_says_so(tmp_path: Path) -> None:
+    (said,) = read_series(series_of(tmp_path, turned_over)).volume().remarks
+    assert said.code == "ct_negative_slope" and said.values["slope"] == -1 and "bone is brighter than air" in said
+
+
 def of_slice_four(attribute: str, value: float) -> Callable[[int, pydicom.Dataset], None]:
     def change(number: int, dataset: pydicom.Dataset) -> None:
         setattr(dataset, attribute, value if number == 4 else getattr(dataset, attribute))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from dsir.cli import main
+from dsir.errors import DsirError
 from dsir.files.images import geometry_remarks, read_image, read_labels, write_image
 from dsir.files.transforms import read_transform
 from dsir.geometry.image import Image
@@ -117,6 +118,38 @@ def test_a_result_fits_in_itk_beside_the_very_files_it_was_made_of(tmp_path, sfo
     warped = sitk.GetArrayFromImage(sitk.Resample(sitk.ReadImage(str(out / "warped.nii.gz"), sitk.sitkFloat32), a))
     assert np.abs(warped - sitk.GetArrayFromImage(a))[6:-6, 6:-6, 6:-6].mean() < 0.3 * before
     assert read_transform(out / "transform.h5").parts
+
+
+@pytest.mark.parametrize(("unit", "name", "millimetres"), [("meter", "metres", 1000.0), ("micron", "microns", 1e-3)])
+def test_lengths_in_another_unit_are_read_as_itk_reads_them_and_said(tmp_path, unit, name, millimetres, capsys):
+    path = write(tmp_path / "a.nii.gz", (1, A), (1, A))
+    file = nib.load(path)
+    lengths = np.diag([1 / millimetres] * 3 + [1.0]) @ A
+    for set_form in (file.set_sform, file.set_qform):
+        set_form(lengths, code=1)
+    file.header.set_xyzt_units(unit)
+    nib.save(file, tmp_path / "b.nii.gz")
+    there = read_image(tmp_path / "b.nii.gz")
+    assert there.lattice.matches(read_image(path).lattice)
+    corners = np.array([[0, 0, 0], [5, 2, 1], [1, 7, 8]], dtype=float)
+    assert np.abs(there.lattice.to_world(corners) - seen_by_itk(tmp_path / "b.nii.gz")).max() < 1e-3
+    assert there.remarks == (
+        f"The header of b.nii.gz is in {name}: its voxels were read as 2 x 2.2 x 2.5 mm, as ITK and Slicer do.",
+    )
+    sitk.WriteTransform(sitk.Euler3DTransform(), str(tmp_path / "id.tfm"))
+    words = ["-t", f"{tmp_path}/id.tfm", "--reference", str(path), "--image", f"{tmp_path}/b.nii.gz"]
+    assert main(["apply", *words, "-o", f"{tmp_path}/x.nii.gz"]) == 0
+    assert f"b.nii.gz is in {name}" in capsys.readouterr().out
+    assert np.allclose(read_image(tmp_path / "x.nii.gz").data, read_image(path).data, atol=1e-4)
+
+
+def test_a_field_in_metres_is_refused_since_its_vectors_may_be_so_too(tmp_path):
+    field = nib.Nifti1Image(np.zeros((8, 9, 10, 1, 3), np.float32), A)
+    field.header.set_intent("displacement vector")
+    field.header.set_xyzt_units("meter")
+    nib.save(field, tmp_path / "field.nii.gz")
+    with pytest.raises(DsirError, match="is in metres"):
+        read_transform(tmp_path / "field.nii.gz")
 
 
 def test_label_maps_and_apply_say_it_too(tmp_path, capsys):

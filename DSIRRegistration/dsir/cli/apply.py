@@ -12,6 +12,7 @@ from ..progress import Progress
 from .command import Command, Outcome
 from .options import (
     IMAGE_KINDS,
+    SURFACES,
     TRANSFORM_KINDS,
     add_different_patients,
     add_field_convention,
@@ -44,7 +45,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     things.add_argument(
         "--points", type=Path, metavar="POINTS", help="points: .csv (x, y, z in RAS mm) or Slicer's .mrk.json, .fcsv"
     )
-    things.add_argument("--mesh", type=Path, metavar="MESH", help="a surface: .vtp, .vtk, .stl or .ply")
+    things.add_argument("--mesh", type=Path, metavar="MESH", help=f"a surface ({', '.join(SURFACES)})")
     parser.add_argument(
         "--invert", action="store_true", help="from fixed to moving instead; --reference is then the moving scan"
     )

@@ -27,6 +27,9 @@ DESCRIPTOR_KINDS = (
 )
 IMAGE_KINDS = "NIfTI, NRRD, MHA, or a folder with one DICOM series"
 TRANSFORM_KINDS = ".h5, .tfm, or a displacement field as .nii.gz or .nrrd"
+SURFACES = (".vtp", ".vtu", ".vtk", ".stl", ".ply")
+POINTS = (".json", ".fcsv", ".csv")
+"""Suffixes that dsir.structures.surfaces_and_points reads; the same test."""
 
 
 def add_machine(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:

@@ -11,6 +11,8 @@ from ..progress import Progress, within
 from .command import Command, Outcome
 from .options import (
     IMAGE_KINDS,
+    POINTS,
+    SURFACES,
     TRANSFORM_KINDS,
     add_different_patients,
     add_field_convention,
@@ -39,7 +41,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="surfaces, curves and points (.vtp .vtk .stl .ply .mrk.json .fcsv .csv)",
+        help=f"surfaces, curves and points ({' '.join((*SURFACES, *POINTS))})",
     )
     drawn.add_argument("--names", type=Path, metavar="FILE.csv", help="names of the labels, columns value,name")
     scans = parser.add_argument_group("the scans")

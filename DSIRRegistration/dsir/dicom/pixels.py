@@ -62,10 +62,11 @@ def scale_remarks(stack: Stack, name: str) -> tuple[str, ...]:
     if not len(scales):
         return (Message("ct_unscaled", name=name),)
     low, high = scales.min(0), scales.max(0)
+    turned = (Message("ct_negative_slope", name=name, slope=float(low[0])),) if low[0] < 0 else ()
     if np.allclose(low, high, rtol=1e-3):
-        return ()
+        return turned
     values = {"slope_low": low[0], "slope_high": high[0], "intercept_low": low[1], "intercept_high": high[1]}
-    return (Message("ct_uneven_scale", name=name, **{key: float(value) for key, value in values.items()}),)
+    return (*turned, Message("ct_uneven_scale", name=name, **{key: float(value) for key, value in values.items()}))
 
 
 def _check_scales(stack: Stack, name: str) -> None:

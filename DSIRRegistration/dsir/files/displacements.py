@@ -19,7 +19,7 @@ from ..transforms.field import DisplacementField
 from . import nifti
 from .atomic import complete_file
 from .itk_transforms import as_field
-from .nifti_forms import load
+from .nifti_forms import load, unit
 
 Convention = Literal["lps", "ras"]
 CONVENTIONS: tuple[Convention, ...] = ("lps", "ras")
@@ -60,7 +60,7 @@ def nifti_readings(path: Path, convention: Convention | None = None) -> dict[Con
         convention: the user's word, which stands above the header.
 
     Raises:
-        DsirError: not NIfTI, damaged, not three components, not finite, or of a kind that is no displacement.
+        DsirError: not NIfTI, damaged, not three components, not finite, not in mm, or no displacement.
     """
     values, affines = nifti.read(path)
     if values.ndim == 5 and values.shape[3] == 1:
@@ -70,6 +70,8 @@ def nifti_readings(path: Path, convention: Convention | None = None) -> dict[Con
     header, values = load(path).header, np.moveaxis(values, -1, 0)
     if not isinstance(header, nib.Nifti1Header):  # Analyze and FreeSurfer say nothing of vectors
         header = nib.Nifti1Header()
+    if said := unit(header):
+        raise TransformError(f"{path} is in {said} and does not say whether its vectors are so too; write it in mm.")
     intent = int(header["intent_code"])
     if intent in FSL:
         raise TransformError(

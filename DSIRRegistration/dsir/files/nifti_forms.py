@@ -15,7 +15,8 @@ import numpy as np
 from ..errors import DsirError
 from ..geometry.lattice import Lattice
 
-UNITS = {"meter": 1000.0, "micron": 1e-3}
+UNITS = {"meter": ("metres", 1000.0), "micron": ("microns", 1e-3)}
+"""nibabel's name of a header's unit to ours, and its millimetres; every other is taken for millimetres, as ITK does."""
 
 APART = 0.01
 """mm at the corners of a volume from which on two forms disagree."""
@@ -57,11 +58,28 @@ def _unlogged() -> Iterator[None]:
 
 
 def form_remarks(path: Path) -> tuple[str, ...]:
-    """What a reader must know of where a NIfTI file lies; no sentence where its forms agree."""
+    """What a reader must know of where a NIfTI file lies; no sentence where it is in mm and its forms agree."""
     try:
         file = load(path)
     except Exception:  # whoever reads its voxels says what is wrong with it
         return ()
+    return (*_unit_remarks(file, path), *_place_remarks(file, path))
+
+
+def unit(header: nib.spatialimages.SpatialHeader) -> str:
+    """``"metres"`` or ``"microns"`` where a header says that its lengths are; else empty."""
+    return _unit(header)[0]
+
+
+def _unit_remarks(file: nib.spatialimages.SpatialImage, path: Path) -> tuple[str, ...]:
+    name, millimetres = _unit(file.header)
+    if not name:
+        return ()
+    size = " x ".join(f"{millimetres * float(zoom):.3g}" for zoom in file.header.get_zooms()[:3])
+    return (f"The header of {path.name} is in {name}: its voxels were read as {size} mm, as ITK and Slicer do.",)
+
+
+def _place_remarks(file: nib.spatialimages.SpatialImage, path: Path) -> tuple[str, ...]:
     if not _is_ambiguous(file):
         return ()
     found, by_itk = affines(file, path), _itk_affine(path)
@@ -133,8 +151,14 @@ def _fits_a_lattice(affine: np.ndarray) -> bool:
 
 
 def _millimetres(file: nib.spatialimages.SpatialImage) -> np.ndarray:
-    try:
-        scale = UNITS.get(file.header.get_xyzt_units()[0], 1.0) if isinstance(file.header, nib.Nifti1Header) else 1.0
-    except KeyError:  # a code that NIfTI does not know
-        scale = 1.0
+    scale = _unit(file.header)[1]
     return np.diag([scale, scale, scale, 1.0])
+
+
+def _unit(header: nib.spatialimages.SpatialHeader) -> tuple[str, float]:
+    """Its name, empty for millimetres, and how many millimetres it is."""
+    try:
+        said = header.get_xyzt_units()[0] if isinstance(header, nib.Nifti1Header) else "mm"
+    except KeyError:  # a code that NIfTI does not know
+        said = "mm"
+    return UNITS.get(said, ("", 1.0))
