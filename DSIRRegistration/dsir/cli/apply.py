@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import DsirError
@@ -24,6 +24,8 @@ from .options import (
 
 GRIDDED = ("image", "labels")
 KINDS = (*GRIDDED, "points", "mesh")
+WRITTEN = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+"""What images and labels are written as; points and surfaces stay what they were."""
 
 TOLERATED = 0.1
 """mm by which the inverse may miss before it is said."""
@@ -72,20 +74,23 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         raise DsirError("There is nothing to carry; give at least one of --image, --labels, --points and --mesh.")
     if set(GRIDDED) & set(given) and not arguments.reference:
         raise DsirError("Images and labels need --reference, the scan whose grid they are to lie on.")
+    from ..files.inputs import refuse_input
     from ..files.output_folder import OutputFolder, check_output_folder
 
     single = len(given) == 1
     if single:
-        _spare_inputs(arguments.out, given.values())
-        check_output_file(arguments.out, (), overwrite=arguments.overwrite)
+        ((kind, source),) = given.items()
+        kinds = WRITTEN if kind in GRIDDED else (source.suffix.lower(),)
+        check_output_file(arguments.out, kinds, overwrite=arguments.overwrite)
     else:
         check_output_folder(arguments.out, overwrite=arguments.overwrite)
         names = _names(given)
+        for name in names.values():
+            refuse_input(arguments.out / name)
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
     carry, said = _carrier(arguments, progress)
     if single:
-        ((kind, source),) = given.items()
         lines = carry(kind, source, arguments.out)
     else:
         with OutputFolder(arguments.out, overwrite=arguments.overwrite) as folder:
@@ -170,11 +175,6 @@ def _carrier(
 
     read = [one.remarks for one in (reference, image) if one]
     return carry, once(persons, given.remarks, *read, geometry_remarks(arguments.labels, arguments.transform))
-
-
-def _spare_inputs(target: Path, sources: Iterable[Path]) -> None:
-    if target.exists() and any(source.exists() and target.samefile(source) for source in sources):
-        raise DsirError(f"{target} is an input; choose another place for the result.")
 
 
 def _names(given: dict[str, Path]) -> dict[str, str]:

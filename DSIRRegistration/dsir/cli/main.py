@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 from .. import __version__
 from ..dicom.picks import picking
 from ..errors import Cancelled, DsirError
+from ..files.inputs import sparing
 from ..files.output_folder import where_kept
 from . import (
     apply,
@@ -85,10 +86,14 @@ NEGATIVE = re.compile(r"-(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$")
 
 
 def _path(text: str) -> Path:
-    """A path; an empty word, as a variable that is not set leaves it, would be the folder one stands in."""
+    """A path; an empty word, as a variable that is not set leaves it, would be the folder one stands in. The home
+    folder's sign is told here too: no shell does it within ``--out=~/result``."""
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty; give a file or folder (is a variable not set?)")
-    return Path(text)
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(f"nobody knows whose home folder {text} is") from None
 
 
 class Parser(argparse.ArgumentParser):
@@ -162,6 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 warnings.simplefilter("ignore")  # other people's deprecations are not this user's business
             with (
                 picking(getattr(arguments, "series", ())),
+                sparing(_inputs(arguments)),
                 screen(quiet=arguments.quiet, json_progress=arguments.json_progress) as shown,
             ):
                 outcome = arguments.command.run(arguments, signals.watched(shown))
@@ -176,6 +182,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "--json-progress" in (sys.argv[1:] if argv is None else argv):
             failed(fault.code, fault.sentence)
         return _say(fault.sentence, fault.status)
+
+
+OUTPUTS = ("out", "report", "transform_out", "dose_out", "dicom_reg", "heat_map")
+"""Options that name what is written; every other path is read."""
+
+
+def _inputs(arguments: argparse.Namespace) -> list[Path]:
+    """Files and folders that the command reads."""
+    given = [value for name, value in vars(arguments).items() if name not in OUTPUTS]
+    return [
+        path for value in given for path in (value if isinstance(value, list) else [value]) if isinstance(path, Path)
+    ]
 
 
 LESS_MEMORY = "Use --preset fast, --device cpu, or resample the images to larger voxels."

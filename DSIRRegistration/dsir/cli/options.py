@@ -164,17 +164,22 @@ def check_output_file(path: Path, kinds: tuple[str, ...], *, overwrite: bool) ->
     """Say before the work what would stop its result from being written.
 
     Raises:
-        DsirError: another kind of file, one that is there already, a device, or a folder that is missing.
+        DsirError: another kind of file, one that is there already, an input, a device, or a folder that is missing.
     """
     from ..files.atomic import refuse_special
+    from ..files.inputs import refuse_input
 
-    if kinds and not path.name.lower().endswith(kinds):
-        raise DsirError(f"{path} must end in {' or '.join(kinds)}.")
     refuse_special(path)
+    refuse_input(path)
     if path.exists() and not overwrite:
         raise DsirError(f"{path} exists already; choose another name or say --overwrite.")
-    if not path.absolute().parent.is_dir():
-        raise DsirError(f"The folder {path.absolute().parent} does not exist.")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise DsirError(
+            f"{folder} is a file, no folder." if folder.exists() else f"The folder {folder} does not exist."
+        )
+    if kinds and not path.name.lower().endswith(kinds):
+        raise DsirError(f"{path} must end in {' or '.join(kinds)}.")
 
 
 def begin(

@@ -46,10 +46,6 @@ def check(arguments: argparse.Namespace) -> None:
         raise DsirError("To measure the confidence both scans are needed; give --moving or --moving-series.")
     if bool(arguments.dose) != bool(arguments.dose_out):
         raise DsirError("A dose needs both --dose and --dose-out.")
-    known = [path for path in inputs(arguments).values() if path and path.exists()]
-    for path, _ in outputs:
-        if path and path.exists() and any(path.samefile(one) for one in known):
-            raise DsirError(f"{path} is an input; choose another place for the result.")
 
 
 def as_drawn(arguments: argparse.Namespace) -> bool:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import DsirError, OutputError
+from .inputs import refuse_input
 from .work_folders import make_work_folder, release
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -24,11 +25,12 @@ def complete_file(path: str | Path) -> Iterator[Path]:
     that it leads to is written.
 
     Raises:
-        DsirError: it is a folder or a device.
+        DsirError: it is a folder, a device or an input.
         OutputError: the folder is missing, cannot be written to, or the disk is full.
     """
     path = Path(path)
     refuse_special(path)
+    refuse_input(path)
     final = Path(os.path.realpath(path))
     with plain_errors(path):
         work = make_work_folder(final.parent, path.name)

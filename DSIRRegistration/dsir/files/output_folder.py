@@ -13,6 +13,7 @@ from types import TracebackType
 
 from ..errors import DsirError, OutputError
 from .atomic import plain_errors, reason, sync
+from .inputs import is_input
 from .work_folders import LOCK, WorkFolder, leftovers, make_work_folder, release, remove_leftovers
 
 MANIFEST = ".dsir-files"
@@ -88,6 +89,9 @@ class OutputFolder:
             raise OutputError(f"The folder {self.name} was filled by somebody else in the meantime.")
         files = sorted(self._work.files(), key=lambda file: _importance(file.relative_to(self.path)))
         names = [file.relative_to(self.path) for file in files]
+        for name in self._replaced(names):
+            if is_input(self.target / name):
+                raise OutputError(f"{self.name / name} is an input, so the result cannot take its place.")
         for file in files:
             sync(file)
         (self.path / MANIFEST).write_text("\n".join(map(str, sorted(names))) + "\n", encoding="utf-8")
@@ -107,12 +111,7 @@ class OutputFolder:
 
     def _replaced(self, names: list[Path]) -> list[Path]:
         """What has to leave the target: an earlier result, the report first, and files of the same names."""
-        earlier = self.target / MANIFEST
-        listed = earlier.read_text(encoding="utf-8").splitlines() if earlier.is_file() else []
-        inside = [
-            Path(line) for line in listed if line and not Path(line).is_absolute() and ".." not in Path(line).parts
-        ]
-        found = {name for name in (*inside, *names) if os.path.lexists(self.target / name)}
+        found = {name for name in (*_earlier(self.target), *names) if os.path.lexists(self.target / name)}
         return sorted(found, key=lambda name: (*(-rank for rank in _importance(name)), name))
 
     def _keep(self, error: BaseException) -> None:
@@ -184,7 +183,8 @@ def check_output_folder(target: str | Path, *, overwrite: bool = False) -> None:
     """Say before a long run what would stop its result from being written.
 
     Raises:
-        OutputError: the target is a file, holds files and not ``overwrite``, or it or its parent cannot be written to.
+        OutputError: the target is a file, holds files and not ``overwrite``, holds an input as part of an earlier
+            result, or it or its parent cannot be written to.
     """
     name, target = Path(target), Path(os.path.realpath(target))
     if target.exists() and not target.is_dir():
@@ -192,12 +192,22 @@ def check_output_folder(target: str | Path, *, overwrite: bool = False) -> None:
     try:
         if target.is_dir() and not overwrite and _holds_files(target):
             raise OutputError(f"The folder {name} holds files already; choose another one or ask to overwrite it.")
+        spared = next((file for file in _earlier(target) if is_input(target / file)), None)
+        if spared is not None:
+            raise OutputError(f"The folder {name} holds the input {spared}; choose another folder for the result.")
         nearest = next(p for p in (target, *target.parents) if p.exists())
         if not nearest.is_dir():
             raise OutputError(f"The folder {name} cannot be made: {nearest} is a file.")
         os.rmdir(tempfile.mkdtemp(prefix=".dsir-", dir=nearest))
     except OSError as error:
         raise OutputError(f"The folder {name} cannot be written: {reason(error)}.") from None
+
+
+def _earlier(target: Path) -> list[Path]:
+    """Files of an earlier result in a folder, by its list of them."""
+    file = target / MANIFEST
+    listed = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return [Path(line) for line in listed if line and not Path(line).is_absolute() and ".." not in Path(line).parts]
 
 
 def _importance(name: Path) -> tuple[int, int]:

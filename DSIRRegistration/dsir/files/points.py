@@ -7,7 +7,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,14 +30,22 @@ class PointFile:
         points: (N, 3) RAS mm.
         rebuild: gives the file's text with other points (N, 3) in place.
         colour: red, green, blue, 0 to 255, where the file says how they are shown.
+        suffix: of the file, small letters.
     """
 
     points: np.ndarray
     rebuild: Callable[[np.ndarray], str] = field(repr=False)
     colour: tuple[int, int, int] | None = None
+    suffix: str = ".csv"
 
     def write(self, path: str | Path, points: np.ndarray) -> None:
-        """Write a copy of the file that holds ``points`` (N, 3), RAS mm, in the original's columns and coordinates."""
+        """Write a copy of the file that holds ``points`` (N, 3), RAS mm, in the original's columns and coordinates.
+
+        Raises:
+            DsirError: the name says another kind of file.
+        """
+        if Path(path).suffix.lower() != self.suffix:
+            raise DsirError(f"{path}: these points were read as {self.suffix or 'a table'} and are written as such.")
         text = self.rebuild(np.asarray(points, dtype=np.float64))
         with complete_file(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -63,7 +71,7 @@ def read_points(path: str | Path) -> PointFile:
     except (UnicodeDecodeError, OSError):
         raise DsirError(f"{path} is not a text file; points are read from .csv and .mrk.json.") from None
     kinds = {".json": _markups, ".fcsv": _fiducials}
-    found = kinds.get(path.suffix.lower(), _table)(path, text)
+    found = replace(kinds.get(path.suffix.lower(), _table)(path, text), suffix=path.suffix.lower())
     if not len(found.points):
         raise DsirError(f"{path} holds no points.")
     if not plausible(found.points):

@@ -13,6 +13,7 @@ import torch
 from .. import preview
 from ..files.displacements import write_displacement_nifti
 from ..files.images import write_image, write_labels
+from ..files.inputs import sparing
 from ..files.output_folder import OutputFolder
 from ..files.report import run_report, write_report
 from ..files.transforms import write_matrix, write_transform
@@ -67,7 +68,7 @@ def write_result(
         initial: what the user gave as a start; the preview shows the moving image through it.
         moving_labels: (I, J, K) label map and its lattice.
         suv_factor: of a moving PET (:mod:`dsir.dicom.suv`); ``warped_suv.nii.gz`` is the warped scan in SUV then.
-        inputs: role to file, for the report.
+        inputs: role to file, for the report; none of them is replaced.
         brief: leave out the dense field, its Jacobian, the inverse, picture and page: somebody waits for the rest.
 
     Returns:
@@ -78,7 +79,8 @@ def write_result(
     """
     began = time.perf_counter()
     warnings = list(result.report.get("warnings", ()))
-    with OutputFolder(out, overwrite=overwrite) as folder:
+    read = [Path(path) for path in (inputs or {}).values() if path is not None]
+    with sparing(read), OutputFolder(out, overwrite=overwrite) as folder:
         progress("writing", 0.0, "the transform")
         write_transform(folder.path / "transform.h5", result.transform)
         matrix = linear_matrix(result.transform)
