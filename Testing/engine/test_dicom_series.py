@@ -10,6 +10,7 @@ import dicom_made
 import numpy as np
 import pydicom
 import pytest
+import torch
 from dsir.cli.main import main
 from dsir.dicom.discover import discover
 from dsir.dicom.identity import Identity, identity_of
@@ -263,3 +264,96 @@ def test_a_folder_is_looked_into_again_only_when_a_file_of_it_has_changed(
     assert "changed" in discover(ct).volumes[0].description
     file.unlink()
     assert len(discover(ct).volumes[0].planes) == before - 1
+
+
+def marked(path: Path, mark: Callable[[int, Dataset], None]) -> Path:
+    """Change what each frame of an enhanced object says of itself."""
+    dataset = pydicom.dcmread(path)
+    for n, frame in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        mark(n, frame)
+    dataset.save_as(path)
+    return path
+
+
+def item(**said: object) -> Items:
+    dataset = Dataset()
+    for name, value in said.items():
+        setattr(dataset, name, value)
+    return Items([dataset])
+
+
+def test_frames_of_two_echoes_at_each_of_two_times_are_four_volumes(tmp_path: Path) -> None:
+    path = enhanced(tmp_path / "e.dcm", [0.0, 3.0, 6.0] * 4, times=[1] * 6 + [2] * 6)
+    marked(path, lambda n, frame: setattr(frame, "MREchoSequence", item(EffectiveEchoTime=[10, 20][n // 3 % 2])))
+    with pytest.raises(DsirError, match="4 volumes"):
+        read_image(path)
+    with picking(["4"]):
+        assert read_image(path).data.shape[2] == 3
+
+
+def test_magnitude_and_phase_and_directions_of_diffusion_are_volumes_of_their_own(tmp_path: Path) -> None:
+    both = enhanced(tmp_path / "m.dcm", [0.0, 3.0, 6.0] * 2)
+    parts = ["MAGNITUDE"] * 3 + ["PHASE"] * 3
+    marked(both, lambda n, f: setattr(f, "MRImageFrameTypeSequence", item(ComplexImageComponent=parts[n])))
+    ways: list[Items | None] = [None, item(DiffusionGradientOrientation=[1, 0, 0]), None]
+    ways[2] = item(DiffusionGradientOrientation=[0, 1, 0])
+
+    def diffusion(n: int, frame: Dataset) -> None:
+        frame.MRDiffusionSequence = item(DiffusionBValue=1000 if ways[n // 3] else 0)
+        if ways[n // 3]:
+            frame.MRDiffusionSequence[0].DiffusionGradientDirectionSequence = ways[n // 3]
+
+    weighted = marked(enhanced(tmp_path / "d.dcm", [0.0, 3.0, 6.0] * 3), diffusion)
+    assert [len(discover(path).volumes) for path in (both, weighted)] == [2, 3]
+
+
+def test_a_dimension_that_only_the_object_names_tells_volumes_apart(tmp_path: Path) -> None:
+    path = enhanced(tmp_path / "e.dcm", [0.0, 3.0, 6.0] * 2)
+    marked(path, lambda n, f: setattr(f.FrameContentSequence[0], "DimensionIndexValues", [1 + n // 3, 1 + n % 3]))
+    dataset = pydicom.dcmread(path)
+    dataset.DimensionIndexSequence = Items(
+        [*item(DimensionIndexPointer=0x00200016), *item(DimensionIndexPointer=0x00209057)]
+    )
+    dataset.save_as(path)
+    assert [len(volume.planes) for volume in discover(path).volumes] == [3, 3]
+
+
+def test_the_same_pixels_under_another_uid_are_a_copy(ct: Path) -> None:
+    before = read_image(ct).data
+    for n, path in enumerate(files(ct)[:2]):
+        change(path, lambda d, n=n: setattr(d, "ContentTime", f"12000{n}"), path.with_name("again_" + path.name))
+    image = read_image(ct)
+    assert np.array_equal(image.data, before) and "passed over: 2" in image.remarks[0]
+    change(files(ct)[0], lambda d: setattr(d, "PixelData", bytes(len(d.PixelData))))
+    with pytest.raises(DsirError, match="two slices at one place"):
+        read_image(ct)
+
+
+def test_a_dicomdir_stands_for_its_folder_and_one_slice_asks_for_it(ct: Path) -> None:
+    before = read_image(ct).data
+    (ct / "DICOMDIR").write_bytes(b"\0" * 128 + b"DICM")
+    assert np.array_equal(read_image(ct / "DICOMDIR").data, before)
+    with pytest.raises(DsirError, match="is a single slice; give the folder of its series"):
+        read_image(files(ct)[0])
+
+
+def test_pixels_that_were_never_measured_are_background(ct: Path) -> None:
+    least = float(read_image(ct).data.min())
+    for path in files(ct):
+
+        def pad(dataset: Dataset) -> None:
+            values = dataset.pixel_array.astype(np.int16)
+            values[0] = -32768
+            dataset.PixelRepresentation, dataset.PixelData = 1, values.tobytes()
+            dataset.add_new(0x00280120, "SS", -32768)
+
+        change(path, pad)
+    padded = read_image(ct).data
+    assert padded.min() >= least and torch.equal(padded[:, 0, 4], padded[:, 1:, 4].min().expand(14))
+
+
+def test_a_scan_a_kilometre_away_is_refused(ct: Path) -> None:
+    for k, path in enumerate(files(ct)):
+        change(path, lambda d, k=k: setattr(d, "ImagePositionPatient", [1e30, 0, 3 * k]))
+    with pytest.raises(DsirError, match="more than a kilometre"):
+        read_image(ct)

@@ -78,6 +78,8 @@ def _nothing(contents: Contents, path: Path) -> str:
     if contents.volumes:
         volume = contents.volumes[0]
         if len(volume.planes) == 1:
+            if path.is_file():
+                return f"{path} is a single slice; give the folder of its series."
             return f"{path} holds a single slice; a series of slices is needed."
         return f"{path} holds no scan, only {volume.modality} {volume.description}."
     kinds = sorted({text(header, "Modality")[:16] or "other objects" for header, _ in contents.others})

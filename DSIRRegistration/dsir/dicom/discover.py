@@ -12,6 +12,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from ..messages import Message
+from .copies import place, without_copies, without_twins
 from .dataset import read_header, refusing_damage, text
 from .planes import NO_SCANS, TIMES, Plane, planes_of
 
@@ -82,13 +83,20 @@ class Contents:
     files: int
 
 
+DIRECTORY = "DICOMDIR"
+"""Name of the file that lists what a disc holds (PS3.10)."""
+
 KEPT = 4
 """Folders whose headers are kept: a command asks for the same two up to eight times, and each file is opened then."""
 
 
 def discover(path: str | Path) -> Contents:
-    """Look into a folder and everything below it, or at one file; again only where a file has changed since."""
+    """Look into a folder and everything below it, or at one file; again only where a file has changed since.
+
+    A DICOMDIR stands for the folder that it lists.
+    """
     path = Path(path)
+    path = path.parent if path.name.upper() == DIRECTORY else path
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     return _discover(tuple((file, *_stamp(file)) for file in files))
 
@@ -130,11 +138,16 @@ def _series_number(volume: Volume) -> int:
 
 def volumes_of(planes: Sequence[Plane]) -> list[Volume]:
     """The volumes of one series: by orientation and size, then by time or echo where planes share a place."""
-    planes, copies = _without_copies(planes)
+    planes, copies = without_copies(planes)
     stacks: dict[tuple[object, ...], list[Plane]] = defaultdict(list)
     for plane in planes:
         stacks[_shape_of(plane, stacks)].append(plane)
-    groups = list(stacks.values())
+    groups, twins = [], 0
+    for stack in stacks.values():
+        alone, passed = (stack, 0) if len(_by_time(stack)) > 1 else without_twins(stack)
+        groups.append(alone)
+        twins += passed
+    copies += twins
     largest = max(len(group) for group in groups)
     remarks: list[str] = []
     if copies:
@@ -156,18 +169,6 @@ def volumes_of(planes: Sequence[Plane]) -> list[Volume]:
     return found
 
 
-def _without_copies(planes: Sequence[Plane]) -> tuple[list[Plane], int]:
-    seen: set[tuple[str, int]] = set()
-    kept = []
-    for plane in planes:
-        key = (plane.sop_instance or str(plane.path), plane.frame)
-        if key in seen:
-            continue
-        seen.add(key)
-        kept.append(plane)
-    return kept, len(planes) - len(kept)
-
-
 def _shape_of(plane: Plane, known: dict[tuple[object, ...], list[Plane]]) -> tuple[object, ...]:
     """A key for orientation, pixel size and matrix; rounding of the numbers makes no new one."""
     for key, group in known.items():
@@ -185,23 +186,36 @@ def _close(a: np.ndarray | None, b: np.ndarray | None, tolerance: float) -> bool
 
 
 def _by_time(planes: Sequence[Plane]) -> list[list[Plane]]:
-    """Split planes that share places into volumes of one time or echo each, where something in them tells which."""
-    if any(p.position is None for p in planes):
+    """Split planes that share places into volumes of one time or echo each, where something in them tells which; by
+    several of these where one alone does not (two echoes at each of two times)."""
+    if any(p.position is None for p in planes) or _is_single(planes):
         return [list(planes)]
-    places = Counter(_place(p) for p in planes)
-    if max(places.values()) == 1:
-        return [list(planes)]
-    for name in TIMES:
-        groups: dict[str, list[Plane]] = defaultdict(list)
-        for plane in planes:
-            groups[plane.distinct_by[name]].append(plane)
-        if len(groups) > 1 and all(max(Counter(map(_place, g)).values()) == 1 for g in groups.values()):
-            return [groups[key] for key in sorted(groups, key=_numerically)]
+    divisions = [found for found in (_divided(planes, name) for name in TIMES) if found]
+    for groups in divisions:
+        if all(map(_is_single, groups)):
+            return groups
+    for groups in divisions:
+        parts = [part for group in groups for part in _by_time(group)]
+        if all(map(_is_single, parts)):
+            return parts
     return [list(planes)]
 
 
-def _place(plane: Plane) -> tuple[float, ...]:
-    return tuple(round(float(v), 2) for v in plane.position) if plane.position is not None else ()
+def _divided(planes: Sequence[Plane], name: str) -> list[list[Plane]]:
+    """Planes by what they say of a mark; empty where it does not tell volumes apart, each of which reaches most places:
+    the time at which a slice was written is another one for every slice."""
+    groups: dict[str, list[Plane]] = defaultdict(list)
+    for plane in planes:
+        groups[plane.distinct_by[name]].append(plane)
+    places = len({place(p) for p in planes})
+    if len(groups) < 2 or min(len({place(p) for p in group}) for group in groups.values()) < places / 2:
+        return []
+    return [groups[key] for key in sorted(groups, key=_numerically)]
+
+
+def _is_single(planes: Sequence[Plane]) -> bool:
+    """Whether no two planes share a place."""
+    return max(Counter(map(place, planes)).values()) == 1
 
 
 def _numerically(key: str) -> tuple[float, str]:

@@ -50,10 +50,27 @@ def values_of(stack: Stack, name: str) -> np.ndarray:
         if slope == 0 and stored.any():
             raise DsirError(f"{name} cannot be used: {plane.path.name} says that its rescale slope is 0.")
         values = stored.astype(np.float64) * slope + intercept
+        _fill_padding(values, plane.header, stored)
         if philips is not None:
             values /= (slope or 1.0) * philips[k]
         out[:, :, k] = _placed(values.T, stack, k, plane)
+    if np.isnan(out[:, :, order]).any():  # slices of padding alone
+        out = np.nan_to_num(out, nan=float(np.nanmin(out[:, :, order])))
     return _interpolated(out, order)
+
+
+def _fill_padding(values: np.ndarray, header: Dataset, stored: np.ndarray) -> None:
+    """Give pixels that were never measured (Pixel Padding Value: the corners of a CT, -2000 or -32768) the least value
+    of their slice, NaN where it has none; 0 is background already."""
+    low = number(header, "PixelPaddingValue")
+    if not low:
+        return
+    signed = whole(header, "PixelRepresentation") == 1
+    said = (low, number(header, "PixelPaddingRangeLimit") or low)
+    ends = [end - 65536 if signed and end > 32767 else end for end in said]  # some write -2000 as 63536
+    padded = (stored >= min(ends)) & (stored <= max(ends))
+    if padded.any():
+        values[padded] = values[~padded].min() if not padded.all() else np.nan
 
 
 def scale_remarks(stack: Stack, name: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from .dataset import first, number, numbers, text, whole
+from .dataset import first, items, number, numbers, text, whole
 
 NO_SCANS = ("RTDOSE", "RTSTRUCT", "RTPLAN", "REG", "SEG", "SR", "PR", "KO", "DOC", "RTRECORD", "FID", "M3D")
 """Modalities that are read elsewhere or not at all; none is a scan."""
@@ -22,9 +22,13 @@ TIMES = (
     "EchoNumbers",
     "EffectiveEchoTime",
     "DiffusionBValue",
+    "DiffusionGradientOrientation",
     "TriggerTime",
     "NominalPercentageOfCardiacPhase",
     "ImageType",
+    "FrameType",
+    "ComplexImageComponent",
+    "DimensionIndexValues",
     "AcquisitionNumber",
     "ContentTime",
     "AcquisitionTime",
@@ -135,8 +139,14 @@ _WHERE = {
     "FrameAcquisitionDateTime": "FrameContentSequence",
     "EffectiveEchoTime": "MREchoSequence",
     "DiffusionBValue": "MRDiffusionSequence",
+    "FrameType": "MRImageFrameTypeSequence",
+    "ComplexImageComponent": "MRImageFrameTypeSequence",
     "NominalPercentageOfCardiacPhase": "CardiacSynchronizationSequence",
 }
+
+
+WHERE_IT_LIES = (0x00200032, 0x00209057, 0x00209056)
+"""Dimensions of an enhanced object that count its places: position, place in the stack, stack."""
 
 
 def _marks(header: Dataset, groups: list[Dataset]) -> dict[str, str]:
@@ -145,4 +155,20 @@ def _marks(header: Dataset, groups: list[Dataset]) -> dict[str, str]:
         places = [first(group, _WHERE[name]) for group in groups] if name in _WHERE else []
         said = next((text(place, name) for place in places if place is not None and text(place, name)), "")
         found[name] = said or text(header, name)
+    directions = [first(group, "MRDiffusionSequence", "DiffusionGradientDirectionSequence") for group in groups]
+    for direction in directions:
+        if direction is not None:
+            found["DiffusionGradientOrientation"] = text(direction, "DiffusionGradientOrientation")
+    found["DimensionIndexValues"] = _other_dimensions(header, groups)
     return found
+
+
+def _other_dimensions(header: Dataset, groups: list[Dataset]) -> str:
+    """Indices of a frame in the dimensions that do not say where it lies; empty where the object counts none."""
+    named = items(header, "DimensionIndexSequence")
+    content = next((c for c in (first(group, "FrameContentSequence") for group in groups) if c is not None), None)
+    indices = text(content, "DimensionIndexValues").split("\\") if content is not None else []
+    if len(indices) != len(named):
+        return ""
+    pointers = [item.get("DimensionIndexPointer") for item in named]
+    return "\\".join(index for index, at in zip(indices, pointers, strict=True) if at not in WHERE_IT_LIES)

@@ -44,12 +44,15 @@ class Stack:
     remarks: tuple[str, ...]
 
 
-def stacked(planes: Sequence[Plane], name: str, *, most_missing: int = MOST_MISSING) -> Stack:
+def stacked(
+    planes: Sequence[Plane], name: str, *, most_missing: int = MOST_MISSING, spacing: float | None = None
+) -> Stack:
     """Put planes of one orientation and size on a grid.
 
     Args:
         name: of the series, for sentences.
         most_missing: slices in a row that may be missing.
+        spacing: mm between slices, where it is known; by default what most of them have.
 
     Raises:
         DsirError: no positions, orientations or pixel sizes; a single plane; planes of two scans; two at one place;
@@ -64,7 +67,7 @@ def stacked(planes: Sequence[Plane], name: str, *, most_missing: int = MOST_MISS
     steps = np.diff(along[order])
     if steps.min() < 1e-3:
         raise DsirError(f"{name} has two slices at one place (a time series, or several echoes?); give one volume.")
-    spacing = _spacing(steps)
+    spacing = spacing or _spacing(steps)
     places = (along[order] - along[order[0]]) / spacing
     allowed = max(EVEN, ROUNDED / spacing)
     if np.abs(places - np.rint(places)).max() > allowed:

@@ -165,7 +165,10 @@ def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.
 
         values, affine = itk.read(path)
     else:
-        raise NotAnImage(f"{path} is not an image file; .nii, .nii.gz, .nrrd, .mha, .mhd or a DICOM folder is read.")
+        packed = " Unpack it first." if kind in (".gz", ".zip") else ""
+        raise NotAnImage(
+            f"{path} is not an image file; .nii, .nii.gz, .nrrd, .mha, .mhd or a DICOM folder is read.{packed}"
+        )
     while values.ndim > 3 and values.shape[-1] == 1:
         values = values[..., 0]
     if values.ndim > 3:
@@ -193,7 +196,7 @@ def _is_dicom(path: Path) -> bool:
     """Whether a path is read as DICOM: a folder, or a file that begins as one."""
     if path.is_dir() or not path.is_file() or suffix(path) in KNOWN:
         return path.is_dir()
-    if suffix(path) == ".dcm":
+    if suffix(path) == ".dcm" or path.name.upper() == "DICOMDIR":
         return True
     from ..dicom.dataset import read_header
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DsirError
+from .plausible import plausible
 
 ORTHOGONALITY_TOLERANCE = 1e-3
 """Largest cosine between two index axes that still counts as a right angle (float32 headers round to about 1e-4)."""
@@ -61,6 +62,8 @@ class Lattice:
         if lengths.max() > WIDEST or lengths.max() > FLATTEST * lengths.min():
             widths = " x ".join(f"{length:.3g}" for length in lengths)
             raise DsirError(f"The image's voxels are {widths} mm wide, which no scan has: its geometry is damaged.")
+        if not plausible(affine[:3, 3]):
+            raise DsirError("The image lies more than a kilometre from the scanner's centre: its geometry is damaged.")
         cosines = (columns / lengths).T @ (columns / lengths) - np.eye(3)
         if np.abs(cosines).max() > ORTHOGONALITY_TOLERANCE:
             raise DsirError(

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from pydicom.dataset import Dataset
 
-from ..dicom.dataset import first, items, number, read_header, read_object, refusing_damage, text, whole
+from ..dicom.dataset import first, items, read_header, read_object, refusing_damage, text, whole
 from ..dicom.planes import Plane, planes_of
-from ..dicom.stack import Stack, stacked
 from ..errors import DsirError
 from ..geometry.lattice import Lattice
 from ..shapes.structure import Role, colour_of
+from .segmentation_grid import grid_of, places_on
 
 HALF = 0.5
 """Share of a voxel from which on a fractional segment counts it as its own."""
@@ -67,16 +67,16 @@ def _read(path: Path) -> Segmentation:
     kind = text(dataset, "SegmentationType").upper()
     if kind not in ("BINARY", "FRACTIONAL", "LABELMAP"):
         raise DsirError(f"{path} is a segmentation of the type {kind or 'unknown'}, which is not read.")
-    numbered = [(whole(item, "SegmentNumber"), item) for item in items(dataset, "SegmentSequence")]
-    described = {number: item for number, item in numbered if number is not None}
-    if not described:
-        raise DsirError(f"{path} describes no segments.")
+    described = _described(dataset, path)
     frames = _frames(dataset, path)
     owners = _owners(dataset, len(frames), kind, path, described)
-    grid = _grid(frames, path)
+    grid = grid_of(frames, path)
     values = _values(dataset, path, kind, len(frames))
+    held = {int(v) for v in np.unique(values)} if kind == "LABELMAP" else {o for o in owners if o is not None}
+    nameless = sorted(held - {0} - set(described))
+    described |= {segment: Dataset() for segment in nameless}
     at = {id(plane): k for k, plane in grid.planes.items()}
-    place = _places(grid, frames, at)
+    place = places_on(grid, frames, at)
     segments = []
     for segment, item in sorted(described.items()):
         mask = np.zeros(grid.lattice.shape, dtype=bool)
@@ -91,9 +91,25 @@ def _read(path: Path) -> Segmentation:
     named = {s.number for s in segments}
     empty = [text(item, "SegmentLabel") or f"segment {n}" for n, item in sorted(described.items()) if n not in named]
     remarks = tuple(f"{name} is left out: it is empty." for name in empty)
+    remarks += tuple(f"Segment {number} is described nowhere; it was read under its number." for number in nameless)
     if not segments:
         raise DsirError(f"{path} holds no voxel of any segment.")
     return Segmentation(tuple(segments), grid.lattice, remarks)
+
+
+def _described(dataset: Dataset, path: Path) -> dict[int, Dataset]:
+    """Segments by their numbers, above 0: a label map may describe its background, too."""
+    found: dict[int, Dataset] = {}
+    for item in items(dataset, "SegmentSequence"):
+        segment = whole(item, "SegmentNumber")
+        if segment is None or segment < 1:
+            continue
+        if segment in found:
+            raise DsirError(f"{path} is damaged: two of its segments have the number {segment}.")
+        found[segment] = item
+    if not found:
+        raise DsirError(f"{path} describes no segments.")
+    return found
 
 
 def _frames(dataset: Dataset, path: Path) -> list[Plane]:
@@ -125,44 +141,6 @@ def _owners(dataset: Dataset, count: int, kind: str, path: Path, described: dict
         if owner is None:
             raise DsirError(f"{path} does not say which segment its frame {frame + 1} belongs to.")
         found.append(owner)
-    return found
-
-
-def _grid(frames: list[Plane], path: Path) -> Stack:
-    """One grid for the frames of all segments; each place once. Frames that were left out leave no hole in it."""
-    directions = frames[0].directions
-    if directions is None or any(f.position is None or f.directions is None for f in frames):
-        return stacked(frames, f"The segmentation {path}")  # raises, and says what is missing
-    normal = np.cross(directions[0], directions[1])
-    unique: dict[float, Plane] = {}
-    for frame in frames:
-        unique.setdefault(round(float(np.asarray(frame.position) @ normal), 2), frame)
-    planes = list(unique.values())
-    if len(planes) == 1:
-        planes.append(_beside(planes[0], normal))
-    return stacked(planes, f"The segmentation {path}", most_missing=10**6)
-
-
-def _beside(plane: Plane, normal: np.ndarray) -> Plane:
-    """An empty plane next to a single one, so that it has a thickness: Slice Thickness, or a voxel."""
-    shared = first(plane.header, "SharedFunctionalGroupsSequence", "PixelMeasuresSequence")
-    thick = 0.0
-    for item in (shared, plane.header):
-        if item is not None and not thick:
-            thick = number(item, "SliceThickness") or 0.0
-    thick = thick or float(np.max(plane.pixel if plane.pixel is not None else 1.0))
-    return replace(plane, position=np.asarray(plane.position) + normal * thick, frame=-1)
-
-
-def _places(grid: Stack, frames: list[Plane], at: dict[int, int]) -> list[int]:
-    along = grid.lattice
-    found = []
-    for frame in frames:
-        if id(frame) in at:
-            found.append(at[id(frame)])
-            continue
-        ras = frame.position * np.array([-1.0, -1.0, 1.0])
-        found.append(round(float(along.to_index(ras[None])[0, 2])))
     return found
 
 
