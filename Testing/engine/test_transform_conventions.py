@@ -24,7 +24,7 @@ from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
 from dsir.warp.images import warp_image
 from dsir.workflow.given_transform import read_given_transform
-from grids import GRIDS, field_of, points_inside
+from grids import GRIDS, field_of, points_inside, rotation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
@@ -115,6 +115,53 @@ def test_what_is_no_displacement_in_mm_is_refused_with_a_way_out(tmp_path, inten
     path = by_hand(tmp_path / "u.nii.gz", field_of(GRID).vectors.numpy(), intent, name, parameter)
     with pytest.raises(TransformError, match=words):
         read_transform(path)
+
+
+@pytest.mark.parametrize("name", ["u.mha", "u.nrrd", "u.nii.gz"])
+def test_positions_in_lps_are_positions_in_whatever_file(tmp_path, name):
+    field = field_of(GRID)
+    at = DisplacementField(field.vectors + torch.from_numpy(places()).float(), GRID)
+    read = read_transform(by_itk(tmp_path / name, at))
+    points = points_inside(GRID)
+    assert np.abs(read.transform_points(points) - field.transform_points(points)).max() < 1e-3
+
+
+def test_positions_that_are_no_millimetres_are_refused(tmp_path):
+    values = np.indices(GRID.shape) + field_of(GRID).vectors.numpy() / GRID.spacing.mean()
+    path = by_hand(tmp_path / "u.nii.gz", values, 1007)
+    with pytest.raises(TransformError, match="neither RAS nor LPS mm"):
+        read_transform(path)
+    path = by_hand(tmp_path / "u.nii.gz", field_of(GRID).vectors.numpy() + places(), 1006)
+    with pytest.raises(TransformError, match="says that it holds displacements"):
+        read_transform(path)
+
+
+def test_a_field_that_turns_and_grows_is_none_of_positions(tmp_path):
+    turned = 1.2 * rotation(170.0)
+    field = field_of(GRID, lambda x: (x - GRID.centre) @ turned.T - (x - GRID.centre))
+    read = read_transform(by_itk(tmp_path / "u.mha", field))
+    points = points_inside(GRID)
+    assert np.abs(read.transform_points(points) - field.transform_points(points)).max() < 1e-3
+
+
+def test_an_nrrd_that_turns_its_vectors_does_not_say_what_they_are(tmp_path):
+    path = by_itk(tmp_path / "u.nrrd", field_of(GRID))
+    frame = b"measurement frame: (-1,0,0) (0,-1,0) (0,0,1)\nspace origin:"
+    path.write_bytes(path.read_bytes().replace(b"space origin:", frame, 1))
+    assert set(transform_readings(path)) == {"lps", "ras"}
+
+
+def test_a_flow_and_an_unknown_kind_are_named(tmp_path):
+    path = by_hand(tmp_path / "u_rc1.nii", field_of(GRID).vectors.numpy(), 0)
+    file = nib.load(path)
+    file.header["descrip"] = "Flow Field"
+    nib.save(nib.Nifti1Image(np.array(file.dataobj), file.affine, file.header), path)
+    with pytest.raises(TransformError, match="a flow of SPM's DARTEL"):
+        read_transform(path)
+    text = "#Insight Transform File V1.0\n#Transform 0\nTransform: BSplineDeformableTransform_double_3_3\n"
+    (tmp_path / "old.tfm").write_text(text + "Parameters: 0\nFixedParameters: 1\n")
+    with pytest.raises(TransformError, match="holds a BSplineDeformableTransform, a kind of B-spline"):
+        read_transform(tmp_path / "old.tfm")
 
 
 def test_bare_matrices_and_parameter_files_are_named_for_what_they_are(tmp_path):

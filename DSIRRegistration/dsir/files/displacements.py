@@ -20,6 +20,7 @@ from . import nifti
 from .atomic import complete_file
 from .itk_transforms import as_field
 from .nifti_forms import load, unit
+from .positions import as_displacements, places_of
 
 Convention = Literal["lps", "ras"]
 CONVENTIONS: tuple[Convention, ...] = ("lps", "ras")
@@ -78,8 +79,9 @@ def nifti_readings(path: Path, convention: Convention | None = None) -> dict[Con
             f"{path} is a warp of FSL, which counts in the scaled voxels of both its images; turn it into one in RAS "
             "first, as with: wb_command -convert-warpfield -from-fnirt WARP MOVING -to-world OUT.nii.gz."
         )
-    if _holds_positions(path, header, values, affines[0]):
-        values, convention = values - _positions(values.shape[1:], affines[0]), "ras"
+    moved = _moved(path, header, values, affines[0])
+    if moved is not None:
+        values, convention = moved, "ras"
     convention = convention or _said(header, intent)
     wanted: tuple[Convention, ...] = (convention,) if convention else CONVENTIONS
     return {name: as_field(values, affines[0], path, lps=name == "lps") for name in wanted}
@@ -92,11 +94,11 @@ def _said(header: nib.Nifti1Header, intent: int) -> Convention | None:
     return "lps" if intent == VECTOR else None
 
 
-def _holds_positions(path: Path, header: nib.Nifti1Header, values: np.ndarray, affine: np.ndarray) -> bool:
-    """Whether the vectors say where a point lies and not how far it moves.
+def _moved(path: Path, header: nib.Nifti1Header, values: np.ndarray, affine: np.ndarray) -> np.ndarray | None:
+    """Displacements in RAS of vectors that say where a point lies; None where they say how far it moves.
 
     Raises:
-        TransformError: they are neither.
+        TransformError: they are neither, or the header says that they are displacements.
     """
     if _name(header) == "NREG_TRANS":
         kind = NIFTYREG[int(header["intent_p1"])] if 0 <= int(header["intent_p1"]) < len(NIFTYREG) else "something else"
@@ -104,31 +106,19 @@ def _holds_positions(path: Path, header: nib.Nifti1Header, values: np.ndarray, a
             raise TransformError(
                 f"{path} holds {kind} of NiftyReg; write the deformation first: reg_transform -ref FIXED -def IN OUT."
             )
-        return kind == "positions"
+        return values - places_of(values.shape[1:], affine) if kind == "positions" else None
+    if b"flow field" in header["descrip"].tobytes().lower():
+        raise TransformError(
+            f"{path} holds a flow of SPM's DARTEL, which has to be followed first: write its deformation (y_*.nii) by "
+            "SPM's Deformations."
+        )
     if _name(header) == "Mapping":  # SPM's y_*.nii
-        return True
-    return int(header["intent_code"]) != DISPLACEMENT and _follow_places(values, affine)
-
-
-def _follow_places(values: np.ndarray, affine: np.ndarray) -> bool:
-    """Whether the vectors grow mm by mm with the RAS places that they stand at: read as displacements in LPS they would
-    fold the body onto a line, so that they can only be positions."""
-    thin = tuple(slice(None, None, max(1, n // 24)) for n in values.shape[1:])
-    places = _positions(values.shape[1:], affine)[(slice(None), *thin)].reshape(3, -1)
-    vectors = values[(slice(None), *thin)].reshape(3, -1).astype(np.float64)
-    if not np.isfinite(vectors).all():
-        return False
-    places, vectors = places - places.mean(1, keepdims=True), vectors - vectors.mean(1, keepdims=True)
-    square = (places**2).sum(1)
-    slope = (vectors * places).sum(1) / np.maximum(square, 1e-12)
-    rest = ((vectors - slope[:, None] * places) ** 2).sum(1)
-    return bool((np.abs(slope - 1) < 0.3).all() and (rest < 0.1 * square).all())
-
-
-def _positions(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
-    """(3, I, J, K) RAS mm of the voxels."""
-    index = np.indices(shape, dtype=np.float32)
-    return np.einsum("ab,bijk->aijk", affine[:3, :3], index) + affine[:3, 3].reshape(3, 1, 1, 1)
+        return values - places_of(values.shape[1:], affine)
+    if int(header["intent_code"]) != DISPLACEMENT:
+        return as_displacements(values, affine, path)
+    if as_displacements(values, affine, path) is not None:
+        raise TransformError(f"{path} says that it holds displacements, but its vectors are positions.")
+    return None
 
 
 def _name(header: nib.Nifti1Header) -> str:

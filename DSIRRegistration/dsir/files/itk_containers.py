@@ -102,6 +102,8 @@ def _check_count(kind: str, parameters: np.ndarray, fixed: np.ndarray, path: Pat
     if traits[-2:] != ["3", "3"]:
         return
     wanted = COUNTS.get(name)
+    if "BSpline" in name and name not in GRIDDED:  # BSplineDeformableTransform, at which ITK ends the whole process
+        raise DsirError(f"{path} holds a {name}, a kind of B-spline that is not read; write its displacement field.")
     if name in GRIDDED and len(fixed) >= 3:
         wanted = 3 * math.prod(int(n) for n in fixed[:3])
     if wanted is not None and len(parameters) != wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nrrd
@@ -20,7 +21,8 @@ from .displacements import CONVENTIONS, Convention, ask_unless_said, nifti_readi
 from .headers import check_there
 from .images import suffix
 from .itk_containers import check_hdf5, check_matlab, check_parameters
-from .itk_transforms import composite_to_itk, field_of_image, from_itk
+from .itk_transforms import as_field, composite_to_itk, from_itk
+from .positions import as_displacements
 
 ITK_FILES = (".h5", ".hdf5", ".tfm", ".txt", ".mat")
 
@@ -129,13 +131,21 @@ def _itk_transform(path: Path) -> Transform:
     except (RuntimeError, UnicodeDecodeError):  # SimpleITK cannot say its own sentence where it holds a spoiled name
         if check is check_hdf5:
             silent_end()
-        raise TransformError(f"{path} is not a transform that can be read (.h5, .tfm, .mat, .nii.gz, .nrrd).") from None
+        raise TransformError(_unread(path)) from None
     if transform.GetDimension() != 3:
         raise TransformError(f"{path} holds a {transform.GetDimension()}-D transform; a 3-D one is needed.")
     try:
         return Transform(tuple(from_itk(transform, path)))
     except TransformError as error:
         raise error if str(path) in str(error) else TransformError(f"{path}: {error}") from None
+
+
+def _unread(path: Path) -> str:
+    """Why ITK has no transform of a file: the kind that its text names, where it names one."""
+    named = re.search(rb"^Transform:\s*(\w{1,60})", path.read_bytes()[:4096], re.MULTILINE)
+    if named:
+        return f"{path} holds a {named[1].decode()}, or damaged numbers of one; that cannot be read."
+    return f"{path} is not a transform that can be read (.h5, .tfm, .mat, .nii.gz, .nrrd)."
 
 
 def _itk_fields(path: Path, convention: Convention | None) -> dict[Convention, DisplacementField]:
@@ -146,19 +156,27 @@ def _itk_fields(path: Path, convention: Convention | None) -> dict[Convention, D
         raise TransformError(f"{path} is not a transform that can be read (.h5, .tfm, .mat, .nii.gz, .nrrd).") from None
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 3:
         raise TransformError(f"{path} is not a displacement field: it has not three values a voxel of a 3-D grid.")
+    values, affine = np.moveaxis(sitk.GetArrayViewFromImage(image), -1, 0).transpose(0, 3, 2, 1), itk.affine_of(image)
+    moved = as_displacements(values, affine, path)
+    if moved is not None:
+        return {"ras": as_field(moved, affine, path, lps=False)}
     said: Convention | None = convention or ("lps" if _counts_in_lps(path) else None)
     wanted: tuple[Convention, ...] = (said,) if said else CONVENTIONS
-    return {name: field_of_image(image, path, lps=name == "lps") for name in wanted}
+    return {name: as_field(values, affine, path, lps=name == "lps") for name in wanted}
 
 
 def _counts_in_lps(path: Path) -> bool:
+    """Whether a file's vectors can only be LPS: an NRRD that names another space, or turns its vectors by a measurement
+    frame, may count them so, or as ITK takes them."""
     if suffix(path) not in (".nrrd", ".nhdr"):
         return True
     try:
-        space = str(nrrd.read_header(str(path)).get("space", "")).lower()
+        header = nrrd.read_header(str(path))
+        space, frame = str(header.get("space", "")).lower(), header.get("measurement frame")
     except (nrrd.NRRDError, OSError, ValueError):
         return True
-    return space in ("", "left-posterior-superior", "lps")
+    turned = frame is not None and not np.allclose(np.array(frame, dtype=np.float64), np.eye(3))
+    return space in ("", "left-posterior-superior", "lps") and not turned
 
 
 def _bare_matrix(path: Path) -> np.ndarray | None:

@@ -74,6 +74,8 @@ def read_given_transform(
     other = min(found, key=lambda name: found[name])
     if found[best] - found[other] < CLEAR:
         raise DsirError(f"{UNSAID.format(path=path)} The images fit equally well by both.")
+    if found[best] < measured.through(Transform()) - LOWERED:
+        raise DsirError(f"{UNSAID.format(path=path)} The images fit worse by both than without it.")
     return GivenTransform(
         readings[best],
         (
