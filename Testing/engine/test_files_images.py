@@ -270,7 +270,7 @@ def test_a_missing_slice_is_interpolated_and_a_tilted_gantry_straightened_and_bo
 
 def test_one_dicom_slice_asks_for_its_folder(tmp_path):
     dicom_slice(tmp_path, 0, 0.0)
-    with pytest.raises(DsirError, match="single slice; a series of slices is needed"):
+    with pytest.raises(DsirError, match="is a single slice; give the folder of its series"):
         read_image(next(tmp_path.iterdir()))
 
 

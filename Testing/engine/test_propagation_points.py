@@ -212,3 +212,27 @@ def test_a_surface_that_declares_entities_is_refused(tmp_path, doctype):
     (tmp_path / "a.vtp").write_bytes(content[:at] + doctype.encode() + content[at:])
     with pytest.raises(DsirError, match="declares entities"):
         read_mesh(tmp_path / "a.vtp")
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_spreadsheets_of_semicolons_and_tabs_stay_such(tmp_path, mark):
+    (tmp_path / "p.csv").write_text(f"# by hand\nname{mark}x{mark}y{mark}z\na, b{mark}1{mark}2{mark}3\n")
+    file = read_points(tmp_path / "p.csv")
+    file.write(tmp_path / "q.csv", file.points + 1)
+    lines = (tmp_path / "q.csv").read_text().splitlines()
+    assert lines[:2] == ["# by hand", f"name{mark}x{mark}y{mark}z"]
+    assert lines[2].replace('"', "").split(mark) == ["a, b", "2.0000", "3.0000", "4.0000"]
+
+
+def test_a_table_of_ants_has_to_say_that_it_is_lps(tmp_path):
+    (tmp_path / "p.csv").write_text("x,y,z,t,label\n1,2,3,0,1\n")
+    with pytest.raises(DsirError, match="of ANTs, which counts in LPS"):
+        read_points(tmp_path / "p.csv")
+
+
+def test_an_stl_in_capitals_is_one(tmp_path):
+    corners = "".join(f"VERTEX {x} {y} 3\n" for x, y in ((1, 2), (2, 2), (1, 3)))
+    (tmp_path / "a.stl").write_text(
+        f"SOLID A\nFACET NORMAL 0 0 1\nOUTER LOOP\n{corners}ENDLOOP\nENDFACET\nENDSOLID A\n"
+    )
+    assert read_mesh(tmp_path / "a.stl").points.tolist() == [[-1, -2, 3], [-2, -2, 3], [-1, -3, 3]]

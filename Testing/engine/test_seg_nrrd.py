@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel as nib
 import nrrd
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from dsir.errors import DsirError
 from dsir.files import seg_nrrd
-from dsir.files.images import read_image
+from dsir.files.images import read_image, read_labels
 from dsir.files.transforms import read_transform
 from dsir.structures.segmentations import from_mask, on_grid, read_segmentation, write_segmentation
+from dsir.structures.structure_io import read_structures
 from grids import GRIDS
 
 SHAPE = (20, 18, 12)
@@ -163,3 +165,47 @@ def test_data_beside_the_header_is_read(tmp_path):
     for name in ("a.nhdr", "a.mhd"):
         sitk.WriteImage(sitk.GetImageFromArray(values.transpose(2, 1, 0)), str(tmp_path / name))
         assert np.array_equal(read_image(tmp_path / name).data.numpy(), values)
+
+
+LAYER = np.where(A, 1, np.where(B, 2, 0)).astype(np.uint8)
+PLACED = [{**segment, "Layer": "0", "LabelValue": str(n)} for n, segment in enumerate(NAMED, start=1)]
+
+
+@pytest.mark.parametrize("name", ["s.nrrd", "s.seg.nhdr", "s.nhdr"])
+def test_a_segmentation_is_told_by_its_header(tmp_path, name):
+    values = np.stack([LAYER, C.astype(np.uint8)])
+    segments = [*PLACED[:2], {**NAMED[2], "Layer": "1", "LabelValue": "1"}]
+    found = read_structures(write(tmp_path / name, values, segments))
+    assert same({s.name: on_grid(s, found.scan).numpy() for s in found.structures}, A=A, B=B, C=C)
+
+
+@pytest.mark.parametrize("name", ["s.nhdr", "s.img", "s.mgz", "s.mhd"])
+def test_label_maps_of_every_image_format_are_structures(tmp_path, name):
+    affine = np.diag([-2.0, -2.0, 3.0, 1.0])
+    if name.endswith(".mgz"):
+        nib.save(nib.MGHImage(LAYER, affine), tmp_path / name)
+    else:
+        sitk.WriteImage(sitk.GetImageFromArray(np.ascontiguousarray(LAYER.T)), str(tmp_path / name))
+    found = read_structures(tmp_path / name)
+    assert [int(on_grid(s, found.scan).sum()) for s in found.structures] == [A.sum(), B.sum()]
+
+
+@pytest.mark.parametrize("read", [read_segmentation, read_labels])
+def test_fractional_segments_are_no_labels(tmp_path, read):
+    shares = np.where(A, 216, np.where(B, 30, 0)).astype(np.uint8)
+    said = {"Segmentation_MasterRepresentation": "Fractional labelmap"}
+    path = write(tmp_path / "f.seg.nrrd", shares, PLACED[:1], **said)
+    with pytest.raises(DsirError, match="fractional segments, no labels"):
+        read(path)
+
+
+def test_a_coding_that_is_not_read_is_named(tmp_path):
+    with pytest.raises(DsirError, match="in the coding bzip2; write them as gzip or raw"):
+        read_labels(write(tmp_path / "b.nrrd", LAYER, [], encoding="bzip2"))
+
+
+def test_the_background_is_no_segment(tmp_path):
+    segments = [PLACED[0], {**PLACED[1], "LabelValue": "0"}]
+    found = read_segmentation(write(tmp_path / "a.seg.nrrd", LAYER, segments))
+    assert [s.name for s in found.structures] == ["A"]
+    assert "B is left out: its value is 0, which is the background." in found.remarks

@@ -42,7 +42,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..files.report import run_report, write_report
     from ..reports.comparison import write_comparison
     from ..rt.label_maps import read_labels
-    from ..structures.segmentations import read_names
+    from ..structures.label_names import read_names
     from ..workflow.compare import compare, transform_file
     from ..workflow.given_transform import read_given_transform
 

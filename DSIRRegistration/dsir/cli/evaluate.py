@@ -59,7 +59,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..registration.findings import verdict_of
     from ..registration.verdict import judged_by_measures
     from ..rt.label_maps import read_labels
-    from ..structures.segmentations import read_names
+    from ..structures.label_names import read_names
     from ..workflow.measure import measure
 
     convention = arguments.field_convention

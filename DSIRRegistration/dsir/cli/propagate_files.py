@@ -76,8 +76,8 @@ class Drawn:
 def read(arguments: argparse.Namespace) -> Drawn:
     from ..geometry.subgrids import overlap
     from ..rt.structures_in import read_rtstruct, referenced_series
+    from ..structures.label_names import read_names
     from ..structures.scans import read_scan
-    from ..structures.segmentations import read_names
     from ..structures.structure_io import read_structures
     from ..structures.surfaces_and_points import read_geometry_files
     from ..workflow.identity_gate import check_one_person, identities

@@ -46,8 +46,11 @@ def read_image(path: Path) -> sitk.Image:
         voxels, size = _check_size(reader, path, head, sum(file.stat().st_size for file in files))
         if _in_words(head):
             check_voxels(path, head, files, voxels, size)
+        _check_coding(path, head)
         with calm():
-            return reader.Execute()
+            image = reader.Execute()
+        _refuse_fractional(image, path)
+        return image
     except (RuntimeError, UnicodeDecodeError, OSError, MemoryError) as error:
         raise _fault(path, str(error)) from None
 
@@ -95,7 +98,7 @@ def affine_in_file(path: Path) -> np.ndarray | None:
 
 def _values(image: sitk.Image, name: str) -> tuple[np.ndarray, list[np.ndarray]]:
     channels = image.GetNumberOfComponentsPerPixel()
-    if channels > 1 and name.endswith(".seg.nrrd"):
+    if channels > 1 and (name.endswith(".seg.nrrd") or "Segment0_ID" in image.GetMetaDataKeys()):
         raise DsirError(f"{name} holds overlapping segments in {channels} layers; export them to files of their own.")
     if channels > 1:
         kind = "a colour image" if channels in (3, 4) and "8-bit" in image.GetPixelIDTypeAsString() else "not scalar"
@@ -123,6 +126,19 @@ def _check_size(reader: sitk.ImageFileReader, path: Path, head: bytes, held: int
     if how in ("raw", "gzip", "text"):  # of other formats their readers know
         check_promise(path, numbers * (1 if how == "text" else size), held, compressed=how == "gzip")
     return numbers, size
+
+
+def _check_coding(path: Path, head: bytes) -> None:
+    """Refuse voxels in a coding that ITK is built without (bzip2): it says of them that they are no image."""
+    if _in_words(head) and coding(head).kind not in ("raw", "gzip", "text", "hex"):
+        raise DsirError(f"{path} holds voxels in the coding {coding(head).kind}; write them as gzip or raw.")
+
+
+def _refuse_fractional(image: sitk.Image, path: Path) -> None:
+    """Refuse Slicer's fractional segments, whose values are shares of a voxel and no labels."""
+    for key in ("Segmentation_SourceRepresentation", "Segmentation_MasterRepresentation"):
+        if key in image.GetMetaDataKeys() and "fractional" in image.GetMetaData(key).lower():
+            raise DsirError(f"{path} holds fractional segments, no labels; export them as a binary labelmap.")
 
 
 def _in_words(head: bytes) -> bool:

@@ -80,7 +80,11 @@ def read_points(path: str | Path) -> PointFile:
 
 
 def _table(path: Path, text: str) -> PointFile:
-    rows = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
+    lines = [line for line in text.splitlines() if line.strip()]
+    notes = [line for line in lines if line.startswith("#")]
+    mark = _delimiter(next((line for line in lines if line not in notes), ""))
+    cells = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
+    rows = [row for row in cells if any(cell.strip() for cell in row) and not row[0].startswith("#")]
     if not rows:
         raise DsirError(f"{path} is empty.")
     names = [cell.strip().lower() for cell in rows[0]]
@@ -93,6 +97,8 @@ def _table(path: Path, text: str) -> PointFile:
             raise DsirError(f"{path} has no columns r,a,s or x,y,z or l,p,s; its header is {','.join(rows[0])}.")
         if any(names.count(name) > 1 for name in kind):
             raise DsirError(f"{path} has a column of coordinates twice; its header is {','.join(rows[0])}.")
+        if names[:4] == ["x", "y", "z", "t"]:
+            raise DsirError(f"{path} has the columns x,y,z,t of ANTs, which counts in LPS; call them l,p,s (or r,a,s).")
         columns, sign = [names.index(name) for name in kind], COLUMNS[kind]
     elif sum(map(_is_number, names)) > 3:
         raise DsirError(f"{path} has no header and more than three numbers a line; are there commas within numbers?")
@@ -115,10 +121,16 @@ def _table(path: Path, text: str) -> PointFile:
                 copied[column] = f"{value + 0.0:.4f}"
             out.append(copied)
         buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="\n").writerows(out)
+        buffer.writelines(f"{note}\n" for note in notes)
+        csv.writer(buffer, delimiter=mark, lineterminator="\n").writerows(out)
         return buffer.getvalue()
 
     return PointFile(points, rebuild)
+
+
+def _delimiter(line: str) -> str:
+    """What stands between the cells of a line: commas, or the semicolons and tabs of spreadsheets."""
+    return next((mark for mark in ",;\t" if mark in line), ",")
 
 
 def _fiducials(path: Path, text: str) -> PointFile:

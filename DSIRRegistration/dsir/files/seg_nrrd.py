@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,18 @@ from ..errors import DsirError, OutputError
 from ..quiet import quiet
 from . import itk
 from .atomic import complete_file
+from .headers import HEADER
+
+
+def is_slicer_segmentation(path: Path) -> bool:
+    """Whether a file is one by its header or its name: what is exported as ``.nrrd`` keeps names and layers, too."""
+    if path.name.lower().endswith((".seg.nrrd", ".seg.nhdr")):
+        return True
+    if path.suffix.lower() not in (".nrrd", ".nhdr") or not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        head = file.read(HEADER)
+    return head.startswith(b"NRRD") and re.search(rb"^Segment0_ID:=", head, re.MULTILINE) is not None
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from itertools import count, takewhile
 from pathlib import Path
@@ -120,6 +119,9 @@ def read_segmentation(path: str | Path) -> StructureSet:
             )
         owners[layer, value] = name
         left[layer].discard(value)
+        if value == 0:
+            remarks.append(f"{name} is left out: its value is 0, which is the background.")
+            continue
         mask = torch.from_numpy(np.ascontiguousarray(values[layer] == value))
         if not mask.any():
             remarks.append(f"{name} is left out: it is empty.")
@@ -190,19 +192,6 @@ def write_segmentation(path: str | Path, structures: Sequence[Structure], grid: 
         header |= _segment(n, structure, layer, value, mask)
     values = torch.stack(layers or [torch.zeros(grid.shape, dtype=torch.uint8)]).numpy()
     nrrd.write(path, values, grid.affine, header)
-
-
-def read_names(path: str | Path) -> dict[int, str]:
-    """Names of label values from a CSV with the columns ``value,name``.
-
-    Raises:
-        DsirError: it cannot be read as such.
-    """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            return {int(row["value"]): row["name"].strip() for row in csv.DictReader(file)}
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, csv.Error):
-        raise DsirError(f"{path} does not give names of labels; it needs the columns value,name.") from None
 
 
 def _segment(n: int, structure: Structure, layer: int, value: int, mask: torch.Tensor) -> dict[str, str]:

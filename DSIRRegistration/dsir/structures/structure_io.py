@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ..dicom.series import Series
 from ..errors import DsirError
-from ..files.images import suffix
+from ..files.images import ITK, NIFTI, suffix
 from ..files.output_folder import OutputFolder
+from ..files.seg_nrrd import is_slicer_segmentation
 from ..geometry.lattice import Lattice
 from ..rt.segmentation_in import is_segmentation
 from ..rt.segmentation_out import write_segmentation_object
@@ -27,13 +28,12 @@ from .segmentations import (
 )
 from .surfaces_and_points import KINDS, GeometryFile, read_geometry_files, write_geometry_file
 
-LABELS = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
-
 
 def read_structures(
     path: str | Path, *more: str | Path, series: Series | None = None, names: Mapping[int, str] | None = None
 ) -> StructureSet:
-    """Read by the kind of file: ``.seg.nrrd``, a label map, surfaces and curves, or else an RTSTRUCT.
+    """Read by the kind of file: a segmentation of Slicer (whatever its name), a label map, surfaces and curves, or else
+    an RTSTRUCT.
 
     Args:
         more: further surfaces and curves; the other kinds come one at a time.
@@ -48,9 +48,9 @@ def read_structures(
         return read_geometry_files([path, *more])[0]
     if more:
         raise DsirError(f"{path} is not a surface or curve, and only of those several are read together.")
-    if path.name.lower().endswith(".seg.nrrd"):
+    if is_slicer_segmentation(path):
         return read_segmentation(path)
-    if suffix(path) in LABELS:
+    if suffix(path) in (*NIFTI, *ITK):
         return read_label_structures(path, names)
     if is_segmentation(path):
         return read_dicom_segmentation(path)

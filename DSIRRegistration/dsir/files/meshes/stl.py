@@ -34,9 +34,9 @@ def _binary(content: bytes) -> MeshParts:
 
 
 def _ascii(text: str) -> MeshParts:
-    vertices = re.findall(r"vertex\s+(\S+)\s+(\S+)\s+(\S+)", text)
+    vertices = re.findall(r"vertex\s+(\S+)\s+(\S+)\s+(\S+)", text, re.IGNORECASE)
     name = text.lstrip().splitlines()[0]
-    if not vertices or len(vertices) % 3 or "endsolid" not in text:
+    if not vertices or len(vertices) % 3 or "endsolid" not in text.lower():
         raise MeshError("is damaged: its facets are not complete triangles.")
 
     def rebuild(points: np.ndarray, normals: np.ndarray | None) -> bytes:

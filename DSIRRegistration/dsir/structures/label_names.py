@@ -1,0 +1,47 @@
+"""Names of label values, from a table or from ITK-SNAP's description of labels."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+from ..errors import DsirError
+
+SNAP = re.compile(r'\s*(\d+)\s+\d+\s+\d+\s+\d+\s+[\d.]+\s+\d+\s+\d+\s+"(.*)"\s*')
+"""ITK-SNAP: value, red, green, blue, opacity, two switches, name."""
+
+
+def read_names(path: str | Path) -> dict[int, str]:
+    """Names of label values from a CSV with the columns ``value,name`` (or between semicolons or tabs), or from a label
+    description of ITK-SNAP.
+
+    Raises:
+        DsirError: it cannot be read as such, or gives one value two names.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        pairs = _snap(text) or _table(text)
+    except (OSError, IndexError, ValueError, csv.Error):
+        raise DsirError(f"{path} does not give names of labels; it needs the columns value,name.") from None
+    found: dict[int, str] = {}
+    for value, name in pairs:
+        if found.setdefault(value, name) != name:
+            raise DsirError(f"{path} gives the value {value} two names, {found[value]} and {name}.")
+    return found
+
+
+def _snap(text: str) -> list[tuple[int, str]]:
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    found = [SNAP.fullmatch(line) for line in lines]
+    return [(int(match[1]), match[2].strip()) for match in found if match] if all(found) else []
+
+
+def _table(text: str) -> list[tuple[int, str]]:
+    head = text.splitlines()[0] if text else ""
+    mark = next((mark for mark in ";\t" if mark in head), ",")
+    rows = list(csv.reader(io.StringIO(text), delimiter=mark, skipinitialspace=True))
+    columns = [cell.strip().lower() for cell in rows[0]] if rows else []
+    value, name = columns.index("value"), columns.index("name")
+    return [(int(row[value]), row[name].strip()) for row in rows[1:] if any(cell.strip() for cell in row)]
