@@ -160,14 +160,15 @@ def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.
         return image.data.numpy(), image.lattice, image.remarks
     if kind in NIFTI:
         values, affine = nifti.read(path, dtype)
-    elif kind in ITK or kind not in (".txt", ".csv", ".json", ".h5", ".tfm", ".gz", ".zip", ".png", ".jpg", ".pdf"):
+    elif kind in ITK or kind not in NO_VOLUMES:
         from . import itk
 
         values, affine = itk.read(path)
     else:
-        packed = " Unpack it first." if kind in (".gz", ".zip") else ""
+        hint = " Unpack it first." if kind in (".gz", ".zip") else ""
+        hint = " Pictures do not say where they lie." if kind in PICTURES else hint
         raise NotAnImage(
-            f"{path} is not an image file; .nii, .nii.gz, .nrrd, .mha, .mhd or a DICOM folder is read.{packed}"
+            f"{path} is not an image file; .nii, .nii.gz, .nrrd, .mha, .mhd or a DICOM folder is read.{hint}"
         )
     while values.ndim > 3 and values.shape[-1] == 1:
         values = values[..., 0]
@@ -188,7 +189,12 @@ def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.
         return np.ascontiguousarray(values, dtype=dtype), lattice, geometry_remarks(path)
 
 
-KNOWN = (*NIFTI, *ITK, ".txt", ".csv", ".json", ".h5", ".tfm", ".gz", ".zip", ".png", ".jpg", ".pdf")
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".lsm", ".gif")
+"""Their pixels have no place in a patient, and slices no distance; ITK reads some of them, and makes both up."""
+
+NO_VOLUMES = (*PICTURES, ".txt", ".csv", ".json", ".h5", ".tfm", ".gz", ".zip", ".pdf")
+
+KNOWN = (*NIFTI, *ITK, *NO_VOLUMES)
 """Suffixes of files that are no DICOM, whatever they hold."""
 
 

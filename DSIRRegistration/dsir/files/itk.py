@@ -151,4 +151,6 @@ def _fault(path: Path, message: str) -> DsirError:
     text = message.lower()
     if any(word in text for word in ("expected", "fread", "read completely", "cannot be read", "inflate", "truncat")):
         return DsirError(f"{path} is damaged: the file ends early or its compression is broken.")
+    if "spacing" in text or "determinant" in text or "direction" in text:
+        return DsirError(f"{path} is damaged: by its header its voxels have no size, or two of its axes are one.")
     return NotAnImage(f"{path} is not an image that can be read (.nii, .nii.gz, .nrrd, .mha, .mhd or DICOM).")

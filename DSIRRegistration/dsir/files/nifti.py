@@ -25,8 +25,11 @@ def read(path: Path, dtype: type | None = None) -> tuple[np.ndarray, list[np.nda
         DsirError: not NIfTI, damaged, colour or complex.
     """
     try:
-        file = load(path)
-        found = affines(file, path)
+        try:
+            file = load(path)
+            found = affines(file, path)
+        except ValueError:  # a quaternion that is none, say
+            raise nib.spatialimages.HeaderDataError from None
         _check_slope(file, path)
         kind = file.get_data_dtype()
         if kind.fields:

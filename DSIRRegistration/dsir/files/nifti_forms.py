@@ -5,6 +5,7 @@ A result that is opened beside its inputs in Slicer, ITK, SimpleITK, ANTs or ela
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,8 @@ def affines(file: nib.spatialimages.SpatialImage, path: Path) -> list[np.ndarray
     found = [file.affine]
     if isinstance(header, nib.Nifti1Header) and header["sform_code"] > 0 and header["qform_code"] > 0:
         found.append(header.get_qform())
-    found = [millimetres @ np.asarray(a, dtype=np.float64) for a in found]
+    with np.errstate(invalid="ignore"):  # an sform of NaN or infinity gives way to the qform
+        found = [millimetres @ np.asarray(a, dtype=np.float64) for a in found]
     by_itk = _itk_affine(path) if _is_ambiguous(file) else None
     return found if by_itk is None else [by_itk, *found]
 
@@ -80,22 +82,34 @@ def _unit_remarks(file: nib.spatialimages.SpatialImage, path: Path) -> tuple[str
 
 
 def _place_remarks(file: nib.spatialimages.SpatialImage, path: Path) -> tuple[str, ...]:
+    if isinstance(file, nib.MGHImage) and not _good_ras(file):
+        return (
+            f"{path.name} does not say where it lies or how large its voxels are (its goodRASFlag is 0): that is made "
+            "up, as FreeSurfer does (coronal slices, voxels of 1 mm, its middle at the origin).",
+        )
     if not _is_ambiguous(file):
         return ()
+    if not np.isfinite(file.affine).all():
+        return (f"{path.name} holds an sform that is no numbers; taken was the qform, as ITK and Slicer do.",)
     found, by_itk = affines(file, path), _itk_affine(path)
     taken = next((affine for affine in found if _fits_a_lattice(affine)), found[-1])
     sform, shape = _millimetres(file) @ file.affine, file.shape
     if _code(file, "sform_code") == 0:
         name = "the place that ITK and Slicer give it" if by_itk is not None else "nibabel's guess"
+        nifti = isinstance(file.header, nib.Nifti1Header)
+        why = "its sform and qform codes are 0" if nifti else "Analyze has no word for it"
+        size = "" if _has_size(file) else " or how large its voxels are"
         said = (
-            f"{path.name} does not say where it lies (its sform and qform codes are 0): its place is made up, and left "
-            "and right may be changed over"
+            f"{path.name} does not say where it lies{size} ({why}): that is made up, and left and right may be changed "
+            "over"
         )
     else:
         name = "the sform" if _distance(taken, sform, shape) < APART else "the qform"
-        said = (
-            f"{path.name} says twice where it lies, and its sform and qform are up to {_forms_apart(file):.1f} mm apart"
-        )
+        said = f"{path.name} says twice where it lies, and its sform and qform do not agree"
+        if np.isfinite(_forms_apart(file)):
+            said = said.replace("do not agree", f"are up to {_forms_apart(file):.1f} mm apart")
+        if not _has_size(file):
+            said += " (the qform lacks a voxel size, for which ITK puts 1 mm)"
     itk = "" if "ITK" in name else ", as ITK and Slicer do" if by_itk is not None else ", and ITK may refuse the file"
     off = _distance(taken, sform, shape)
     others = f"see it {off:.1f} mm off" if off > APART else "do so too"
@@ -113,7 +127,26 @@ def _is_ambiguous(file: nib.spatialimages.SpatialImage) -> bool:
     if not isinstance(header, nib.Nifti1Header):
         return True  # Analyze has no forms
     sform, qform = int(header["sform_code"]) > 0, int(header["qform_code"]) > 0
-    return (not sform and not qform) or (sform and qform and _forms_apart(file) > APART)
+    return (not sform and not qform) or (sform and qform and not _forms_apart(file) <= APART)  # nor where one is NaN
+
+
+def _has_size(file: nib.spatialimages.SpatialImage) -> bool:
+    """Whether a header's voxel sizes are all there, whatever its forms say; the image's own header is mended."""
+    kind = type(file.header)
+    assert issubclass(kind, nib.AnalyzeHeader)  # as is NIfTI's
+    stored = kind.from_fileobj(io.BytesIO(_first_bytes(file)), check=False)
+    sizes = np.abs(np.asarray(stored["pixdim"][1:4], dtype=np.float64))
+    return bool((np.isfinite(sizes) & (sizes > 0)).all())
+
+
+def _good_ras(file: nib.MGHImage) -> bool:
+    """FreeSurfer's goodRASFlag, which nibabel sets where it is not."""
+    return _first_bytes(file)[28:30] != b"\0\0"
+
+
+def _first_bytes(file: nib.spatialimages.SpatialImage) -> bytes:
+    with file.file_map.get("header", file.file_map["image"]).get_prepare_fileobj("rb") as opened:
+        return bytes(opened.read(1024))
 
 
 def _forms_apart(file: nib.spatialimages.SpatialImage) -> float:

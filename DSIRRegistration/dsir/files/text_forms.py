@@ -40,7 +40,8 @@ def check_axes(path: Path, head: bytes) -> None:
 def _nrrd(path: Path, fields: dict[str, str]) -> tuple[str, ...]:
     lacking = []
     if "space directions" not in fields:
-        whole = "" if "spacings" in fields else " and how large its voxels are"
+        sizes = fields.get("spacings", "nan").lower().split()
+        whole = "" if "nan" not in sizes else " and how large its voxels are"
         lacking.append((f"how its axes lie{whole}", AXES + (", voxels of 1 mm" if whole else "")))
     if "space origin" not in fields:
         lacking.append(("where it lies", "its first voxel at the origin"))
@@ -51,8 +52,12 @@ def _nrrd(path: Path, fields: dict[str, str]) -> tuple[str, ...]:
     units = re.findall(r'"([^"]*)"', fields.get("space units", ""))
     other = sorted({unit for unit in units if unit and unit.lower() not in MILLIMETRES})
     if other:
-        said.append(f"{path.name} counts in {other[0]}; it was read in mm all the same, as ITK and Slicer do.")
+        said.append(_in_mm(path, other[0]))
     return tuple(said)
+
+
+def _in_mm(path: Path, unit: str) -> str:
+    return f"{path.name} counts in {unit}; it was read in mm all the same, as ITK and Slicer do."
 
 
 def _made_up(path: Path, lacking: list[tuple[str, str]]) -> list[str]:
@@ -75,4 +80,8 @@ def _meta(path: Path, head: bytes) -> tuple[str, ...]:
         lacking.append(("where it lies", "its first voxel at the origin"))
     if lacks(b"ElementSpacing", b"ElementSize"):
         lacking.append(("how large its voxels are", "voxels of 1 mm"))
-    return tuple(_made_up(path, lacking))
+    unit = re.search(rb"^\s*DistanceUnits\s*=\s*(\S+)", head[:4096], re.MULTILINE | re.IGNORECASE)
+    said = _made_up(path, lacking)
+    if unit and unit[1].decode("ascii", "replace").lower() not in (*MILLIMETRES, "?"):
+        said.append(_in_mm(path, unit[1].decode("ascii", "replace")))
+    return tuple(said)
