@@ -35,6 +35,7 @@ from dsir.registration.levels import descend_levels
 from dsir.registration.placing import LevelFeatures
 from dsir.registration.presets import PRESETS, preset
 from dsir.registration.settings import RegistrationSettings
+from dsir.registration.solver import Stiffness
 from dsir.registration.stages import Start, align_linearly, describe_both, prepare, starting_field
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
@@ -80,7 +81,7 @@ def finer_control(settings: RegistrationSettings) -> RegistrationSettings:
     return replace(settings, descent=replace(settings.descent, levels=changed))
 
 
-Constants = dict[tuple[ModuleType, str], float]
+Constants = dict[tuple[ModuleType | type, str], object]
 WEIGHING, CHANNELS = residual_weighing, leading_directions
 
 PARTS: dict[str, tuple[Change, Constants]] = {
@@ -100,6 +101,7 @@ PARTS: dict[str, tuple[Change, Constants]] = {
     "no coarse level (nor weighing)": (without(lambda level: level.scale > 1), {}),
     "0.4 times as stiff": (lambda settings: settings.stiffer(0.4), {}),
     "2.5 times as stiff": (lambda settings: settings.stiffer(2.5), {}),
+    "as stiff in voxels, not in mm": (lambda settings: settings, {(Stiffness, "on"): lambda held, spacing: held}),
     "three steps a level": (levels(iterations=3), {}),
     "ten steps a level": (levels(iterations=10), {}),
     "control points of 2 mm": (finer_control, {}),
@@ -117,6 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), metavar="PART", default=list(PARTS))
     parser.add_argument("--preset", choices=list(PRESETS), default="default")
     parser.add_argument("--descriptor", help="in the place of the preset's")
+    parser.add_argument("--spacing", type=float, help="mm of the working grid, in the place of the preset's")
     parser.add_argument("--out", type=Path, help="folder for solver_parts.md")
     options = asked(parser, arguments)
     if options is None:
@@ -143,6 +146,8 @@ def measure(case: Case, options: argparse.Namespace) -> Iterator[tuple[str, floa
     settings = preset(options.preset, device="cpu", threads=1)
     if options.descriptor:
         settings = replace(settings, descriptor=options.descriptor)
+    if options.spacing:
+        settings = replace(settings, spacing=options.spacing)
     with torch.no_grad():
         prepared, start = prepare(case.fixed, moving, None, None, settings, silent), Start()
         linear = Linear(align_linearly(prepared, start, silent).matrix)

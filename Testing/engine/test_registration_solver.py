@@ -92,3 +92,23 @@ def test_blocks_and_back_keep_shape_and_constants(shape: tuple[int, int, int]) -
     small = pooled(values, 2)
     assert small.shape[1:] == tuple((n + 1) // 2 for n in shape)
     torch.testing.assert_close(expanded(small, 2, shape), values)
+
+
+def answer_to_a_wave(spacing: float, stiffness: Stiffness, *, wave: float = 40.0) -> float:
+    """Amplitude of the step where every voxel asks for a wave of length ``wave`` mm and amplitude 1."""
+    shape = (round(2 * wave / spacing), 6, 6)
+    asked = torch.zeros(3, *shape)
+    asked[1] = torch.sin(2 * torch.pi * spacing / wave * torch.arange(shape[0]))[:, None, None]
+    matrix = torch.cat([torch.ones(3, *shape), torch.zeros(3, *shape)])
+    d = step(NormalEquations(matrix, asked, 0.0, 0.0), torch.zeros(3, *shape), torch.ones(shape), stiffness)
+    inside = slice(shape[0] // 4, -shape[0] // 4)
+    return float((d[1, inside] * asked[1, inside]).sum() / asked[1, inside].square().sum())
+
+
+def test_a_stiffness_means_the_same_in_mm_on_coarser_and_finer_grids() -> None:
+    held = Stiffness(bending=200.0, control=1, iterations=200)
+    usual = answer_to_a_wave(2.0, held)
+    assert 0.2 < usual < 0.8, "the wave must be one that this stiffness tells from its neighbours"
+    for spacing in (1.25, 2.5, 4.0):
+        assert answer_to_a_wave(spacing, held.on(spacing)) == pytest.approx(usual, abs=0.04)
+    assert answer_to_a_wave(4.0, held) < 0.3 * usual, "in voxels it would not"

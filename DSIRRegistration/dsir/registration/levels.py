@@ -33,14 +33,15 @@ def descend_levels(
             settings.descent.paper,
             lambda fraction, loss: progress("descent", 0.55 + 0.4 * fraction, f"loss {loss:.3f}"),
         )
-    levels = settings.descent.levels
+    working = float(target.lattice.spacing[0])
+    levels = [replace(level, stiffness=level.stiffness.on(working)) for level in settings.descent.levels]
     done, total = 0, sum(level.iterations for level in levels)
     noise: PairNoise | None = None
     for n, level in enumerate(levels):
         weighing = noise if noise is not None and noise.worth else None
         if level.local and noise is not None and not noise.one_anatomy:
             continue  # between two persons correlation follows what differs (abdomen: Dice 0.454 to 0.440)
-        spacing = level.scale * float(target.lattice.spacing[0])
+        spacing = level.scale * working
         if level.place:
             progress("descent", 0.55 + 0.4 * done / total, "describing where edges lie")
             pair = features.placing

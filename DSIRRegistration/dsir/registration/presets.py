@@ -31,9 +31,9 @@ PRESETS: dict[str, RegistrationSettings] = {
         spacing=3.0,
         descent=DescentSettings(
             levels=(
-                Level(scale=2.0, stiffness=Stiffness(bending=10.0)),
-                Level(scale=1.0, iterations=3, stiffness=Stiffness(bending=2.5)),
-                Level(scale=1.0, iterations=3, stiffness=Stiffness(bending=0.6), local=2.0),
+                Level(scale=2.0, stiffness=Stiffness(bending=50.0)),
+                Level(scale=1.0, iterations=3, stiffness=Stiffness(bending=12.5)),
+                Level(scale=1.0, iterations=3, stiffness=Stiffness(bending=3.0), local=2.0),
             )
         ),
     ),
@@ -44,11 +44,11 @@ PRESETS: dict[str, RegistrationSettings] = {
         voxels=12_000_000,
         descent=DescentSettings(
             levels=(
-                Level(scale=2.67, iterations=10, stiffness=Stiffness(bending=10.0)),
-                Level(scale=1.33, iterations=10),
-                Level(scale=1.0, iterations=8, stiffness=Stiffness(bending=8.0)),
-                Level(scale=1.0, iterations=8, stiffness=Stiffness(bending=4.0), place=True),
-                Level(scale=1.0, iterations=4, stiffness=Stiffness(bending=4.0), place=True, local=2.67),
+                Level(scale=2.67, iterations=10, stiffness=Stiffness(bending=3.2)),
+                Level(scale=1.33, iterations=10, stiffness=Stiffness(bending=1.6)),
+                Level(scale=1.0, iterations=8, stiffness=Stiffness(bending=2.5)),
+                Level(scale=1.0, iterations=8, stiffness=Stiffness(bending=1.3), place=True),
+                Level(scale=1.0, iterations=4, stiffness=Stiffness(bending=1.3), place=True, local=2.67),
             )
         ),
     ),
