@@ -9,19 +9,28 @@ from ..transforms.field import DisplacementField
 from .normal import SLAB
 from .working_grid import FeatureMap
 
+SHORTEST = 0.5
+"""Length below which a vector that was read between voxels is not taken as if it were 1: its neighbours say little."""
+
 
 def mean_cosine(target: FeatureMap, source: FeatureMap, field: DisplacementField | None) -> float:
-    """Mean cosine over the fixed body; voxels without a counterpart count 0."""
+    """Mean cosine over the fixed body; voxels without a counterpart count 0.
+
+    A vector read between voxels is shorter than its neighbours, and one read at a voxel is not: each is taken by its
+    own length, or whatever moves by less than a voxel would look worse for having moved.
+    """
     index = affine_grid(target.lattice, source.lattice)
     if field is not None:
         index += field.on(target.lattice).to_index()
     total, planes = 0.0, max(1, SLAB // target.mask[0].numel())
     for start in range(0, target.mask.shape[0], planes):
         slab = slice(start, start + planes)
-        cosine = torch.zeros_like(target.mask[slab])
+        product, square = torch.zeros_like(target.mask[slab]), torch.zeros_like(target.mask[slab])
         for a, b in zip(target.features[:, slab], sample(source.features, index[:, slab]), strict=True):
-            cosine.addcmul_(a.float(), b.float())
-        total += float((cosine * target.mask[slab]).sum())
+            other = b.float()
+            product.addcmul_(a.float(), other)
+            square.addcmul_(other, other)
+        total += float((product / square.sqrt().clamp(min=SHORTEST) * target.mask[slab]).sum())
     return total / float(target.mask.sum().clamp(min=1e-6))
 
 
