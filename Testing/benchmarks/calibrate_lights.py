@@ -4,7 +4,8 @@
 
 Registers each pair (known deformations of 1 to 15 mm, one person's two scans, two persons, pairs spoiled on purpose),
 carries the organs, and keeps of each what the confidence by DSIR rests on and how far the contour is from the truth. A
-known pair is judged twice more with its result led astray, by 3 to 12 mm and by 2 to 5. What was made is kept in
+known pair is judged twice more with its result led astray, by 3 to 12 mm and by 2 to 5, of which the two scans are
+asked as ``dsir propagate --measure-confidence`` asks them. What was made is kept in
 ``--cache``, so that a run can be stopped and goes on. ``--judge`` makes nothing. Limits are set without the pair's
 persons on people of ``train/``; scans of ``cases/`` are judged, and nothing is fitted to them.
 """
@@ -30,11 +31,13 @@ from dsir.evaluation.deformation import DeformationSettings, random_deformation 
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
 from dsir.files.atomic import complete_file  # noqa: E402
 from dsir.files.report import plain  # noqa: E402
+from dsir.registration.findings import verdict_of  # noqa: E402
 from dsir.registration.presets import preset  # noqa: E402
 from dsir.registration.register import register  # noqa: E402
 from dsir.registration.settings import RegistrationSettings  # noqa: E402
 from dsir.shapes.structure import StructureSet  # noqa: E402
 from dsir.similarity.confidence import Evidence, evidence_of  # noqa: E402
+from dsir.structures.confidence_map import doubts_of  # noqa: E402
 from dsir.structures.measures import overlap_aside  # noqa: E402
 from dsir.structures.propagate import propagate  # noqa: E402
 from dsir.transforms.composite import Transform  # noqa: E402
@@ -64,12 +67,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Result:
-    """One transform of one pair; ``level`` is the registration's own verdict, None where the transform was spoiled."""
+    """One transform of one pair; ``level`` is the registration's own verdict, led astray what the scans say of it."""
 
     pair: str
     kind: str
     persons: tuple[str, ...]
-    level: str | None
+    level: str
     reasons: tuple[str, ...]
     slice_mm: float
     rows: tuple[Row, ...]
@@ -211,12 +214,14 @@ def results_of(pair: Pair, settings: RegistrationSettings, descriptor: Descripto
             bend = DeformationSettings(knots=50.0, amplitude=float(amplitude))
             wrong = random_deformation(pair.fixed.lattice, bend, seed=seed + 77 + 1000 * n)
             astray = Transform((wrong, *found.transform.parts))
-            results.append(looked_at(pair, "astray", astray, (None, ()), descriptor, seed))
+            doubts = doubts_of(pair.fixed, pair.moving, astray)  # as ``propagate --measure-confidence`` asks the scans
+            said = verdict_of(doubts)["level"], tuple(doubt.code for doubt in doubts)
+            results.append(looked_at(pair, "astray", astray, said, descriptor, seed))
     return results
 
 
 def looked_at(
-    pair: Pair, kind: str, transform: Transform, said: tuple[str | None, tuple[str, ...]], how: Descriptor, seed: int
+    pair: Pair, kind: str, transform: Transform, said: tuple[str, tuple[str, ...]], how: Descriptor, seed: int
 ) -> Result:
     """Carry, compare, and keep the evidence."""
     fixed = pair.fixed.lattice

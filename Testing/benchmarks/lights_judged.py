@@ -57,13 +57,15 @@ def report(results: Sequence[Result]) -> None:
 def pairs(results: Sequence[Result]) -> None:
     """The registrations' own verdicts; a known pair is right within 3 mm in the mean."""
     known = [r for r in results if r.kind == "known" and r.errors is not None and r.errors.mean() <= 3]
-    wrong = [r for r in results if r.level and r.kind not in ("known", "same_person", "two_persons")]
-    for title, chosen in (("known pairs that are right", known), ("spoiled pairs", wrong)):
+    wrong = [r for r in results if r.kind not in ("known", "astray", "same_person", "two_persons")]
+    astray = [r for r in results if r.kind == "astray" and r.errors is not None and r.errors.mean() > 3]
+    chosen_as = (("known pairs that are right", known), ("led astray beyond that", astray), ("spoiled pairs", wrong))
+    for title, chosen in chosen_as:
         counts = ", ".join(f"{sum(r.level == level for r in chosen)} {level}" for level in ("PASS", "CHECK", "FAIL"))
         print(f"{title}: {counts}")
     print("of these not as wished: " + "; ".join(
         f"{r.pair} {r.level} {', '.join(r.reasons)}"
-        for r in (*(r for r in known if r.level != "PASS"), *(r for r in wrong if r.level == "PASS"))
+        for r in (*(r for r in known if r.level != "PASS"), *(r for r in (*astray, *wrong) if r.level == "PASS"))
     ))  # fmt: skip
 
 
