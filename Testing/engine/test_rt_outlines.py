@@ -12,6 +12,7 @@ from dsir.shapes import polygons
 from dsir.shapes.contours import keyholes
 from dsir.shapes.polygons import region
 from dsir.structures.measures import volume
+from pydicom.dataset import Dataset
 
 pytestmark = pytest.mark.slow
 
@@ -158,3 +159,36 @@ def test_outlines_that_share_a_slice_by_rounding_are_all_kept(read):
 def test_a_backslash_in_a_name_stays(read):
     (left,) = read({"PTV\\boost": {k: [disc()] for k in range(5, 15)}}).structures
     assert left.name == "PTV\\boost"
+
+
+CIRCLE = circle((30.0, 28.0), 9.0, np.ones(2), 120)
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [np.vstack([CIRCLE, CIRCLE + 0.05]), np.vstack([CIRCLE, circle((30.0, 28.0), 9.3, np.ones(2), 120)[:60]])],
+    ids=["twice round", "once and a half"],
+)
+def test_an_outline_that_goes_on_round_its_own_border_is_no_hole(drawn):
+    assert region([drawn]).shape.area == pytest.approx(np.pi * 81, rel=0.05)
+
+
+@pytest.mark.parametrize("sense", [1, -1])
+def test_a_keyhole_stays_one_in_whatever_sense_its_hole_runs(sense):
+    outer = np.array([[0, 0], [20, 0], [20, 20], [0, 20], [0, 0]], float)
+    inner = np.array([[5, 5], [15, 5], [15, 15], [5, 15], [5, 5]], float)[::sense]
+    assert region([np.vstack([outer, inner])]).shape.area == pytest.approx(300)
+
+
+def test_contours_of_one_structure_in_two_items_belong_together(tmp_path):
+    grid = Lattice((40, 36, 12), np.diag([-1.0, -1.0, 3.0, 1.0]))
+    series = read_series(make_series(tmp_path / "ct", grid, frame="1.2"))
+    dataset = make_rtstruct(tmp_path / "rs.dcm", grid, {"G": {k: [CIRCLE / 2] for k in range(2, 10)}}, frame="1.2")
+    whole, _ = volume(read_rtstruct(tmp_path / "rs.dcm", series).structures[0])
+    (item,) = dataset.ROIContourSequence
+    contours = list(item.ContourSequence)
+    rest = Dataset()
+    rest.ReferencedROINumber, rest.ContourSequence, item.ContourSequence = 1, contours[4:], contours[:4]
+    dataset.ROIContourSequence.append(rest)
+    dataset.save_as(tmp_path / "rs.dcm")
+    assert volume(read_rtstruct(tmp_path / "rs.dcm", series).structures[0])[0] == pytest.approx(whole)

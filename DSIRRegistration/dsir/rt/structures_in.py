@@ -56,7 +56,7 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
         raise DsirError(f"{path} holds no structures.")
     names, remarks = unique_names([_name(roi, number) for number, roi in rois.items()])
     remarks += _unnumbered(listed, rois)
-    drawn = _numbered(dataset.get("ROIContourSequence"), "ReferencedROINumber")
+    drawn = _drawn(dataset)
     observed = _numbered(dataset.get("RTROIObservationsSequence"), "ReferencedROINumber")
     if "RTROIObservationsSequence" not in dataset:
         remarks.append("The structure set lacks its last part (RT ROI Observations): it may be cut short.")
@@ -116,6 +116,17 @@ def _numbered(items: Iterable[Dataset] | None, key: str) -> dict[int, Dataset]:
         number = whole(item, key)
         if number is not None:
             found.setdefault(number, item)
+    return found
+
+
+def _drawn(dataset: Dataset) -> dict[int, Dataset]:
+    """What was drawn of each ROI; some writers give one several items, whose contours belong together."""
+    listed = list(dataset.get("ROIContourSequence") or ())
+    found = _numbered(listed, "ReferencedROINumber")
+    for number, item in found.items():
+        same = [other for other in listed if whole(other, "ReferencedROINumber") == number]
+        if len(same) > 1:
+            item.ContourSequence = [contour for other in same for contour in other.get("ContourSequence") or ()]
     return found
 
 

@@ -80,10 +80,43 @@ def region(outlines: Sequence[np.ndarray], *, xor: bool = False) -> Region:
 
 
 def one_outline(outline: np.ndarray) -> shapely.Geometry:
-    """The valid area (perhaps of several parts, or empty) of one outline (N, 2), which may touch or cross itself."""
+    """The valid area (perhaps of several parts, or empty) of one outline (N, 2), which may touch or cross itself.
+
+    What it goes round an even number of times is a hole, as a keyhole's is; but where the pen went on round the border
+    that it had drawn already, what it goes round twice is inside.
+    """
     if len(outline) < 3 or not np.isfinite(outline).all():
         return shapely.Polygon()
-    return _areas(shapely.make_valid(shapely.Polygon(outline)))
+    drawn = shapely.Polygon(outline)
+    if shapely.is_valid(drawn):
+        return _areas(drawn)
+    return _areas(shapely.union_all([shapely.make_valid(drawn), *_drawn_on(outline)]))
+
+
+RETRACED = 0.4
+"""Share of a part's border that must run along the outline's own for the part to be one that was gone round again; half
+or more does where the pen went on, next to nothing where a hole was meant."""
+
+
+def _drawn_on(outline: np.ndarray) -> list[shapely.Geometry]:
+    """Parts that an outline goes round more than once because it goes on after it has met its beginning."""
+    line = shapely.union_all([shapely.LinearRing(outline)])
+    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(line)))
+    turns = np.array([_turns(outline, shapely.get_coordinates(shapely.point_on_surface(face))[0]) for face in faces])
+    if not (np.abs(turns) > 1).any():
+        return []
+    near = shapely.buffer(shapely.boundary(shapely.union_all(faces[turns != 0])), SAME)
+    again = faces[(np.abs(turns) > 1) & (turns % 2 == 0)]
+    along = np.array([shapely.length(shapely.intersection(shapely.boundary(face), near)) for face in again])
+    return list(again[along > RETRACED * shapely.length(shapely.boundary(again))])
+
+
+def _turns(outline: np.ndarray, point: np.ndarray) -> int:
+    """How many times a closed outline goes round a point."""
+    a = outline - point
+    b = np.roll(a, -1, axis=0)
+    angle = np.arctan2(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], (a * b).sum(1))
+    return round(float(angle.sum() / (2 * np.pi)))
 
 
 def inside(shape: shapely.Geometry, size: tuple[int, int], spacing: np.ndarray | None = None) -> np.ndarray:
