@@ -98,7 +98,7 @@ def contour(lattice: Lattice, polygon: np.ndarray, k: float, kind: str = "CLOSED
     return item
 
 
-def circle(centre: Sequence[float], radius: float, spacing: np.ndarray, count: int = 180) -> np.ndarray:
+def circle(centre: Sequence[float], radius: float, spacing: np.ndarray, count: int = 90) -> np.ndarray:
     """(N, 2) in pixel indices; ``radius`` in mm, ``centre`` in pixels."""
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     return np.array(centre) + radius * np.stack([np.cos(angle), np.sin(angle)], -1) / spacing[:2]

@@ -10,7 +10,7 @@ from dsir.registration.normal import PAIRS, NormalEquations
 from dsir.registration.solver import Stiffness, laplacian, multiplied
 
 SHAPE = (6, 5, 4)
-STIFF = Stiffness(bending=0.7, control=1, iterations=80)
+STIFF = Stiffness(bending=0.7, control=1, iterations=40)
 
 
 def equations(seed: int = 0) -> NormalEquations:
@@ -38,11 +38,11 @@ def exact(found: NormalEquations) -> torch.Tensor:
 def test_it_is_the_diagonal_of_the_inverse_of_curvature_and_stiffness(monkeypatch) -> None:
     monkeypatch.setattr("dsir.registration.expected_error.AVERAGED", 1e-3)
     found = equations()
-    estimate = expected_covariance(found, torch.ones(SHAPE), STIFF, channels=8, draws=600)
+    estimate = expected_covariance(found, torch.ones(SHAPE), STIFF, channels=8, draws=200)
     asked = exact(found)
     for n, (row, column) in enumerate(PAIRS):
         scale = (asked[row, row] * asked[column, column]).sqrt()
-        assert ((estimate[n] - asked[row, column]) / scale).abs().mean() < 0.08
+        assert ((estimate[n] - asked[row, column]) / scale).abs().mean() < 0.12
 
 
 def test_little_is_known_where_little_is_seen() -> None:

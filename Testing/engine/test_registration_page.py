@@ -14,6 +14,7 @@ from dsir.cli.command import spoken
 from dsir.cli.main import main
 from dsir.geometry.lattice import Lattice
 from dsir.messages import Message
+from dsir.registration.presets import preset
 from dsir.reports.registration.facts import facts_of, warnings_beside_verdict
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.jacobian import determinant
@@ -87,7 +88,7 @@ def test_the_page_of_a_deformed_result_says_how_far_tissue_went(tmp_path: Path) 
     fixed = render(COARSE, dark_on_bright)
     shift = np.array([6.0, -4.0, 5.0])
     moving = render(COARSE, dark_on_bright, lambda points: np.broadcast_to(-shift, points.shape))
-    result = dsir.register(fixed, moving, preset="fast", model="translation")
+    result = dsir.register(fixed, moving, settings=preset("fast", spacing=6.0), model="translation")
     report = result.save(tmp_path / "out")
     assert report["displacement_mm"]["mean"] == pytest.approx(np.linalg.norm(shift), abs=0.5)
     assert report["jacobian"]["p1"] == pytest.approx(1.0, abs=1e-3)

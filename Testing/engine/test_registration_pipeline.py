@@ -87,28 +87,43 @@ def test_the_grids_make_no_difference(plain: RegistrationResult, fixed_grid, mov
     assert error_mm(result.transform, bend).mean() < 1.3 * error_mm(plain.transform, bend).mean() + 0.2
 
 
-def test_the_same_seed_gives_the_very_same_result_and_inputs_stay(plain: RegistrationResult) -> None:
-    a, b = fixed(), moving()
-    copies = a.data.clone(), b.data.clone()
+@pytest.fixture(scope="module")
+def small() -> tuple[Image, Image]:
+    """Voxels of 5 mm."""
+    lattice = lattice_of((27, 30, 24), (5.0, 5.0, 5.0))
+    return fixed(lattice), moving(lattice)
+
+
+ONCE = settings(
+    spacing=5.0,
+    linear=LinearSettings(start="identity", model="translation"),
+    discrete=DiscreteSettings(grids=(12.0,), captures=(24.0,)),
+    descent=DescentSettings(levels=(Level(iterations=1), Level(iterations=1, place=True))),
+)
+"""Every stage once and no more: on a busy processor two threads wait for one another at each operation."""
+
+
+@pytest.fixture(scope="module")
+def once(small: tuple[Image, Image]) -> RegistrationResult:
+    """By one thread."""
+    return register(*small, replace(ONCE, threads=1))
+
+
+def test_the_same_seed_gives_the_very_same_result_and_inputs_stay(
+    once: RegistrationResult, small: tuple[Image, Image]
+) -> None:
+    copies = [image.data.clone() for image in small]
     state = torch.get_rng_state()
-    again = register(a, b, settings())
-    assert torch.equal(again.transform.parts[0].vectors, plain.transform.parts[0].vectors)
-    assert torch.equal(a.data, copies[0]) and torch.equal(b.data, copies[1])
+    again = register(*small, replace(ONCE, threads=1))
+    assert torch.equal(again.transform.parts[0].vectors, once.transform.parts[0].vectors)
+    assert all(torch.equal(image.data, copy) for image, copy in zip(small, copies, strict=True))
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_two_threads_give_what_one_gives() -> None:
-    # Every stage once and no more: on a busy processor two threads wait for one another at each operation.
-    small = lattice_of((27, 30, 24), (5.0, 5.0, 5.0))
-    once = settings(
-        spacing=5.0,
-        linear=LinearSettings(start="identity", model="translation"),
-        discrete=DiscreteSettings(grids=(12.0,), captures=(24.0,)),
-        descent=DescentSettings(levels=(Level(iterations=1), Level(iterations=1, place=True))),
-    )
-    one, two = (register(fixed(small), moving(small), replace(once, threads=n)) for n in (1, 2))
+def test_two_threads_give_what_one_gives(once: RegistrationResult, small: tuple[Image, Image]) -> None:
+    two = register(*small, replace(ONCE, threads=2))
     points = body_points()
-    apart = np.linalg.norm(one.transform.transform_points(points) - two.transform.transform_points(points), axis=1)
+    apart = np.linalg.norm(once.transform.transform_points(points) - two.transform.transform_points(points), axis=1)
     assert apart.max() < 0.01
 
 

@@ -20,15 +20,15 @@ from dsir.registration.settings import RegistrationSettings
 from dsir.registration.stages import FeaturePair, Prepared, Start, describe_both, prepare
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
-from phantoms import bright_on_dark, dark_on_bright, lattice_of, render
+from phantoms import COARSE, bright_on_dark, dark_on_bright, render
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
 
 
 def described(**changes: object) -> tuple[Prepared, FeaturePair]:
     """A phantom in two contrasts, described as a registration does it."""
-    settings = replace(preset("default", device="cpu", threads=1), spacing=3.0, **changes)
-    fixed, moving = (render(lattice_of(), contrast) for contrast in (dark_on_bright, bright_on_dark))
+    settings = replace(preset("default", device="cpu", threads=1), spacing=5.0, **changes)
+    fixed, moving = (render(COARSE, contrast) for contrast in (dark_on_bright, bright_on_dark))
     with torch.no_grad():
         prepared = prepare(fixed, moving, None, None, settings, silent)
         return prepared, describe_both(prepared, Linear(np.eye(4)), Start(), silent)

@@ -21,7 +21,7 @@ from phantoms import body_points, bright_on_dark, dark_on_bright, inside, lattic
 pytestmark = pytest.mark.slow
 
 MIND = load_descriptor("mind")
-GRID = lattice_of((36, 40, 32), (4.0, 4.0, 4.0))
+GRID = lattice_of((29, 32, 26), (5.0, 5.0, 5.0))
 FIXED = render(GRID, dark_on_bright)
 MOVING = render(GRID, bright_on_dark)
 BODY = render(GRID, inside).data > 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -76,10 +77,16 @@ def described(image: Image) -> FeatureStore:
     return describe_image(image, Patch(), mask=everything(image))
 
 
+@cache
+def plain() -> FeatureStore:
+    """The texture on a plain grid, described."""
+    return described(textured(GRIDS["plain"]))
+
+
 @pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "with surroundings"])
 def test_the_best_match_in_a_shifted_copy_lies_within_half_a_voxel_of_the_truth(grid: Lattice, alone: bool) -> None:
-    here, there = described(textured(GRIDS["plain"])), described(textured(grid, SHIFT))
+    here, there = plain(), described(textured(grid, SHIFT))
     rng = np.random.default_rng(1)
     for _ in range(5):
         point = GRIDS["plain"].centre + rng.uniform(-10, 10, 3)
@@ -110,7 +117,7 @@ def test_the_heat_map_is_the_cosine_of_every_voxel() -> None:
 
 
 def test_a_radius_leaves_everything_beyond_it_at_zero_and_agrees_within() -> None:
-    here, there = described(textured(GRIDS["plain"])), described(textured(GRIDS["plain"], SHIFT))
+    here, there = plain(), described(textured(GRIDS["plain"], SHIFT))
     point = GRIDS["plain"].centre
     whole, part = (query(here, point, there, radius=radius, alone=True) for radius in (None, 15.0))
     index = np.stack(np.meshgrid(*(np.arange(n) for n in there.lattice.shape), indexing="ij"), -1)
@@ -124,7 +131,7 @@ def test_a_radius_leaves_everything_beyond_it_at_zero_and_agrees_within() -> Non
 def test_the_search_can_begin_elsewhere_than_at_the_point() -> None:
     far = np.array([300.0, 0.0, 0.0])
     grid = Lattice(GRIDS["plain"].shape, GRIDS["plain"].window(np.array([150, 0, 0]), GRIDS["plain"].shape).affine)
-    here, there = described(textured(GRIDS["plain"])), described(textured(grid, far))
+    here, there = plain(), described(textured(grid, far))
     point = GRIDS["plain"].centre
     assert np.linalg.norm(query(here, point, there, around=point + far, radius=20).best.point - point - far) < 1.0
     with pytest.raises(DsirError, match="within 20 mm"):
@@ -143,7 +150,7 @@ def test_runners_up_are_hills_of_their_own_and_sorted() -> None:
 
 
 def test_a_point_outside_is_refused_in_one_sentence() -> None:
-    store = described(textured(GRIDS["plain"]))
+    store = plain()
     with pytest.raises(DsirError, match=r"\(500.0, 0.0, 0.0\) mm \(RAS\) lies outside"):
         query(store, np.array([500.0, 0, 0]), store)
 
@@ -172,7 +179,7 @@ def test_features_of_an_image_that_has_changed_are_refused() -> None:
 
 
 def test_images_described_differently_cannot_be_compared() -> None:
-    store = described(textured(GRIDS["plain"]))
+    store = plain()
     other = FeatureStore(store.data, store.lattice, {"descriptor": "other"}, store.image)
     with pytest.raises(DsirError, match="different ways"):
         query(store, GRIDS["plain"].centre, other)
@@ -197,7 +204,7 @@ def test_a_file_that_is_no_store_is_refused_in_one_sentence(content: bytes, tmp_
 
 
 def test_a_query_needs_no_torch(tmp_path: Path) -> None:
-    store = described(textured(GRIDS["plain"]))
+    store = plain()
     write_store(tmp_path / "features.npy", store)
     program = (
         "import sys\n"

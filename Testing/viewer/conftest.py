@@ -17,10 +17,18 @@ if find_spec("trame_slicer") is None:
 
 @pytest.fixture(scope="module")
 def app():
-    """A Slicer application whose views draw without a window."""
+    """A Slicer application whose views draw without a window, and only when a picture is taken."""
     from trame_slicer.core import SlicerApp
-    from trame_slicer.views import DirectViewFactory
+    from trame_slicer.views import DirectViewFactory, SliceView
+    from trame_slicer.views.render_scheduler import NoScheduleRendering
+
+    class StillViews(DirectViewFactory):
+        """Drawing at each of the five hundred changes of a new session takes seven seconds."""
+
+        def _create_slice_view(self, app_logic, scene, view):
+            made = SliceView(scene, app_logic, view.singleton_tag, scheduled_render_strategy=NoScheduleRendering())
+            return self._update_view_properties(made, view)
 
     made = SlicerApp()
-    made.view_manager.register_factory(DirectViewFactory(do_render_offscreen=True))
+    made.view_manager.register_factory(StillViews(do_render_offscreen=True))
     return made

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -16,6 +18,15 @@ GRID = Lattice(SHAPE, np.array([[2.0, 0, 0, -49], [0, 2, 0, -55], [0, 0, 2, -45]
 
 def write_pair(folder: Path) -> tuple[Path, Path]:
     """``ct.nii.gz`` and its negative ``mr.nii.gz``: every voxel's match is the voxel itself."""
+    paths = folder / "ct.nii.gz", folder / "mr.nii.gz"
+    for path, content in zip(paths, _pair(), strict=True):
+        path.write_bytes(content)
+    return paths
+
+
+@cache
+def _pair() -> tuple[bytes, bytes]:
+    """The two files; made once, for each test wants them."""
     index = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij"), -1)
     world = GRID.to_world(index)
     rng = np.random.default_rng(7)
@@ -23,8 +34,12 @@ def write_pair(folder: Path) -> tuple[Path, Path]:
     waves *= (2 * np.pi / rng.uniform(7, 20, 80) / np.linalg.norm(waves, axis=1))[:, None]
     texture = np.cos(world @ waves.T + rng.uniform(0, 6, 80)).sum(-1)
     body = np.linalg.norm(world / [1, 1.15, 0.95], axis=-1) < 42
-    paths = folder / "ct.nii.gz", folder / "mr.nii.gz"
-    for path, sign in zip(paths, (1, -1), strict=True):
-        values = np.where(body, 300 + sign * 5 * texture, 0).astype(np.float32)
-        write_image(path, Image(torch.from_numpy(values), GRID))
-    return paths
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "scan.nii.gz"
+
+        def file(sign: int) -> bytes:
+            values = np.where(body, 300 + sign * 5 * texture, 0).astype(np.float32)
+            write_image(path, Image(torch.from_numpy(values), GRID))
+            return path.read_bytes()
+
+        return file(1), file(-1)

@@ -176,6 +176,7 @@ def test_every_control_has_a_name_and_a_tip(page) -> None:
 def test_click_accept_refine_is_a_loop(page) -> None:
     """Register, accept a match, refine: each ends with the new result on the page and the last point asked again."""
     assert page.locator("#dsir-refine").is_disabled()
+    page.locator("#dsir-preset").select_option("fast")
     page.click("#dsir-register")
     page.wait_for_selector("#dsir-words:has-text('Registered')", timeout=180_000)
     assert re.match(r"(PASS|CHECK|FAIL)", page.inner_text("#dsir-verdict"))

@@ -44,7 +44,6 @@ def session(app: SlicerApp, tmp_path: Path):
     write_transform(tmp_path / "known.h5", Transform((growing(LATTICE),)))
     made = Session(app, *write_pair(tmp_path), transform=tmp_path / "known.h5", launch=FakeEngine(polls=1))
     for view in (view for side in made.sides.values() for view in side.views):
-        view.set_render_blocked(True)  # drawn when a picture is taken
         view.render_window().SetSize(SIZE, SIZE)
         view.fit_view_to_content()
     yield made

@@ -34,7 +34,6 @@ from trame_slicer.core import SlicerApp
 def session(app: SlicerApp, tmp_path: Path):
     made = Session(app, *write_pair(tmp_path), launch=FakeEngine(polls=1))
     for view in (view for side in made.sides.values() for view in side.views):
-        view.set_render_blocked(True)
         view.render_window().SetSize(300, 300)
         view.fit_view_to_content()
     for _ in made.similarity.compute("mind"):
@@ -242,8 +241,6 @@ def test_while_a_point_is_dragged_its_plane_leads_the_others_follow_and_all_come
 ) -> None:
     monkeypatch.setattr(drag_views, "REST", 0.05)
     rows = [side.views for side in session.sides.values()]
-    for view in (view for row in rows for view in row):
-        view.set_render_blocked(False)
     under = rows[0][1]
     held: list[int] = []
 
