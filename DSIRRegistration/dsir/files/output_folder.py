@@ -198,7 +198,7 @@ def check_output_folder(target: str | Path, *, overwrite: bool = False) -> None:
         nearest = next(p for p in (target, *target.parents) if p.exists())
         if not nearest.is_dir():
             raise OutputError(f"The folder {name} cannot be made: {nearest} is a file.")
-        os.rmdir(tempfile.mkdtemp(prefix=".dsir-", dir=nearest))
+        tempfile.TemporaryFile(dir=nearest).close()  # has no name: a stop at this very moment leaves nothing behind
     except OSError as error:
         raise OutputError(f"The folder {name} cannot be written: {reason(error)}.") from None
 
