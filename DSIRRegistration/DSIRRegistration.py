@@ -18,7 +18,7 @@ from slicer.ScriptedLoadableModule import (
 
 HELP = """
 <p>Finds where each point of a <b>fixed</b> scan lies in a <b>moving</b> scan, whatever their modalities (CT, MR, ...),
-and carries segmentations, points and surfaces across. The scans are compared by a deep structural representation (DSIR)
+and propagates segmentations, points and surfaces. The scans are compared by a deep structural representation (DSIR)
 that is learned without labels and without aligned pairs.</p>
 <p>Choose the two scans and press Apply; nothing need be aligned beforehand. The result is a transform and the moving
 scan on the fixed scan's voxels; look at the quality section before you use either.</p>

@@ -73,10 +73,10 @@ class RegistrationLogic:
             landmarks: markups nodes of the fixed and of the moving scan, point by point: soft constraints, and the
                 start where no other is given.
             refine: a result to improve: nothing is searched for, which with one more pair takes seconds.
-            structures: segmentations, label maps, markups and models on the moving scan to be carried along, as clones.
+            structures: segmentations, label maps, markups and models on the moving scan to be propagated, as clones.
             outputTransform, outputVolume: nodes to overwrite; new ones by default.
             jacobian: also make the map of Jacobian determinants (or overwrite this volume with it).
-            confidence: also make the map of where the result can be trusted, and judge each carried segment by it.
+            confidence: also make the map of where the result can be trusted, and judge each propagated segment by it.
             differentPatients: the scans may be of two persons; else nodes whose DICOM says so are refused.
             progress: ``progress(stage, fraction, message)``; raise :class:`dsir.errors.Cancelled` in it to stop.
 
@@ -145,7 +145,7 @@ class RegistrationLogic:
         differentPatients: bool = False,
         progress: Progress = silent,
     ) -> tuple[slicer.vtkMRMLNode, ...]:
-        """Carry segmentations, label maps, markups and models of moving onto fixed; gives the clones.
+        """Propagate segmentations, label maps, markups and models of moving onto fixed; gives the clones.
 
         Args:
             differentPatients: they may be another person's; else nodes whose DICOM says so are refused.
@@ -179,7 +179,7 @@ class RegistrationLogic:
         """Write a result as DICOM, for a planning system; both scans must come from Slicer's DICOM database.
 
         Args:
-            structures: segmentations drawn on the moving scan, carried into a structure set and a segmentation object.
+            structures: segmentations drawn on the moving scan, for a structure set and a segmentation object.
 
         Returns:
             the files: ``registration.dcm``, and two for each segmentation; nothing in them is approved.

@@ -71,7 +71,7 @@ def carry(
         moving: the scan whose voxels closed surfaces are filled in; voxels of their own where it is None.
 
     Raises:
-        DsirError: a node cannot be carried.
+        DsirError: a node cannot be propagated.
     """
     carried = Carried(tuple(nodes))
     labels, points = _gather(carried.nodes, moving, folder)

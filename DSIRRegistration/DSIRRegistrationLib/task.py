@@ -29,7 +29,7 @@ class Task:
 
     Attributes:
         settings: JSON-ready changes on top of the preset, named as in ``report.json``.
-        structures: segmentations, label maps, markups and models on the moving scan that are to be carried.
+        structures: segmentations, label maps, markups and models on the moving scan that are to be propagated.
         transform, warped, jacobian: nodes to overwrite; new ones where there are none.
         with_jacobian: whether to make the map of Jacobian determinants.
         with_confidence: whether to make the map of where the result can be trusted; ``confidence`` is overwritten.
@@ -60,7 +60,7 @@ class Task:
 
     @property
     def people(self) -> tuple[slicer.vtkMRMLNode, ...]:
-        """What must be of one person: both scans, and what is carried."""
+        """What must be of one person: both scans, and the structures."""
         return (self.fixed, self.moving, *self.structures)
 
     @property
@@ -77,7 +77,7 @@ class Registered:
         transform: fixed to moving is its direction *from* parent: applied to the moving scan it brings it onto fixed.
         warped: the moving scan on the fixed scan's voxels.
         jacobian: determinant of the mapping's Jacobian on the same voxels, or None.
-        structures: the carried clones, in the order they were given.
+        structures: the propagated clones, in the order they were given.
         confidence: chance that the result is within 4 mm of the truth, on voxels of about 4 mm, or None.
         report: as ``report.json``.
     """

@@ -103,8 +103,8 @@ class Tutorial:
         self.panel.ui.acceptButton.click()
         _check(self.panel.ui.refineButton.enabled, self.panel.ui.refineButton.toolTip)
 
-    def carry_and_refine(self) -> None:
-        """What is drawn on the MR is chosen; the result is refined and carries it."""
+    def propagate_and_refine(self) -> None:
+        """What is drawn on the MR is chosen; it is propagated by the refined result."""
         from .parameters import set_structures  # needs the application, as a panel does
 
         marks = self.panel.parameters.moving.GetScene().AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "tumour")
@@ -141,7 +141,7 @@ STEPS: tuple[tuple[str, Callable[[Tutorial], None]], ...] = (
     ("Look", Tutorial.look),
     ("Ask for a point", Tutorial.ask),
     ("Accept the match", Tutorial.accept),
-    ("Carry along, and refine", Tutorial.carry_and_refine),
+    ("Propagate structures, and refine", Tutorial.propagate_and_refine),
     ("Save", Tutorial.save),
 )
 """Headline of each in the document, and what is done."""

@@ -186,8 +186,8 @@ class Panel(VTKObservationMixin):
         self._stopped = False
         self._keep(made)
         self._shown(made)
-        carried = _(" Carried: {n}.").format(n=len(made.structures)) if made.structures else ""
-        return _("Done.") + carried
+        propagated = _(" Structures propagated: {n}.").format(n=len(made.structures)) if made.structures else ""
+        return _("Done.") + propagated
 
     def _keep(self, made: Registered) -> None:
         """Keep the nodes of a result for the next run."""

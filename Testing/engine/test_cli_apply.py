@@ -82,7 +82,7 @@ def test_one_bad_thing_among_several_leaves_no_folder(scene: Path, capsys: pytes
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], "nothing to carry"),
+        ([], "nothing to transform"),
         (["--labels", "labels.nii.gz"], "--reference"),
         (["--points", "points.csv", "-o", "points.csv", "--overwrite"], "input"),
         (["--points", "nowhere.csv"], "nowhere.csv"),

@@ -129,7 +129,7 @@ def test_markups_move_and_the_original_stays(scene) -> None:
 
 def test_a_plane_is_refused(scene) -> None:
     node = scene.AddNewNodeByClass("vtkMRMLMarkupsPlaneNode", "plane")
-    with pytest.raises(DsirError, match="plane cannot be carried"):
+    with pytest.raises(DsirError, match="plane cannot be propagated"):
         points_of(node)
 
 

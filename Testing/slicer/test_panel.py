@@ -249,7 +249,7 @@ def test_what_is_checked_is_carried(widget, chosen, pair, scene) -> None:
     chosen.ui.applyButton.click()
     finish(widget)
     assert scene.GetFirstNodeByName("marks on CT") is not None
-    assert words(chosen.ui.messageLabel) == "Done. Carried: 1."
+    assert words(chosen.ui.messageLabel) == "Done. Structures propagated: 1."
 
 
 def test_the_moving_volume_goes_under_the_transform_only_when_asked(widget, chosen, pair, scene) -> None:

@@ -52,7 +52,7 @@ def points_of(node: slicer.vtkMRMLDisplayableNode) -> Points:
         places = vtk_to_numpy(mesh.GetPoints().GetData()).astype(np.float64)
         return Points(node, _through(matrix_to_world(node), places))
     if node.GetClassName() not in POINT_MARKUPS:
-        raise DsirError(f"{node.GetName()} cannot be carried; points, lines, angles, curves and models can.")
+        raise DsirError(f"{node.GetName()} cannot be propagated; points, lines, angles, curves and models can.")
     defined = slicer.vtkMRMLMarkupsNode.PositionDefined
     indices = [n for n in range(node.GetNumberOfControlPoints()) if node.GetNthControlPointPositionStatus(n) == defined]
     if not indices:

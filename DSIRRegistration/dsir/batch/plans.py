@@ -54,7 +54,7 @@ class PlanCase:
 
 
 def plan_one(case: PlanCase, where: RegistrationSettings, folder: Path) -> str:
-    """Look into both studies, register, carry and write into ``folder``, whatever an earlier run left there.
+    """Look into both studies, register, propagate and write into ``folder``, whatever an earlier run left there.
 
     Args:
         where: its device and threads are taken.

@@ -1,4 +1,4 @@
-"""``dsir apply``: carry images, labels, points and surfaces through a transform."""
+"""``dsir apply``: transform images, labels, points and surfaces."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference", type=Path, metavar="IMAGE", help="the scan whose grid images and labels are to lie on"
     )
-    things = parser.add_argument_group("what to carry (one of each kind at most)")
+    things = parser.add_argument_group("what to transform (one of each kind at most)")
     things.add_argument("--image", type=Path, metavar="IMAGE", help=f"a scan ({IMAGE_KINDS})")
     things.add_argument(
         "--labels", type=Path, metavar="LABELS", help="a label map (whole numbers, 0 is background; same kinds)"
@@ -71,7 +71,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     given = {kind: getattr(arguments, kind) for kind in KINDS if getattr(arguments, kind)}
     if not given:
-        raise DsirError("There is nothing to carry; give at least one of --image, --labels, --points and --mesh.")
+        raise DsirError("There is nothing to transform; give at least one of --image, --labels, --points and --mesh.")
     if set(GRIDDED) & set(given) and not arguments.reference:
         raise DsirError("Images and labels need --reference, the scan whose grid they are to lie on.")
     from ..files.inputs import refuse_input
@@ -143,7 +143,7 @@ def _carrier(
         pull = transform.inverse(grid)
 
     def carry(kind: str, source: Path, target: Path) -> list[str]:
-        progress("carrying", 0.4 + 0.15 * KINDS.index(kind), kind)
+        progress("applying", 0.4 + 0.15 * KINDS.index(kind), kind)
         if kind == "image":
             assert image is not None and grid is not None  # _run() asked for both
             moved = warp_image(image, pull, grid, interpolation=arguments.interpolation)
@@ -187,9 +187,9 @@ def _names(given: dict[str, Path]) -> dict[str, str]:
 
 COMMAND = Command(
     name="apply",
-    summary="carry images, labels, points and surfaces through a transform",
+    summary="transform images, labels, points and surfaces",
     description="""\
-Carry what was drawn on the moving scan onto the fixed scan: images, label maps, points and surfaces.
+Bring what was drawn on the moving scan onto the fixed scan: images, label maps, points and surfaces.
 
 The transform is the one dsir register writes (fixed to moving); images and labels are pulled through it, points and
 surfaces go through its inverse, solved for each point. With --invert everything goes the other way.""",

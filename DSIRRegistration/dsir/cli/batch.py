@@ -173,7 +173,7 @@ COMMAND = Command(
     name="batch",
     summary="register many pairs, or plan many patients, and go on where it was stopped",
     description="""\
-Register each pair of a list into FOLDER/NAME (see dsir register); or, with --studies, carry the old study of each
+Register each pair of a list into FOLDER/NAME (see dsir register); or, with --studies, propagate the old study of each
 patient onto the new one (see dsir plan). results.csv and results.html grow while it runs.
 
 The same command goes on after a stop or a kill: cases whose result is there, made from the same files with the same

@@ -77,7 +77,7 @@ OUR_FAULT, YOUR_TURN, STOPPED = 1, 2, 130
 DESCRIPTION = """\
 Multimodal deformable registration with deep structural image representations.
 
-Finds where each point of a fixed scan lies in a moving scan, whatever their modalities (CT, MR, ...), and carries
+Finds where each point of a fixed scan lies in a moving scan, whatever their modalities (CT, MR, ...), and brings
 images, labels, points and surfaces across. Positions are RAS millimetres. For research; not a medical device."""
 
 

@@ -85,8 +85,8 @@ COMMAND = Command(
     summary="from two DICOM studies to what a planning system imports",
     description="""\
 Find the scans, the structure set and the dose that belong together in two DICOM studies, register the old scan to the
-new one with the preset that fits, carry contours and dose, and write what a planning system imports: RTSTRUCT, SEG, a
-registration object, the warped series, and report.html, which says what was chosen and why, a verdict on the
+new one with the preset that fits, propagate contours and dose, and write what a planning system imports: RTSTRUCT, SEG,
+a registration object, the warped series, and report.html, which says what was chosen and why, a verdict on the
 registration, a light for each contour, and dose-volume histograms.
 
 Nothing is approved, nothing leaves this machine, and where the verdict is FAIL nothing for the planning system is

@@ -182,9 +182,9 @@ def _summary(result: Propagation) -> list[str]:
 
 COMMAND = Command(
     name="propagate",
-    summary="carry radiotherapy contours onto another scan, with a verdict on each",
+    summary="propagate radiotherapy contours onto another scan, with a verdict on each",
     description="""\
-Carry the structures drawn on the moving scan onto the fixed scan, each for itself, and judge each one.
+Propagate the structures drawn on the moving scan onto the fixed scan, each for itself, and judge each one.
 
 From RTSTRUCT, Slicer segmentation or label map to any of the three; surfaces, curves and points go out as what they
 were, or as one of the three. An RTSTRUCT is tied to the fixed series: it lies on its slices and carries its patient and

@@ -60,7 +60,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="pairs that belong together (columns fx,fy,fz,mx,my,mz in RAS mm; optional tolerance, confidence)",
     )
     images.add_argument(
-        "--moving-labels", type=Path, metavar="LABELS", help="label map on the moving scan, to be carried onto fixed"
+        "--moving-labels", type=Path, metavar="LABELS", help="label map on the moving scan, to be propagated onto fixed"
     )
     output = parser.add_argument_group("output")
     output.add_argument("--out", "-o", required=True, type=Path, metavar="FOLDER", help="the folder to make")

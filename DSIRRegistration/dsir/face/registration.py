@@ -126,7 +126,7 @@ class Registration:
         """Write the folder that ``dsir register`` writes: transform, inverse, warped image, report, picture.
 
         Args:
-            labels: a label map on the moving scan, to be carried along.
+            labels: a label map on the moving scan, to be propagated.
             brief: leave out what takes longer: the dense field, the inverse, the picture.
 
         Returns:

@@ -1,1 +1,1 @@
-"""From two DICOM studies to what a planning system imports: choose, register, carry, write."""
+"""From two DICOM studies to what a planning system imports: choose, register, propagate, write."""

@@ -27,8 +27,8 @@ class DoseRow:
 
     Attributes:
         before: of the structure as drawn, on the old scan; None where nothing of it is left.
-        after: of the carried structure in the carried dose.
-        lowest, highest: mean dose of the carried structure pushed aside by :data:`ERROR`, the extremes of six pushes.
+        after: of the propagated structure in the propagated dose.
+        lowest, highest: its mean dose, the structure pushed aside by :data:`ERROR`: the extremes of six pushes.
         band: (2, POINTS) percent of volume: the envelope of the six curves at :attr:`DoseTable.at`.
     """
 

@@ -24,7 +24,7 @@ def write_page(
 
     Args:
         report: as ``plan.json`` holds it.
-        verdicts: of the contours; None where none were carried.
+        verdicts: of the contours; None where none were propagated.
     """
     text = render(
         "plan.html.j2",
@@ -81,7 +81,7 @@ def _dose_row(row: DoseRow, unit: str) -> dict[str, str]:
 
 
 def _plot(table: DoseTable) -> dict[str, Any]:
-    """Curves as SVG paths: drawn thin and dashed, carried thick, the band around it."""
+    """Curves as SVG paths: as drawn thin and dashed, propagated thick, the band around it."""
     top = float(table.at[-1])
     across = lambda dose: 46 + (WIDTH - 60) * dose / top  # noqa: E731
     down = lambda percent: 10 + (HEIGHT - 46) * (1 - percent / 100)  # noqa: E731

@@ -1,4 +1,4 @@
-"""The work itself: register, carry, write what a planning system imports, and one page that says what came of it."""
+"""The work itself: register, propagate, write what a planning system imports, and one page that says what came."""
 
 from __future__ import annotations
 

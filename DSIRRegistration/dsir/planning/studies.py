@@ -65,7 +65,7 @@ def fixed_study(path: Path) -> Study:
 
 
 def moving_study(path: Path) -> Study:
-    """The scan whose structures are to be carried, its structure set and its dose.
+    """The scan whose structures are to be propagated, its structure set and its dose.
 
     Raises:
         DsirError: as :func:`fixed_study`.
@@ -122,7 +122,7 @@ def _structures(sets: Sequence[tuple[Dataset, Path]], scan: Volume) -> tuple[Pat
     mine = [(header, file) for header, file in sets if scan.uid in referenced_series(file)]
     if not mine:
         if not sets:
-            return None, ["The moving study holds no structure set, so no contours are carried."]
+            return None, ["The moving study holds no structure set, so no contours are propagated."]
         return None, [f"None of the {len(sets)} structure sets was drawn on the scan that was taken."]
     ranked = sorted(mine, key=lambda found: _rank(found[0]))
     header, file = ranked[-1]
@@ -159,7 +159,7 @@ def _dose(doses: Sequence[tuple[Dataset, Path]], scan: Volume) -> tuple[Path | N
     whole = [found for found, kind in zip(mine, kinds, strict=True) if kind in WHOLE]
     unsaid = [found for found, kind in zip(mine, kinds, strict=True) if not kind]
     if not whole and not unsaid:
-        return None, [f"No dose is carried: none is of a whole plan ({', '.join(sorted(set(kinds)))} alone)."]
+        return None, [f"No dose is propagated: none is of a whole plan ({', '.join(sorted(set(kinds)))} alone)."]
     which = "of a whole plan" if whole else "that do not say whether they are of a whole plan"
     whole = whole or unsaid
     newest = sorted(whole, key=lambda found: (text(found[0], "InstanceCreationDate"), text(found[0], "ContentDate")))

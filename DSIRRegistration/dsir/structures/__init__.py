@@ -1,1 +1,1 @@
-"""Carrying images, labels, points and surfaces through a transform."""
+"""Propagating structures: labels, points and surfaces through a transform."""

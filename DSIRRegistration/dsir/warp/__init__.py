@@ -1,1 +1,1 @@
-"""Images, labels and points carried through a transform."""
+"""Images, labels and points through a transform."""

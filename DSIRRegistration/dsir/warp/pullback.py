@@ -63,7 +63,7 @@ def pull_back(
     *,
     progress: Progress = silent,
 ) -> tuple[Carried, ...]:
-    """Carry structures from the moving onto the fixed scan.
+    """Propagate structures from the moving onto the fixed scan.
 
     Args:
         transform: fixed to moving, RAS mm.
@@ -72,9 +72,9 @@ def pull_back(
     scouted = _scout(transform, fixed)
     carried = []
     for n, structure in enumerate(structures):
-        progress("carrying", n / len(structures), f"structure {n + 1} of {len(structures)}")
+        progress("propagating", n / len(structures), f"structure {n + 1} of {len(structures)}")
         carried.append(_carry(structure, transform, moving, fixed, scouted))
-    progress("carrying", 1.0, "done")
+    progress("propagating", 1.0, "done")
     return tuple(carried)
 
 

@@ -16,7 +16,7 @@ from ..errors import DsirError
 from ..messages import Message
 
 TWO_PERSONS = Message("two_persons")
-"""What every report then carries."""
+"""What every report then says."""
 
 LABEL = "DSIR 2 PERSONS"
 """Label of a structure set that was carried from one person to another; 16 characters at most."""

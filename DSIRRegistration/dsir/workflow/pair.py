@@ -39,7 +39,7 @@ class Pair:
         initial: a start, fixed to moving.
         refine: a transform to be improved, in the place of ``initial``; nothing is searched for then.
         landmarks: pairs that belong together, as soft constraints (columns fx,fy,fz,mx,my,mz in RAS mm).
-        moving_labels: a label map to be carried onto fixed.
+        moving_labels: a label map to be propagated onto fixed.
         fixed_labels: the same values on fixed: how well they meet is measured then.
         different_patients: the scans may be of two persons; else DICOM that says so is refused.
     """

@@ -28,7 +28,7 @@ class Row:
         coverage: share of the fixed body that has a counterpart.
         seconds: of the registration.
         warnings: sentences that the reasons do not say already, joined.
-        contours: how many lights of each colour, where contours were carried.
+        contours: how many lights of each colour, where contours were propagated.
         start: the scan of a series from whose result this one was begun.
         preset: that was chosen, where each case has its own.
         folder: where the result lies.

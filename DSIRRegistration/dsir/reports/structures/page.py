@@ -28,8 +28,8 @@ class Column:
 
 MOVED = (
     Column("volume before → after", "ml"),
-    Column("shift", "mm", "between the centroids of the drawn and the carried shape"),
-    Column("displacement", "mm, min / mean / max", "length of the displacement inside the carried shape"),
+    Column("shift", "mm", "between the centroids of the drawn and the propagated shape"),
+    Column("displacement", "mm, min / mean / max", "length of the displacement inside the propagated shape"),
     Column("local volume", "×, min – max", "Jacobian determinant inside: above 1 tissue is larger in the moving scan"),
     Column("outside", "%", "share of the volume that lies beyond the fixed scan"),
 )

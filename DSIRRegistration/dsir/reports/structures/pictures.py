@@ -160,7 +160,7 @@ def _slice(
 def _outline(
     axis: Axes, title: str, shape: np.ndarray, drawn: np.ndarray | None, colour: str | tuple[float, ...], dashes: str
 ) -> None:
-    """The carried contour as a line, the reference dashed."""
+    """The propagated contour as a line, the reference dashed."""
     axis.set_title(title, fontsize=9, color="#444444", pad=4)
     axis.set(xticks=[], yticks=[])
     for spine in axis.spines.values():

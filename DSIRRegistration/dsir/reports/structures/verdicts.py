@@ -1,4 +1,4 @@
-"""``report.html`` of carried structures, and beside it the same for programs: ``report.csv`` and ``report.json``."""
+"""``report.html`` of propagated structures, and beside it the same for programs: ``report.csv`` and ``report.json``."""
 
 from __future__ import annotations
 
