@@ -1,4 +1,4 @@
-"""Where not to trust a result: the engine's map of confidence as a volume, and a figure for each carried structure."""
+"""Where not to trust a result: the engine's map of confidence as a volume, and a figure for each structure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .engine_process import Launcher
 from .nodes.segments import names
 from .nodes.slabs import read_slabs
 from .nodes.volumes import write_array
-from .structures import Carried
+from .structure_files import Propagated
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +38,13 @@ class Confidence:
 
 
 def confidence(
-    folder: Path, transform: Path, carried: Carried | None, fixed: Any, *, launch: Launcher, progress: Progress
+    folder: Path, transform: Path, propagated: Propagated | None, fixed: Any, *, launch: Launcher, progress: Progress
 ) -> Generator[bool | None, None, Confidence]:
     """Judge a transform in the run's folder, where the scans lie already; ``fixed`` is their fixed lattice."""
     out = folder / "confidence.nii"
     arguments = ["confidence", "--fixed", str(folder / "fixed.nii"), "--moving", str(folder / "moving.nii")]
     arguments += ["--transform", str(transform), "--out", str(out)]
-    masks = _masks(carried)
+    masks = _masks(propagated)
     if masks:
         labels = np.zeros(fixed.shape, np.int16)
         for value, name in enumerate(masks, start=1):
@@ -76,11 +76,11 @@ def place_confidence(
     return node
 
 
-def _masks(carried: Carried | None) -> dict[str, np.ndarray]:
+def _masks(propagated: Propagated | None) -> dict[str, np.ndarray]:
     """Segments by name, the largest first: where two overlap the smaller one is judged whole."""
     found: dict[str, np.ndarray] = {}
-    for node in carried.nodes if carried else ():
-        called = names(node) if node.GetID() in carried.masks else {}
-        for segment, mask in carried.masks.get(node.GetID(), {}).items():
+    for node in propagated.nodes if propagated else ():
+        called = names(node) if node.GetID() in propagated.masks else {}
+        for segment, mask in propagated.masks.get(node.GetID(), {}).items():
             found[called[segment]] = mask
     return dict(sorted(found.items(), key=lambda item: -np.count_nonzero(item[1])))

@@ -23,7 +23,7 @@ from .evaluation import evaluation
 from .features import features
 from .registration import registration
 from .run import Run
-from .structures import carry_onto
+from .structures import propagate_onto
 from .task import Mask, Registered, Task
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class RegistrationLogic:
     ) -> Run[tuple[slicer.vtkMRMLNode, ...]]:
         """The same without waiting."""
 
-        return Run(carry_onto(transform, nodes, fixed, moving, different_patients, self.launch, progress))
+        return Run(propagate_onto(transform, nodes, fixed, moving, different_patients, self.launch, progress))
 
     def exportDICOM(
         self,

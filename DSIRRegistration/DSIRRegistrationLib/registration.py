@@ -28,11 +28,12 @@ from .nodes.volumes import lattice_of, place_volume, window_of, write_array, wri
 from .pairs import landmarks
 from .persons import check_one_person, surely_one_person
 from .quality import REPORT, summary
-from .structures import Carried, carry, place_carried
+from .structure_files import Propagated
+from .structures import place_propagated, propagate
 from .task import Mask, Registered, Task
 
 SHARE = 0.9
-"""Of the whole run that registering takes; the rest is for what is carried along."""
+"""Of the whole run that registering takes; the rest is for what is propagated along."""
 
 
 def registration(task: Task, launch: Launcher, progress: Progress) -> Generator[bool | None, None, Registered]:
@@ -63,9 +64,9 @@ def registration(task: Task, launch: Launcher, progress: Progress) -> Generator[
         report = words.get("report") or json.loads((out / "report.json").read_text(encoding="utf-8"))
         report = {**report, "warnings": [*said, *report.get("warnings", ())]}
         transform = out / "transform.h5"
-        carried: Carried | None = None
+        propagated: Propagated | None = None
         if task.structures:
-            carried = yield from carry(
+            propagated = yield from propagate(
                 transform,
                 folder / "fixed.nii",
                 task.structures,
@@ -77,7 +78,7 @@ def registration(task: Task, launch: Launcher, progress: Progress) -> Generator[
         measured: Confidence | None = None
         if task.with_confidence:
             part = within(progress, 0.95, 0.98)
-            measured = yield from confidence(folder, transform, carried, fixed, launch=launch, progress=part)
+            measured = yield from confidence(folder, transform, propagated, fixed, launch=launch, progress=part)
         progress("placing", 0.98, "bringing the result into the scene")
         yield False
         kind: np.dtype = slicer.util.arrayFromVolume(task.moving).dtype
@@ -92,7 +93,7 @@ def registration(task: Task, launch: Launcher, progress: Progress) -> Generator[
         ):
             raise Cancelled("A node of the registration was removed while it ran; nothing was changed.")
         with all_or_nothing(task.fixed.GetScene()):
-            placed = _place(task, field, warped, jacobian, carried, measured, report, two_persons=bool(said))
+            placed = _place(task, field, warped, jacobian, propagated, measured, report, two_persons=bool(said))
         yield True  # the views may draw before the panel reads the report
     progress("done", 1.0, summary(placed.report))
     return placed
@@ -151,7 +152,7 @@ def _place(
     transform: vtk.vtkAbstractTransform,
     warped: vtk.vtkImageData,
     jacobian: vtk.vtkImageData | None,
-    carried: Carried | None,
+    propagated: Propagated | None,
     measured: Confidence | None,
     report: dict,
     *,
@@ -166,11 +167,11 @@ def _place(
     if jacobian is not None:
         name = f"{pair} Jacobian"
         determinants = place_volume(jacobian, task.fixed, name=name, target=task.jacobian, window=(1.0, 1.0))
-    structures = place_carried(carried, task.fixed, two_persons=two_persons) if carried else ()
+    structures = place_propagated(propagated, task.fixed, two_persons=two_persons) if propagated else ()
     shown_map = measured and place_confidence(measured, scene, name=f"{pair} confidence", target=task.confidence)
     if measured:
         report = {**report, "confidence": measured.facts}
-    report = {**report, "warnings": [*report.get("warnings", ()), *(carried.remarks if carried else ())]}
+    report = {**report, "warnings": [*report.get("warnings", ()), *(propagated.remarks if propagated else ())]}
     node.SetAttribute(REPORT, json.dumps(report))
     for made in (
         node,

@@ -19,8 +19,8 @@ from .choices import words_boxes
 from .hotkeys import Hotkeys
 from .logic import RegistrationLogic
 from .node_boxes import NodeBoxes
-from .nodes.transforms import make_linear
 from .nodes.volumes import hang_below
+from .nodes.vtk_transforms import make_linear
 from .parameters import Parameters
 from .quality import REPORT
 from .review import Review

@@ -14,15 +14,14 @@ from dsir.transforms.composite import Transform
 from dsir.transforms.linear import Linear
 from DSIRRegistrationLib.nodes.transforms import (
     describe_transform,
-    flatten,
     load_transform,
-    make_linear,
     map_points,
     place_transform,
     transform_of,
     write_transform,
 )
 from DSIRRegistrationLib.nodes.transforms import read_transform as read_node
+from DSIRRegistrationLib.nodes.vtk_transforms import flatten, make_linear
 from mrml_scene import GRIDS, add_volume, affine, known_transform, vtk_points
 
 
