@@ -35,9 +35,10 @@ from dsir.registration.descent import descend
 from dsir.registration.evidence import Judge
 from dsir.registration.leading_directions import projected
 from dsir.registration.local_correlation import standardised
+from dsir.registration.prepared_image import PreparedImage
 from dsir.registration.regularity import remove_folds
 from dsir.registration.residual_weighing import residual_weights
-from dsir.registration.working_grid import FeatureMap, PreparedImage
+from dsir.registration.working_grid import FeatureMap
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.inversion import invert_field

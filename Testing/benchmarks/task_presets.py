@@ -30,10 +30,10 @@ from dsir.files.landmarks import read_landmarks  # noqa: E402
 from dsir.geometry.body_mask import body_mask  # noqa: E402
 from dsir.geometry.image import Image  # noqa: E402
 from dsir.geometry.lattice import Lattice  # noqa: E402
+from dsir.geometry.occupied import occupied_box  # noqa: E402
 from dsir.geometry.sampling import sample  # noqa: E402
 from dsir.registration.presets import preset  # noqa: E402
 from dsir.registration.register import register  # noqa: E402
-from dsir.registration.working_grid import occupied_box  # noqa: E402
 from dsir.transforms.composite import Transform  # noqa: E402
 from dsir.transforms.field import moved_index  # noqa: E402
 from pairs_asked import asked, parser_of  # noqa: E402

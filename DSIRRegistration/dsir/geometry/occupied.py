@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+
+from .lattice import as_shape
 
 Box = tuple[slice, slice, slice]
 
@@ -30,3 +33,14 @@ def within(box: Box, other: Box) -> Box:
     """Where ``box`` lies in an array that begins and ends as ``other`` does."""
     rows, columns, planes = (slice(s.start - o.start, s.stop - o.start) for s, o in zip(box, other, strict=True))
     return rows, columns, planes
+
+
+def occupied_box(
+    mask: torch.Tensor, margin: np.ndarray, shape: tuple[int, int, int]
+) -> tuple[np.ndarray, tuple[int, int, int]]:
+    """First voxel and shape of the smallest box around a mask, ``margin`` voxels (3,) wider, within ``shape``."""
+    box = occupied(mask) or [slice(0, n) for n in shape]
+    first, last = np.array([side.start for side in box]), np.array([side.stop - 1 for side in box])
+    start = np.maximum(np.floor(first - margin).astype(int), 0)
+    stop = np.minimum(np.ceil(last + margin).astype(int) + 1, shape)
+    return start, as_shape(stop - start)

@@ -20,8 +20,9 @@ from .evidence import Judge
 from .landmark_forces import Pairs
 from .linear import LinearSettings, Posed, body_mean, refine
 from .linear_choice import Candidate, candidates, chosen
+from .prepared_image import PreparedImage
 from .starts import DescribedPair, named_starts, searched_starts, turned_starts
-from .working_grid import FeatureMap, PreparedImage, describe, working_lattice
+from .working_grid import FeatureMap, describe, working_lattice
 
 MARGIN = 0.003
 """A search must beat the images' own positions by this much mean cosine: a scanner's positions are evidence."""

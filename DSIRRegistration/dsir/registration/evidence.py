@@ -18,7 +18,7 @@ from ..geometry.lattice import Lattice
 from ..metrics.mutual_information import GROUPS, joint_histograms, levels, mutual_information, rise
 from ..transforms.composite import Transform
 from .blocks import Blocks
-from .working_grid import PreparedImage
+from .prepared_image import PreparedImage
 
 SURE = 3.0
 """Standard errors by which something must rise to be believed; two are too few where four models are compared."""

@@ -19,10 +19,11 @@ from ..transforms.linear import Linear
 from .descent import Level, descend
 from .discrete import DiscreteSettings, discrete_search
 from .linear import Posed, refine
+from .prepared_image import PreparedImage
 from .refinement import linear_part
 from .search import centre_of_mass
 from .solver import Stiffness
-from .working_grid import FeatureMap, PreparedImage, describe, working_lattice
+from .working_grid import FeatureMap, describe, working_lattice
 
 SPACING, VOXELS = 4.0, 160_000
 """mm of the lattice on which the mirrored scan is registered, and its voxels at most (a trunk: 6 mm; at 8 mm one of two

@@ -18,7 +18,8 @@ from ..transforms.composite import Transform
 from ..transforms.linear import Linear
 from .checked import Positive, Several, checked
 from .normal import normal_equations
-from .working_grid import FeatureMap, PreparedImage, describe, reach_in_fixed, widened
+from .prepared_image import PreparedImage
+from .working_grid import FeatureMap, describe, reach_in_fixed, widened
 
 Model = Literal["auto", "none", "translation", "rigid", "similarity", "affine"]
 """How many numbers the linear part may have: 0, 3, 6, 7 or 12; ``auto`` lets the scans decide."""

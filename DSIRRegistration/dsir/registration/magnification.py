@@ -17,11 +17,11 @@ import torch
 from ..geometry.body_mask import body_mask
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
+from ..geometry.occupied import occupied_box
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
 from .landmark_forces import Pairs
-from .working_grid import occupied_box
 
 SMALL, LARGE = 80.0, 2500.0
 """mm; a body whose longest side lies between these is people's size (or a part of them): nothing is changed."""

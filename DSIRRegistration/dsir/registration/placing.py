@@ -19,8 +19,9 @@ from ..features.normalise import normalise
 from ..features.place_descriptor import PlaceOutput
 from ..geometry.image import Image
 from ..transforms.composite import Transform
+from .prepared_image import PreparedImage
 from .stages import FeaturePair, Prepared
-from .working_grid import FeatureMap, PreparedImage, grown
+from .working_grid import FeatureMap, grown
 
 SHARE = 0.5
 """Of MIND-SSC beside the place vectors."""

@@ -17,7 +17,8 @@ from ..features.descriptor import Descriptor
 from ..geometry.lattice import Lattice
 from ..transforms.composite import Transform
 from ..transforms.linear import Linear
-from .working_grid import FeatureMap, PreparedImage, covering, describe, reach_in_fixed
+from .prepared_image import PreparedImage
+from .working_grid import FeatureMap, covering, describe, reach_in_fixed
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import torch
 from ..features.descriptor import Descriptor
 from ..geometry.image import Image
 from .linear import LinearSettings
+from .prepared_image import PreparedImage
 from .search import Start, about, centre_of_mass, rotations, search
-from .working_grid import FeatureMap, PreparedImage
+from .working_grid import FeatureMap
 
 LIKELY = 0.8
 """Share of the best start's mean cosine below which another one is not refined."""

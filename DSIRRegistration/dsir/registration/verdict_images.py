@@ -23,7 +23,7 @@ from .evidence import SURE, Evidence, Judge
 from .findings import Finding
 from .laterality import mirrored_results
 from .places_near import against_places_near
-from .working_grid import PreparedImage
+from .prepared_image import PreparedImage
 
 ASIDE = 15.0
 """mm by which the result is pushed aside along each axis, both ways: the right place must be better than all six."""

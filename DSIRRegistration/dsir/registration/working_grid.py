@@ -17,17 +17,15 @@ from ..features.extraction import STRIDE, as_ras, described_pieces
 from ..geometry.channels_last import side_by_side
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice, as_shape
-from ..geometry.occupied import Box, around, occupied
-from ..geometry.sampling import affine_grid, gaussian_blur, sample, thinned
+from ..geometry.occupied import Box, around, occupied, occupied_box
+from ..geometry.sampling import sample
 from ..transforms.composite import Transform, linear_matrix
 from ..transforms.field import DisplacementField, moved_index
 from ..transforms.linear import Linear
+from .prepared_image import PreparedImage
 
 PIECE = 5_000_000
 """Voxels described in one go, at most: what keeps a 160^3 volume within 3 GB (Testing/benchmarks/size.py)."""
-
-PLANES = 500_000
-"""Voxels resampled or averaged at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,17 +116,6 @@ def working_lattice(image: Image, mask: torch.Tensor, *, spacing: float, margin:
     return as_ras(image.lattice.window(start, shape)).with_spacing(spacing)
 
 
-def occupied_box(
-    mask: torch.Tensor, margin: np.ndarray, shape: tuple[int, int, int]
-) -> tuple[np.ndarray, tuple[int, int, int]]:
-    """First voxel and shape of the smallest box around a mask, ``margin`` voxels (3,) wider, within ``shape``."""
-    box = occupied(mask) or [slice(0, n) for n in shape]
-    first, last = np.array([side.start for side in box]), np.array([side.stop - 1 for side in box])
-    start = np.maximum(np.floor(first - margin).astype(int), 0)
-    stop = np.minimum(np.ceil(last + margin).astype(int) + 1, shape)
-    return start, as_shape(stop - start)
-
-
 def widened(lattice: Lattice, mm: float, bounds: np.ndarray | None = None) -> Lattice:
     """The same voxels and up to ``mm`` more on each side, no further than ``bounds`` ((N, 3) RAS points) ask for."""
     voxels = int(np.ceil(mm / lattice.spacing[0] - 1e-6))  # rounding alone asks for no further voxel
@@ -146,58 +133,6 @@ def covering(lattice: Lattice, points: np.ndarray) -> Lattice:
     start = np.floor(index.min(0)).astype(int)
     shape = np.ceil(index.max(0)).astype(int) + 1 - start
     return lattice.window(start, shape)
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedImage:
-    """An image made ready to be read in many poses at one spacing: blurred for it once, and cut to its body.
-
-    Attributes:
-        values, mask: (I, J, K) float on ``lattice``, the body's box and a margin.
-        lattice: where they lie.
-        whole: the image's own lattice, whose edges are those of the field of view.
-    """
-
-    values: torch.Tensor
-    mask: torch.Tensor
-    lattice: Lattice
-    whole: Lattice
-
-    @staticmethod
-    def of(image: Image, mask: torch.Tensor, spacing: float) -> PreparedImage:
-        """``mask``: bool, on the image's lattice; ``spacing``: mm of the lattices it will be read at."""
-        start, shape = occupied_box(mask, 6 * spacing / image.lattice.spacing, image.lattice.shape)
-        box = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
-        window = image.lattice.window(start, shape)
-        values, lattice, sigmas = thinned(image.data[box][None], window, spacing)
-        inside, _, _ = thinned(mask[box][None], window, spacing)
-        both = gaussian_blur(torch.cat([values.float(), inside.float()]), sigmas)
-        return PreparedImage(both[0], both[1], lattice, image.lattice)
-
-    def on(self, lattice: Lattice, transform: Transform) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Values, mask (0..1) and field of view (0 or 1) at the voxels of ``lattice``, through ``transform``.
-
-        Beyond the field of view the edge voxel is repeated, so that no false edge is described there.
-        """
-        values, inside, reach = (torch.empty(lattice.shape) for _ in range(3))
-        matrix = linear_matrix(transform)
-        field = None if matrix is not None else transform.displacement(lattice)
-        scale = torch.tensor(self.lattice.spacing / self.whole.spacing, dtype=torch.float32).view(3, 1, 1, 1)
-        shift = torch.tensor(self.whole.to_index(self.lattice.origin), dtype=torch.float32).view(3, 1, 1, 1)
-        size = torch.tensor(self.whole.shape, dtype=torch.float32).view(3, 1, 1, 1) - 0.5
-        source = torch.stack([self.values, self.mask])
-        planes = max(1, PLANES // (lattice.shape[1] * lattice.shape[2]))
-        for start in range(0, lattice.shape[0], planes):
-            slab = slice(start, min(start + planes, lattice.shape[0]))
-            if field is None:
-                index = affine_grid(lattice, self.lattice, matrix, slab=slab)
-            else:
-                window = lattice.window(np.array([start, 0, 0]), (slab.stop - start, *lattice.shape[1:]))
-                index = moved_index(DisplacementField(field.vectors[:, slab], window), self.lattice)
-            values[slab], inside[slab] = sample(source, index, padding="border")
-            index.mul_(scale).add_(shift)
-            reach[slab] = ((index > -0.5) & (index < size)).all(0)
-        return values, inside.mul_(reach), reach
 
 
 def reach_in_fixed(moving: Lattice, transform: Transform) -> np.ndarray:
