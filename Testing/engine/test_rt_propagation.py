@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.metrics.overlap import mask_score
 from dsir.registration.findings import Finding
-from dsir.shapes.stacking import stack
+from dsir.shapes.stacking import Stack, stack
 from dsir.shapes.structure import PointSet, Structure, StructureSet
 from dsir.structures.measures import Measures, measure, overlap_aside
 from dsir.structures.propagate import propagate
@@ -52,8 +53,14 @@ def shifted(right: float) -> np.ndarray:
 
 
 def drawn_ball(grid: Lattice, centre=CENTRE, radius: float = 16.0, name: str = "GTV", number: int = 1) -> Structure:
-    built = stack(ball(grid, np.asarray(centre), radius), grid)
+    built = _stacked(grid, tuple(map(float, centre)), radius)
     return Structure(name, built.distance, built.lattice, number, (230, 60, 60))
+
+
+@cache
+def _stacked(grid: Lattice, centre: tuple[float, ...], radius: float) -> Stack:
+    """A ball drawn once for all who ask of it."""
+    return stack(ball(grid, np.array(centre), radius), grid)
 
 
 def moved_ball(transform: Transform, grid: Lattice, centre=CENTRE, radius: float = 16.0) -> np.ndarray:
