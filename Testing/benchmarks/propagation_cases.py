@@ -10,7 +10,8 @@ from catalogue import build
 from dsir.evaluation.deformation import random_deformation
 from dsir.geometry.image import Image
 from dsir.shapes.structure import StructureSet
-from dsir.structures.segmentations import read_label_structures, read_names
+from dsir.structures.label_names import read_names
+from dsir.structures.segmentations import read_label_structures
 from dsir.transforms.composite import Transform
 from dsir.warp.images import warp_image
 from dsir.warp.pullback import pull_back
