@@ -1,11 +1,13 @@
 """Training runs: repeatable, resumable, and not fooled by position."""
 
+import json
 from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from dsir.cli.main import main
 from dsir.errors import DsirError
 from dsir.features.dsir import Dsir
 from dsir.features.weights import read_weights
@@ -42,6 +44,32 @@ def test_a_resumed_run_equals_an_uninterrupted_one(scans, tmp_path):
     assert read_weights(tmp_path / "parts" / "weights.safetensors").provenance["steps"] == 3
     parts = read_weights(train(scans, tmp_path / "parts", SMALL, resume=True))
     assert all(torch.equal(whole.tensors[k], parts.tensors[k]) for k in whole.tensors)
+
+
+def test_examples_drawn_ahead_by_others_are_the_same_examples(scans, tmp_path):
+    alone = read_weights(train(scans, tmp_path / "alone", replace(SMALL, batch=2)))
+    ahead = read_weights(train(scans, tmp_path / "ahead", replace(SMALL, batch=2, workers=2)))
+    assert all(torch.equal(alone.tensors[k], ahead.tensors[k]) for k in alone.tensors)
+
+
+def test_a_run_of_minutes_says_so_and_keeps_checkpoints(scans, tmp_path):
+    line = ["train", scans, "--out", tmp_path / "run", "--minutes", "0.01", "--size", "24", "--threads", "1", "-q"]
+    assert main([str(part) for part in line]) == 0
+    kept = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert kept["hours"] == pytest.approx(0.01 / 60)
+    assert kept["checkpoint_minutes"] == 1.0
+    assert kept["examples"]["views"]["size"] == 24
+    assert (tmp_path / "run" / "weights.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [(["--minutes", "0"], "not a time"), (["--minutes", "nan"], "not a time"), (["--size", "4"], "16 to 192 voxels")],
+)
+def test_impossible_runs_are_refused_before_they_begin(scans, tmp_path, capsys, wrong, said):
+    assert main(["train", str(scans), "--out", str(tmp_path / "run"), *wrong]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_is_not_written_over(scans, tmp_path):

@@ -6,13 +6,19 @@ import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import DsirError
 from ..progress import Progress
 from .command import Command, Outcome
 from .options import add_machine, use_threads
 from .values import count
+
+if TYPE_CHECKING:
+    from ..training.place import PlaceTrainingSettings
+    from ..training.train import TrainingSettings
+
+S = TypeVar("S", "TrainingSettings", "PlaceTrainingSettings")
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +32,19 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=count, metavar="N", help="optimiser steps in all")
     length.add_argument("--hours", type=float, metavar="H", help="time instead of steps; such a run is not repeatable")
+    length.add_argument(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="the same, with a checkpoint every minute, for a GPU that is lent",
+    )
+    parser.add_argument("--size", type=count, metavar="N", help="voxels along each side of a view (default: 56; 48)")
+    parser.add_argument(
+        "--workers",
+        type=count,
+        metavar="N",
+        help="processes that draw examples ahead (default: one for each core but one beside a GPU, none without)",
+    )
     parser.add_argument(
         "--batch", type=count, metavar="N", help="examples of each step, over all processes (default: one for each)"
     )
@@ -37,24 +56,38 @@ def check_run(arguments: argparse.Namespace) -> None:
     """Say before the work what makes a training impossible.
 
     Raises:
-        DsirError: no folder, or no time.
+        DsirError: no folder, no time, or views too small to hold anything.
     """
     if not arguments.data.is_dir():
         raise DsirError(f"{arguments.data} is not a folder of volumes.")
-    if arguments.hours is not None and not arguments.hours > 0:
-        raise DsirError(f"{arguments.hours:g} hours are not a time to train for.")
+    for unit in ("hours", "minutes"):
+        time = getattr(arguments, unit)
+        if time is not None and not 0 < time < float("inf"):
+            raise DsirError(f"{time:g} {unit} are not a time to train for.")
+    if arguments.size is not None and not SMALLEST <= arguments.size <= LARGEST:
+        raise DsirError(f"Views have {SMALLEST} to {LARGEST} voxels along each side, not {arguments.size}.")
 
 
-def chosen_run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The run's settings that were given."""
-    given = {
+SMALLEST, LARGEST = 16, 192
+"""Voxels along each side of a view: less shows nothing, more no scan to train on holds at 2 mm."""
+
+
+def chosen_run(arguments: argparse.Namespace, usual: S) -> S:
+    """The run's settings: as usual, but for what was given."""
+    given: dict[str, Any] = {
         "steps": arguments.steps,
         "hours": arguments.hours,
         "batch": arguments.batch,
         "seed": arguments.seed,
+        "workers": arguments.workers,
         "accelerator": arguments.device,
     }
-    return {name: value for name, value in given.items() if value is not None}
+    if arguments.minutes is not None:
+        given |= {"hours": arguments.minutes / 60, "checkpoint_minutes": 1.0}
+    if arguments.size is not None:
+        examples = usual.examples
+        given["examples"] = replace(examples, views=replace(examples.views, size=arguments.size))
+    return replace(usual, **{name: value for name, value in given.items() if value is not None})
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +109,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         return _run_place(arguments, progress)
     from ..training.train import TrainingSettings, train
 
-    settings = replace(TrainingSettings(), **chosen_run(arguments))
+    settings = chosen_run(arguments, TrainingSettings())
     weights = train(
         arguments.data,
         arguments.out,
@@ -97,7 +130,7 @@ def _run_place(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         arguments.data,
         arguments.out,
         shipped("dsir"),
-        replace(PlaceTrainingSettings(), **chosen_run(arguments)),
+        chosen_run(arguments, PlaceTrainingSettings()),
         progress,
         labelmaps=arguments.labelmaps,
         init=arguments.init,

@@ -183,8 +183,11 @@ class Placing:
         self.find.load_state_dict(find.tensors)
         self.find.eval().requires_grad_(False)
 
-    def loss(self, model: nn.Module, number: int) -> tuple[torch.Tensor, dict[str, float]]:
-        example, settings = self.examples.draw(number), self.settings.loss
+    def draw(self, number: int) -> PlaceExample:
+        return self.examples.draw(number)
+
+    def loss(self, model: nn.Module, example: PlaceExample) -> tuple[torch.Tensor, dict[str, float]]:
+        settings = self.settings.loss
         device = next(model.parameters()).device
         self.find.to(device)
         here, there = (self._described(model, view.to(device)) for view in (example.first, example.second))

@@ -9,11 +9,14 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -21,9 +24,12 @@ from torch import nn
 
 from ..errors import DsirError
 from ..progress import Progress
+from .ahead import drawn
 from .checkpoint import Progressed, load_checkpoint, save_checkpoint
 from .log import TrainingLog
 from .processes import fabric, leads, part
+
+Example = TypeVar("Example")
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class RunSettings:
         accelerator: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
         checkpoint_minutes: between checkpoints.
         report: steps between lines of the log and reports of progress.
+        workers: processes that draw examples ahead (the same examples, whoever draws them); null: one for each core
+            but one beside a GPU, which would wait for them, and none where the network needs the cores itself.
     """
 
     steps: int = 2500
@@ -56,9 +64,10 @@ class RunSettings:
     accelerator: str = "auto"
     checkpoint_minutes: float = 3.0
     report: int = 20
+    workers: int | None = None
 
 
-class Task(Protocol):
+class Task(Protocol[Example]):
     """What a run learns.
 
     Attributes:
@@ -67,8 +76,11 @@ class Task(Protocol):
 
     facts: tuple[str, ...]
 
-    def loss(self, model: nn.Module, number: int) -> tuple[torch.Tensor, dict[str, float]]:
-        """The loss of example ``number`` and the facts; the example depends on seed and number alone."""
+    def draw(self, number: int) -> Example:
+        """Example ``number``, of tensors on the CPU; it depends on seed and number alone."""
+
+    def loss(self, model: nn.Module, example: Example) -> tuple[torch.Tensor, dict[str, float]]:
+        """The loss of an example on the model's device, and the facts."""
 
     def write(self, path: Path, network: nn.Module, provenance: dict[str, object]) -> None:
         """The network's weights as a file."""
@@ -115,14 +127,15 @@ class Run:
             return min(self.spent / (3600 * self.settings.hours), 1.0)
         return min(self.step / max(self.settings.steps, 1), 1.0)
 
-    def go(self, task: Task, progress: Progress) -> Path:
+    def go(self, task: Task[Example], progress: Progress) -> Path:
         """Learn until done; the path of the averaged weights."""
         log = TrainingLog(self.out, task.facts) if leads() else None
         saved = last = reported = time.monotonic()
         gathered: dict[str, list[float]] = defaultdict(list)
+        examples = drawn(task.draw, self._numbers(), self._workers())
         try:
             while self.done < 1:
-                for name, value in self._learn(task).items():
+                for name, value in self._learn(task, examples).items():
                     gathered[name].append(value)
                 self.step += 1
                 now = time.monotonic()
@@ -148,7 +161,18 @@ class Run:
         part()
         return self.out / "weights.safetensors"
 
-    def _learn(self, task: Task) -> dict[str, float]:
+    def _numbers(self) -> Iterator[int]:
+        """Of this process's examples, from this step on."""
+        mine = range(self.fabric.global_rank, self.batch, self.fabric.world_size)
+        return (step * self.batch + k for step in count(self.step) for k in mine)
+
+    def _workers(self) -> int:
+        if self.settings.workers is not None:
+            return self.settings.workers
+        cores = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        return 0 if self.fabric.device.type == "cpu" else max(cores - 1, 1)
+
+    def _learn(self, task: Task[Example], examples: Iterator[Example]) -> dict[str, float]:
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         self.model.train()
@@ -157,7 +181,7 @@ class Run:
         found: dict[str, float] = defaultdict(float)
         for k in mine:
             with self.fabric.no_backward_sync(self.model, enabled=k != mine[-1]):
-                loss, facts = task.loss(self.model, self.step * self.batch + k)
+                loss, facts = task.loss(self.model, next(examples))
                 self.fabric.backward(loss / len(mine))
             for name, value in {"loss": float(loss.detach()), **facts}.items():
                 found[name] += value / len(mine)
@@ -196,7 +220,7 @@ class Run:
         said = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in mean.items())
         return f"step {self.step}, {said}, {left / 60:.0f} min left"
 
-    def save(self, task: Task) -> None:
+    def save(self, task: Task[Any]) -> None:
         """Checkpoint and averaged weights, written by one process."""
         if not leads():
             return

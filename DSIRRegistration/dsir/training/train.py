@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -69,6 +70,18 @@ def train(
     return run.go(task, progress)
 
 
+class Views(NamedTuple):
+    """Two views (n, n, n), voxels (3, N) in each that show the same points, and the patches (3, P, V) of the placing
+    loss."""
+
+    first: torch.Tensor
+    second: torch.Tensor
+    a: torch.Tensor
+    b: torch.Tensor
+    here: torch.Tensor
+    there: torch.Tensor
+
+
 class Representation:
     """The same point in two views is alike, every other is not; a :class:`dsir.training.run.Task`."""
 
@@ -77,12 +90,17 @@ class Representation:
     def __init__(self, settings: TrainingSettings, examples: Examples) -> None:
         self.settings, self.examples = settings, examples
 
-    def loss(self, model: nn.Module, number: int) -> tuple[torch.Tensor, dict[str, float]]:
-        example, settings = self.examples.draw(number), self.settings.loss
-        device = next(model.parameters()).device
-        first, second = (model(view[None, None].to(device))[0] for view in (example.first, example.second))
-        result = contrast(first, second, example.a.to(device), example.b.to(device), settings)
-        here, there = (places.to(device) for places in example.patches)
+    def draw(self, number: int) -> Views:
+        """What the loss needs of the example; its source, a whole volume, stays where it is."""
+        example = self.examples.draw(number)
+        return Views(example.first, example.second, example.a, example.b, *example.patches)
+
+    def loss(self, model: nn.Module, example: Views) -> tuple[torch.Tensor, dict[str, float]]:
+        settings, device = self.settings.loss, next(model.parameters()).device
+        example = Views(*(values.to(device) for values in example))
+        first, second = (model(view[None, None])[0] for view in (example.first, example.second))
+        result = contrast(first, second, example.a, example.b, settings)
+        here, there = example.here, example.there
         if not settings.placing or not here.numel():
             return result.loss, {"hits": result.hits, "pull": 0.0}
         step = pull(first, second, here, there)
