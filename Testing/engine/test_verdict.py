@@ -98,6 +98,7 @@ def test_a_part_that_lies_wrong_is_looked_at_though_the_whole_lies_right(pair: t
     assert level(*pair, Transform(), pulled_aside(1.0)) == ("PASS", set())
     found, codes = level(*pair, Transform(), pulled_aside(7.0))
     assert found != "PASS" and "better_in_parts" in codes
+    assert "better_in_parts" not in level(*pair, Transform(), pulled_aside(7.0), same_person=False)[1]  # they differ
 
 
 def test_two_anatomies_and_noise_do_not_pass(pair: tuple[Image, Image]) -> None:

@@ -85,7 +85,7 @@ def judged_by_images(
         *_against_nothing(judge, end),
         *_against_start(judge, masks[0], fixed.lattice, begin, end),
         *_against_places_beside(judge, end),
-        *against_places_near(judge, end),
+        *against_places_near(judge, end, two_persons=same_person is False),
         *sides,
     ]
 
