@@ -106,15 +106,13 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if "image" in found:
         return [_where(found["image"]), *(f"Warning: {w}" for w in found["image"]["warnings"])]
     if "transform" in found:
-        return [
-            f"{part['part']}: {part['matrix']}" if "matrix" in part else f"{part['part']}: {_where(part)}"
-            for part in found["transform"]
-        ]
+        return [line for part in found["transform"] for line in _part(part)] or ["linear: the identity, nothing moves"]
     lines = []
     for series in found["series"]:
         where = _where(series) if "voxels" in series else "no grid"
         lines.append(
-            f"{series['number']:>3}  {series['modality']:<3} {series['description']}: {series['slices']} slices, "
+            f"{series['number']:>3}  {series['modality']:<3} {series['description']}: {series['slices']} "
+            f"slice{'s' * (series['slices'] != 1)}, "
             f"{where}, frame of reference {series['frame_of_reference']}, {series['kind']}"
         )
         if "suv_factor" in series:
@@ -124,6 +122,14 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines += [f"     Warning: {sentence}" for sentence in series["warnings"]]
     lines += [f"  -  {other['kind']}: {other['file']}" for other in found["others"]]
     return lines
+
+
+def _part(part: dict[str, Any]) -> list[str]:
+    """A part of a transform: a matrix row by row, or where its field lies."""
+    if "matrix" not in part:
+        return [f"{part['part']}: {_where(part)}"]
+    rows = [" ".join(f"{value:>12.6f}" for value in row) for row in part["matrix"]]
+    return [f"{part['part']}, fixed to moving, RAS mm:", *(f"  {row}" for row in rows)]
 
 
 def _where(grid: dict[str, Any]) -> str:
