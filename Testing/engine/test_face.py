@@ -157,6 +157,23 @@ def test_points_and_labels_of_the_moving_scan_come_onto_the_fixed(result: dsir.R
     assert np.abs(centre[1] - (centre[0] - SHIFT)).max() <= 1.5  # half a voxel
 
 
+def test_points_come_from_a_file_too_and_what_is_none_is_a_sentence(result: dsir.Registration, tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("x,y,z\n10,20,30\n")
+    assert np.allclose(result.apply(points=tmp_path / "p.csv"), result.apply(points=[[10, 20, 30]]))
+    with pytest.raises(dsir.DsirError, match="or a file of points"):
+        result.apply(points=[["left", 2, 3]])
+
+
+def test_the_home_folder_is_told_where_no_shell_tells_it(
+    result: dsir.Registration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    result.save("~/result", brief=True)
+    assert (tmp_path / "result/transform.h5").is_file() and not (tmp_path / "~").exists()
+    assert dsir.read("~/result/warped.nii.gz").data.shape == result.fixed.data.shape
+
+
 def test_a_mesh_of_the_moving_scan_comes_onto_the_fixed(result: dsir.Registration, tmp_path: Path) -> None:
     file = tmp_path / "triangle.ply"
     head = "ply\nformat ascii 1.0\ncomment SPACE=RAS\nelement vertex 3\nproperty float x\nproperty float y\n"
@@ -254,7 +271,11 @@ def test_a_notebook_shows_picture_warnings_and_figures(result: dsir.Registration
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
-    [({"preset": "nonsense"}, "no preset"), ({"model": "bent"}, "no linear model called 'bent'")],
+    [
+        ({"preset": "nonsense"}, "no preset"),
+        ({"model": "bent"}, "no linear model called 'bent'"),
+        ({"settings": {"spacing": 3}}, "A dict is no RegistrationSettings"),
+    ],
 )
 def test_names_that_nobody_knows_are_refused_before_anything_is_read(words: dict, sentence: str) -> None:
     with pytest.raises(dsir.DsirError, match=sentence):

@@ -15,6 +15,7 @@ from ..files.images import read_image
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..rt.label_maps import read_labels
+from .paths import expanded
 
 KINDS = "a path, a SimpleITK or nibabel image, a MONAI MetaTensor, (array, affine) or a dsir.Image"
 
@@ -28,7 +29,7 @@ def read(path: str | Path) -> Image:
     Raises:
         DsirError: one sentence that names the file.
     """
-    return read_image(path)
+    return read_image(expanded(path))
 
 
 def as_image(given: Any) -> Image:
@@ -41,7 +42,7 @@ def as_image(given: Any) -> Image:
         DsirError: no image, not 3-D, complex or colour, NaN or infinite, or all voxels alike.
     """
     if isinstance(given, str | Path):
-        return read_image(given)
+        return read_image(expanded(given))
     if isinstance(given, Image):
         values, lattice, remarks = given.data.detach().cpu().numpy(), given.lattice, given.remarks
     else:
@@ -63,7 +64,7 @@ def as_labels(given: Any) -> Labels:
         DsirError: no label map, not 3-D, or values that are not whole numbers from 0 on.
     """
     if isinstance(given, str | Path):
-        return read_labels(given)
+        return read_labels(expanded(given))
     if isinstance(given, Image):
         values, lattice = given.data.detach().cpu().numpy(), given.lattice
     else:

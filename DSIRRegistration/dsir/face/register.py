@@ -25,6 +25,7 @@ from ..similarity.query import query as ask
 from ..workflow.given_transform import start_warnings
 from ..workflow.identity_gate import check_one_person, identities, one_person
 from .images import as_image
+from .paths import expanded
 from .registration import Registration
 from .starts import as_landmarks, as_mask, as_transform
 
@@ -108,6 +109,8 @@ def chosen_settings(
     """
     if preset is not None and settings is not None:
         raise DsirError("Give a preset or settings, not both.")
+    if settings is not None and not isinstance(settings, RegistrationSettings):
+        raise DsirError(f"A {type(settings).__name__} is no RegistrationSettings (dsir.registration.settings).")
     chosen = settings or settings_called(preset or "default")
     if model is not None:
         if model not in MODELS:
@@ -163,7 +166,7 @@ def query(
 
 def _persons(scans: Mapping[str, Any], different_patients: bool) -> tuple[tuple[str, ...], bool]:
     """What must be said of whose scans they are, and whether they are known to be one person's."""
-    files = {role: Path(at) for role, at in scans.items() if isinstance(at, str | Path)}
+    files = {role: expanded(at) for role, at in scans.items() if isinstance(at, str | Path)}
     try:
         people = identities(files)
         said = check_one_person(people, different_patients=different_patients)

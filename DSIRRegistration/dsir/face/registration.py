@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from ..errors import DsirError
 from ..files.itk_transforms import composite_to_itk
 from ..files.meshes import Mesh, read_mesh
+from ..files.points import read_points
 from ..files.transforms import write_transform
 from ..geometry.image import Image
 from ..registration.register import RegistrationResult
@@ -26,6 +27,7 @@ from ..warp.points import moving_to_fixed
 from ..workflow.result import write_result
 from . import notebook
 from .images import as_image, as_labels
+from .paths import expanded
 
 MISSED = 0.1
 """mm by which the inverse may miss a point; beyond it the mapping folds there."""
@@ -93,7 +95,7 @@ class Registration:
             image: any kind of image; comes back as an :class:`dsir.Image` on the fixed grid.
             labels: any kind of label map; comes back as :class:`dsir.warp.labels.WarpedLabels` (``labels`` on the fixed
                 grid; which were ``rescued``, which ``outside``).
-            points: (N, 3) RAS mm; comes back as such.
+            points: (N, 3) RAS mm, or a file of points (.csv, .mrk.json, .fcsv); comes back as (N, 3).
             mesh: a .vtp, .vtk, .stl or .ply, or a :class:`dsir.files.meshes.Mesh`; comes back as points (N, 3) RAS mm
                 and normals (N, 3) or None.
             interpolation: of an image.
@@ -109,7 +111,7 @@ class Registration:
         if labels is not None:
             return warp_labels(*as_labels(labels), self.transform, self.fixed.lattice)
         if points is not None:
-            points = np.asarray(points, dtype=np.float64)
+            points = _points(points)
             if points.ndim != 2 or points.shape[1] != 3 or not len(points) or not np.isfinite(points).all():
                 raise DsirError(f"Points have to be finite numbers (N, 3) in RAS mm; these are {points.shape}.")
             there, errors = moving_to_fixed(self.transform, points)
@@ -137,7 +139,7 @@ class Registration:
         """
         moving_labels = None if labels is None else as_labels(labels)
         return write_result(
-            folder, self.fixed, self.moving, self.found,
+            expanded(folder), self.fixed, self.moving, self.found,
             initial=self.initial, moving_labels=moving_labels, brief=brief, overwrite=overwrite,
         )  # fmt: skip
 
@@ -179,6 +181,20 @@ class Registration:
     def _repr_html_(self) -> str:
         """The picture, what must be known, the figures."""
         return notebook.page(self.fixed, self.moving, self.found, self.initial)
+
+
+def _points(given: Any) -> np.ndarray:
+    """(N, 3) of a file, or whatever numbers were given.
+
+    Raises:
+        DsirError: they are no numbers, or not of one length.
+    """
+    if isinstance(given, str | Path):
+        return read_points(expanded(given)).points
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DsirError("Points have to be finite numbers (N, 3) in RAS mm, or a file of points.") from None
 
 
 def _check(missed: float) -> None:

@@ -18,6 +18,7 @@ from ..geometry.sampling import affine_grid, sample
 from ..transforms.composite import Transform
 from ..workflow.given_transform import GivenTransform, read_given_transform
 from .images import as_labels
+from .paths import expanded
 
 
 def as_mask(given: Any, image: Image, role: str) -> torch.Tensor | None:
@@ -29,7 +30,7 @@ def as_mask(given: Any, image: Image, role: str) -> torch.Tensor | None:
     if given is None:
         return None
     if isinstance(given, str | Path):
-        return read_mask(given, image.lattice)
+        return read_mask(expanded(given), image.lattice)
     if isinstance(given, torch.Tensor | np.ndarray) and not hasattr(given, "affine"):
         if tuple(given.shape) != image.lattice.shape:
             raise DsirError(
@@ -57,7 +58,7 @@ def as_transform(given: Any, fixed: Image, moving: Image, fixed_mask: torch.Tens
     if isinstance(given, Transform):
         return GivenTransform(given)
     if isinstance(given, str | Path):
-        return read_given_transform(given, fixed=fixed, moving=moving, fixed_mask=fixed_mask)
+        return read_given_transform(expanded(given), fixed=fixed, moving=moving, fixed_mask=fixed_mask)
     if isinstance(given, sitk.Transform):
         return GivenTransform(Transform(tuple(from_itk(given, Path("SimpleITK transform")))))
     if isinstance(given, np.ndarray) and given.shape == (4, 4):
@@ -78,7 +79,7 @@ def as_landmarks(given: Any) -> LandmarkPairs | None:
     if given is None or isinstance(given, LandmarkPairs):
         return given
     if isinstance(given, str | Path):
-        return read_landmarks(given)
+        return read_landmarks(expanded(given))
     try:
         fixed, moving = (np.asarray(points, dtype=np.float64).reshape(-1, 3) for points in given)
     except (TypeError, ValueError):
