@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
 import pytest
 from dsir.cli import options
 from dsir.cli.main import COMMANDS, main
+from dsir.cli.register import _summary as register_summary
 from dsir.registration.linear import Model
 from dsir.registration.presets import PRESETS, REASONS
 from dsir.structures import surfaces_and_points
@@ -77,3 +79,19 @@ def test_a_wrong_command_line_is_one_sentence_and_exit_code_2(
     assert said.out == ""
     assert said.err.count("\n") == 1
     assert "--help" in said.err
+
+
+def test_an_option_that_a_command_does_not_know_leads_to_its_own_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["apply", "-t", "a.h5", "-o", "b.nii.gz", "--fixed", "c.nii.gz"]) == 2
+    assert "Unrecognized arguments: --fixed c.nii.gz; see dsir apply --help." in capsys.readouterr().err
+
+
+def test_a_warning_that_is_a_reason_of_the_verdict_is_said_once() -> None:
+    reason = {"level": "CHECK", "code": "mask", "text": "The body could not be told."}
+    report = {
+        "verdict": {"level": "CHECK", "reasons": [reason]},
+        "warnings": [reason["text"], "Another thing."],
+        **{"folds": 0, "sd_log_j": 0.0, "seconds": {"total": 1.0}},
+    }
+    said = "\n".join(register_summary(Path("out"), report))
+    assert said.count(reason["text"]) == 1 and "Warning: Another thing." in said

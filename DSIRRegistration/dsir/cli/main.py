@@ -160,7 +160,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     keep_streams_open()
     try:
         with stoppable() as signals:
-            arguments = build_parser().parse_args(argv)
+            arguments = _parsed(argv)
             arguments.command_line = spoken(sys.argv[1:] if argv is None else argv)
             stopped = arguments.command.stopped
             if not sys.warnoptions:
@@ -182,6 +182,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "--json-progress" in (sys.argv[1:] if argv is None else argv):
             failed(fault.code, fault.sentence)
         return _say(fault.sentence, fault.status)
+
+
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; what a command does not know is said with the place where its own are explained."""
+    arguments, unknown = build_parser().parse_known_args(argv)
+    if unknown:
+        raise DsirError(f"Unrecognized arguments: {' '.join(unknown)}; see dsir {arguments.command.name} --help.")
+    return arguments
 
 
 OUTPUTS = ("out", "report", "transform_out", "dose_out", "dicom_reg", "heat_map")

@@ -139,7 +139,9 @@ def _summary(out: Path, report: dict) -> tuple[str, ...]:
     inverse = f", inverse within {report['inverse_error']['p95']:.3f} mm" if "inverse_error" in report else ""
     lines.append(f"folds {report['folds']}, SD log J {report['sd_log_j']:.3f}{inverse}")
     lines.append(f"{report['seconds']['total']:.1f} s")
-    return tuple(lines) + tuple(f"Warning: {sentence}" for sentence in report.get("warnings", ()))
+    reasons = {reason["text"] for reason in (report.get("verdict") or {}).get("reasons", ())}
+    rest = [sentence for sentence in report.get("warnings", ()) if sentence not in reasons]  # said once is enough
+    return (*lines, *(f"Warning: {sentence}" for sentence in rest))
 
 
 def verdict_lines(report: dict) -> list[str]:
