@@ -9,6 +9,7 @@ from typing import Any
 
 import qt
 import slicer
+from dsir.reports.registration.facts import warnings_beside_verdict
 from slicer.i18n import tr as _
 
 from .evaluation_rows import EVALUATION, evaluation_rows
@@ -57,7 +58,7 @@ class Review:
         self.ui.verdictLabel.setText(headline(transform.GetName(), verdict, earlier=stopped) if verdict else "")
         self.ui.verdictLabel.setVisible(verdict is not None)
         warnings = "".join(
-            f"<li style='color:{COLOURS['look']}'>{html.escape(w)}</li>" for w in report.get("warnings", ())
+            f"<li style='color:{COLOURS['look']}'>{html.escape(w)}</li>" for w in warnings_beside_verdict(report)
         )
         self.ui.warningsLabel.setText(f"<ul style='margin-left:-20px'>{warnings}</ul>" if warnings else "")
         self.ui.warningsLabel.setVisible(bool(warnings))

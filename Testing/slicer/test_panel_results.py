@@ -1,11 +1,13 @@
 """What the panel shows beside the run: packages, views, confidence, the linked cursor, landmarks."""
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import vtk
 from DSIRRegistrationLib.nodes.volumes import lattice_of
+from DSIRRegistrationLib.quality import REPORT
 from mrml_scene import FakeEngine, ball
 from shown_panel import FACE, finish, words
 from test_nodes_structures import add_segmentation
@@ -24,6 +26,19 @@ def test_the_verdict_stands_at_the_top_with_its_reasons_and_comes_back_with_the_
     assert not label.isVisible()
     chosen.parameters.transform = transform
     assert label.isVisible()
+
+
+def test_a_warning_that_the_verdict_says_already_is_said_once(widget, chosen) -> None:
+    chosen.ui.applyButton.click()
+    finish(widget)
+    transform = chosen.parameters.transform
+    report = json.loads(transform.GetAttribute(REPORT))
+    reason = report["verdict"]["reasons"][0]["text"]
+    report = {**report, "warnings": [reason, "Another thing."], "messages": []}
+    transform.SetAttribute(REPORT, json.dumps(report))
+    chosen.review.refresh()
+    assert reason in words(chosen.ui.verdictLabel)
+    assert "Another thing." in words(chosen.ui.warningsLabel) and reason not in words(chosen.ui.warningsLabel)
 
 
 def test_after_a_run_that_made_nothing_the_earlier_verdict_is_called_so(widget, chosen) -> None:

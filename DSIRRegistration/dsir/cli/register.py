@@ -127,6 +127,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
 def _summary(out: Path, report: dict) -> tuple[str, ...]:
     """The few lines a person reads."""
+    from ..reports.registration.facts import warnings_beside_verdict
+
     before, after = report.get("similarity", {}).get("start"), report.get("similarity", {}).get("end")
     lines = [f"Result in {out}", *verdict_lines(report)]
     if before is not None and after is not None:
@@ -139,9 +141,7 @@ def _summary(out: Path, report: dict) -> tuple[str, ...]:
     inverse = f", inverse within {report['inverse_error']['p95']:.3f} mm" if "inverse_error" in report else ""
     lines.append(f"folds {report['folds']}, SD log J {report['sd_log_j']:.3f}{inverse}")
     lines.append(f"{report['seconds']['total']:.1f} s")
-    reasons = {reason["text"] for reason in (report.get("verdict") or {}).get("reasons", ())}
-    rest = [sentence for sentence in report.get("warnings", ()) if sentence not in reasons]  # said once is enough
-    return (*lines, *(f"Warning: {sentence}" for sentence in rest))
+    return (*lines, *(f"Warning: {sentence}" for sentence in warnings_beside_verdict(report)))
 
 
 def verdict_lines(report: dict) -> list[str]:
