@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..progress import Progress
@@ -67,7 +68,13 @@ def descend_levels(
             # Asked where it costs least; weighed steps begin on this level too, so that the next starts from them.
             noise = noise_of_pair(fine, other, u, level.robust, level.stiffness)
             if noise.worth:
-                u, _ = descend(fine, other, u, level, tell, forces, noise.weights)
+                still = _standing(tell, level.iterations - 1)
+                u, _ = descend(fine, other, u, level, still, forces, noise.weights)
         field = DisplacementField.from_index(u, fine.lattice)
         done += level.iterations
     return field
+
+
+def _standing(tell: Callable[[int, float], None], step: int) -> Callable[[int, float], None]:
+    """Tells always of one step: nobody foresaw those that it is told of, so that progress stands meanwhile."""
+    return lambda _, cost: tell(step, cost)
