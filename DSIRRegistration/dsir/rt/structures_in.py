@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,30 +12,12 @@ from pydicom.multival import MultiValue
 from ..dicom.dataset import read_object, refusing_damage, text, whole
 from ..dicom.series import Series
 from ..errors import DsirError
-from ..geometry.lattice import Lattice
-from ..shapes.polygons import one_outline
 from ..shapes.stacking import Stack, stack
 from ..shapes.structure import PointSet, Role, Structure, StructureSet, colour_of, unique_names
+from .contours_in import sorted_contours
 
-CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 HOLLOW = 0.5
 """Share of a structure's area from which on its holes are named: the inner outlines may have been meant otherwise."""
-
-OFF_PLANE = 0.1
-"""Slices by which a contour's points may leave its plane."""
-
-
-@dataclass
-class _Sorted:
-    """A ROI's contours, by what they are good for."""
-
-    outlines: dict[float, list[np.ndarray]] = field(default_factory=dict)
-    points: list[np.ndarray] = field(default_factory=list)
-    faults: dict[str, int] = field(default_factory=dict)
-    xor: bool = False
-
-    def fault(self, what: str) -> None:
-        self.faults[what] = self.faults.get(what, 0) + 1
 
 
 def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
@@ -68,7 +49,7 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
             remarks.append(f"{name} is left out: {refusal or 'it has no contours'}.")
             continue
         colour, role = _colour(drawn[number], number), _role(observed[number]) if number in observed else Role()
-        found = _sorted(contours, series.lattice)
+        found = sorted_contours(contours, series.lattice)
         said = [f"{count} {_contours(count, name)} left out: {what}." for what, count in found.faults.items()]
         if found.points:
             point_sets.append(PointSet(name, np.array(found.points), number, colour, role))
@@ -156,61 +137,6 @@ def _foreign(roi: Dataset, drawn: Dataset | None, series: Series) -> str:
         if any(text(image, "ReferencedSOPInstanceUID") in known for image in images):
             return ""
     return "it was drawn in another frame of reference than the moving series has"
-
-
-def _sorted(contours: list[Dataset], scan: Lattice) -> _Sorted:
-    out = _Sorted()
-    for contour in contours:
-        kind = str(contour.get("ContourGeometricType", "")).upper()
-        try:
-            values = _coordinates(contour)
-        except (TypeError, ValueError):
-            values = np.full(1, np.nan)
-        if len(values) % 3 or not np.isfinite(values).all():
-            out.fault("their coordinates are not triples of numbers")
-            continue
-        promised = whole(contour, "NumberOfContourPoints")
-        if promised is not None and promised != len(values) // 3:
-            out.fault("they have fewer or more points than they say")
-            continue
-        world = values.reshape(-1, 3) * [-1.0, -1.0, 1.0]
-        if kind == "POINT" and len(world) == 1:
-            out.points.append(world[0])
-            continue
-        if kind not in CLOSED:
-            out.fault(f"they are of the type {kind or 'unknown'}, and only closed planar ones bound a shape")
-            continue
-        out.xor = out.xor or kind == "CLOSEDPLANAR_XOR"
-        _place(scan.to_index(world), scan, out)
-    return out
-
-
-def _coordinates(contour: Dataset) -> np.ndarray:
-    """Numbers of the Contour Data; bytes where a writer could not name the type of so long a value."""
-    data = contour.get("ContourData") or ()
-    if isinstance(data, bytes):
-        data = data.decode("ascii").rstrip("\0 ").split("\\")
-    return np.array([float(v) for v in data])
-
-
-def _place(index: np.ndarray, scan: Lattice, out: _Sorted) -> None:
-    """Put one closed contour on its slice."""
-    polygon = index[np.abs(index - np.roll(index, 1, axis=0)).max(1) > 1e-6]  # a repeated first point closes nothing
-    if one_outline(polygon[:, :2]).area < 1e-3:
-        if len(polygon) >= 3 and np.ptp(polygon[:, 2]) > OFF_PLANE:
-            out.fault("they are not parallel to the slices of the moving series")
-        else:
-            out.fault("they have fewer than three points or no area")
-        return
-    if np.ptp(polygon[:, 2]) > 2 * OFF_PLANE:
-        out.fault("they are not parallel to the slices of the moving series")
-        return
-    k = round(float(np.median(polygon[:, 2])), 2)
-    if not -0.6 <= k <= scan.shape[2] - 0.4:
-        out.fault("they lie beyond the first or last slice of the moving series")
-        return
-    near = next((known for known in out.outlines if abs(known - k) < 0.05), k)
-    out.outlines.setdefault(near, []).append(polygon[:, :2])
 
 
 def _name(roi: Dataset, number: int) -> str:
