@@ -135,7 +135,7 @@ def test_the_exit_code_tells_whether_every_pair_has_its_result(
     folder = write_scans(tmp_path, "ab")
     monkeypatch.setattr(run, "_work", lambda todo, *_: [("a", ""), ("b", "It would not.")])
     assert main(words(folder)) == 2
-    assert "1 pairs registered, 0 kept, 1 failed: b; why is in" in capsys.readouterr().err
+    assert "1 pair registered, 0 kept, 1 failed: b; why is in" in capsys.readouterr().err
     assert main(words(folder, "--exit-zero", "--json-progress")) == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert [(row["name"], row["state"], row["error"]) for row in last["pairs"]] == [

@@ -11,6 +11,7 @@ import numpy as np
 import pydicom
 from dicom_made import ball, make_rtstruct, make_series
 from dsir.geometry.lattice import Lattice
+from pydicom.uid import generate_uid
 from test_dicom_missing_tags import made_dose, made_segmentation
 from test_dicom_series import enhanced
 
@@ -54,6 +55,13 @@ def mixed(folder: Path) -> None:
     make_rtstruct(folder / "ct/rs.dcm", GRID, {"a": ball(GRID, GRID.centre, 6)}, frame="1.2")
     made_dose(folder / "ct/dose.dcm")
     shutil.copy(folder / "ct/slice_003.dcm", folder / "ct/copy.dcm")
+
+
+def again(folder: Path) -> None:
+    for path in sorted((folder / "ct").glob("*.dcm"))[:3]:
+        dataset = pydicom.dcmread(path)
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        dataset.save_as(path.with_name("again_" + path.name))
 
 
 def slopes(k: int, dataset: pydicom.Dataset) -> None:
@@ -102,6 +110,8 @@ ROWS = [
     Row("C", "slices without positions", scan(without("ImagePositionPatient")), carried("image", "ct"), "refused",
         refused("nobody knows where they lie")),
     Row("F", "CT, dose, structures and a copy in one folder", scan(mixed), carried("image", "ct"), "the CT", done),
+    Row("F", "slices exported again under new UIDs", scan(again), carried("image", "ct"), "passed over, said",
+        says("passed over: 3")),
     Row("G", "slope 1, then fractions", scan(each(slopes)), carried("image", "ct"), "true values", fractions),
     Row("I", "no StudyInstanceUID", scan(without("StudyInstanceUID")), carried("image", "ct"), "read", done),
 ]  # fmt: skip

@@ -62,6 +62,17 @@ def itk_field(name: str, intent: int | None = None) -> Callable[[Path], None]:
     return make
 
 
+def positions(name: str) -> Callable[[Path], None]:
+    """A field's positions in the place of its displacements, as ITK would write them."""
+
+    def make(folder: Path) -> None:
+        scans(folder)
+        at = GRID.to_world(np.moveaxis(np.indices(GRID.shape), 0, -1))
+        by_itk(folder / name, field_of(GRID, lambda x: np.broadcast_to([6.0, -4.0, 0.0], x.shape) + at))
+
+    return make
+
+
 def our_field(name: str) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         scans(folder)
@@ -147,6 +158,7 @@ def millilitres(wanted: float, *words: str) -> Callable[[Path, Run], str]:
 RT = ("propagate", "-t", "{}/id.tfm", "--rtstruct", "{}/rs.dcm", "--moving-series", "{}/ct", "--fixed-series", "{}/ct")
 RT = (*RT, "-o", "{}/x.nii.gz")
 DISC = circle((32.0, 30.0), 12.0, np.ones(2), 360)
+WIDER = circle((32.0, 30.0), 12.3, np.ones(2), 360)
 FULL = np.pi * 1.2**2 * 3
 
 
@@ -208,6 +220,7 @@ ROWS = [
     Row("A", "ITK's field as MHA", itk_field("u.mha"), apply("u.mha"), "LPS", lands),
     Row("A", "our field under ANTs' name (1006)", our_field("1Warp.nii.gz"), apply("1Warp.nii.gz"), "RAS", lands),
     Row("A", "a field without intent", itk_field("u.nii.gz", 0), apply("u.nii.gz"), "the images decide", lands),
+    Row("A", "positions in LPS as MHA", positions("u.mha"), apply("u.mha"), "positions", lands),
     Row("A", "the same as a start that is named wrongly", itk_field("u.nii.gz", 0),
         register("--initial", "{}/u.nii.gz", "--field-convention", "ras"), "said", says("lowers the similarity")),
     Row("C", "NIfTI without a form", lambda f: scans(f, 0), register(), "said", says("codes are 0", "ITK and Slicer")),
@@ -223,10 +236,14 @@ ROWS = [
         "the files in it, nothing left over", no_leftovers),
     Row("E", "--out is a device", scans, (*apply("id.tfm")[:-1], "/dev/full", "--overwrite"), "refused",
         refused("a device")),
+    Row("E", "--out is the reference, --overwrite", scans, (*apply("id.tfm")[:-1], "{}/fixed.nii.gz", "--overwrite"),
+        "refused", refused("is an input")),
     Row("H", "every outline twice", outlines([DISC, DISC[::-1]]), RT, "counts once, said",
         millilitres(FULL, "drawn twice")),
     Row("H", "twice, slightly off", outlines([DISC, DISC + 0.15]), RT, "counts once, said",
         millilitres(FULL, "drawn twice")),
+    Row("H", "once and a half round in one outline", outlines([np.vstack([DISC, WIDER[:180]])]), RT, "filled",
+        millilitres(FULL)),
     Row("H", "overlapping outlines", outlines([DISC, DISC + np.array([10.0, 0.0])]), RT, "united, said",
         millilitres(20.56, "overlap")),
     Row("H", "a hole", outlines([DISC, circle((32.0, 30.0), 6.0, np.ones(2), 360)]), RT, "a hole",

@@ -103,7 +103,8 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     )
     states = Counter(row.state for row in rows)
     failed = [row.name for row in rows if row.state is State.FAILED]
-    done = f"{states[State.DONE]} {kind.plural} {kind.done}"
+    count = states[State.DONE]
+    done = f"{count} {kind.plural.removesuffix('s') if count == 1 else kind.plural} {kind.done}"
     told = f"{done}, {states[State.KEPT]} kept, {len(failed)} failed"
     if failed and not arguments.exit_zero:
         some = ", ".join(failed[:5]) + (", ..." if len(failed) > 5 else "")
