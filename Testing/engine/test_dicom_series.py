@@ -209,6 +209,12 @@ def test_a_missing_frame_and_two_times_in_one_object_are_seen(tmp_path: Path) ->
         assert read_image(both).data[0, 0].tolist() == [240, 243, 246]
 
 
+def test_a_volume_of_few_slices_beside_one_of_many_is_a_volume(tmp_path: Path) -> None:
+    places = [3.0 * k for k in range(8)]
+    path = enhanced(tmp_path / "e.dcm", [*places, *places[2:4]], times=[1] * 8 + [2] * 2)
+    assert [len(volume.planes) for volume in discover(path).volumes] == [8, 2]
+
+
 def test_frames_at_one_place_that_nothing_tells_apart_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DsirError, match="two slices at one place"):
         read_image(enhanced(tmp_path / "e.dcm", [0.0, 3.0, 6.0] * 2))

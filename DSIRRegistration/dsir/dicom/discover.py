@@ -202,13 +202,12 @@ def _by_time(planes: Sequence[Plane]) -> list[list[Plane]]:
 
 
 def _divided(planes: Sequence[Plane], name: str) -> list[list[Plane]]:
-    """Planes by what they say of a mark; empty where it does not tell volumes apart, each of which reaches most places:
-    the time at which a slice was written is another one for every slice."""
+    """Planes by what they say of a mark; empty where it does not tell volumes apart: there are no more of them than
+    planes at one place, and the time at which a slice was written is another one for every slice."""
     groups: dict[str, list[Plane]] = defaultdict(list)
     for plane in planes:
         groups[plane.distinct_by[name]].append(plane)
-    places = len({place(p) for p in planes})
-    if len(groups) < 2 or min(len({place(p) for p in group}) for group in groups.values()) < places / 2:
+    if not 1 < len(groups) <= max(Counter(map(place, planes)).values()):
         return []
     return [groups[key] for key in sorted(groups, key=_numerically)]
 
