@@ -16,10 +16,10 @@ from .evidence import ONCE
 from .findings import Finding, Level
 from .outcome import GROWTH, LOW_SIMILARITY
 
-LOW, DOUBTFUL = LOW_SIMILARITY, 0.36
+LOW, DOUBTFUL = LOW_SIMILARITY, 0.39
 """Mean cosine of the descriptors below which nothing was matched, and below which one has to look (unrelated scans
-reach about 0.1, a pair left 126 mm off 0.22, a neck in a made-up contrast left 3.3 mm off 0.34, right pairs of one
-person 0.38 and more but for 16 slices of a neck: our measurements)."""
+reach about 0.1, a pair left 126 mm off 0.22, a neck in a made-up contrast left 3.3 mm off 0.37, right pairs of one
+person 0.43 and more but for 16 slices of a neck: our measurements)."""
 
 MADE = 0.65
 """Share of the similarity that one person's scans have before they are deformed (measured: 0.69 and more with known
