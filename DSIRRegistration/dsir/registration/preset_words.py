@@ -42,7 +42,7 @@ TASK_WORDS: dict[str, PresetWords] = {
         "One person's head in CT and MR: the skull holds all together, so shift and turn at most, no scale, no "
         "deformation. Scanners' distortions of a millimetre or two stay.",
         "Not measured on a person: there was no CT and MR of one head. Averages of many heads, one turned by 6 degrees "
-        "and moved by 8 mm: 9.3 to 1.6 mm in the mean; those that lie together stay where they are.",
+        "and moved by 8 mm: 9.3 to 1.6 mm in the mean; the same averages, unmoved, stay where they lie.",
     ),
     "body_ct_mr": PresetWords(
         "Trunk, CT and MR, one person",
