@@ -194,6 +194,12 @@ def test_a_deformation_is_kept_if_grey_levels_confirm_it_or_do_not_deny_one_that
     assert kept(Evidence(rise, 0.01), 0.5, end) is stays
 
 
+@pytest.mark.parametrize(("rise", "stays"), [(0.026, False), (0.031, True)])
+def test_a_deformation_of_less_than_a_voxel_must_be_confirmed_surely(rise: float, stays: bool) -> None:
+    assert kept(Evidence(rise, 0.01), 0.5, 0.9, slight=True) is stays
+    assert kept(Evidence(rise, 0.01), 0.5, 0.9)
+
+
 def facts(**changes: object) -> dict:
     report = {
         "similarity": {"start": 0.3, "linear": 0.5, "end": 0.6},

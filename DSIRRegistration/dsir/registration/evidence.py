@@ -63,11 +63,19 @@ class Evidence:
         return not self.known or self.rise > errors * self.noise
 
 
-def kept(evidence: Evidence, linear: float, end: float) -> bool:
+def kept(evidence: Evidence, linear: float, end: float, *, slight: bool = False) -> bool:
     """Whether a deformation stays that raises the similarity (mean cosine) from ``linear`` to ``end``.
 
-    It does if mutual information confirms it, or does not deny it and the descriptors speak loudly.
+    It does if mutual information confirms it, or does not deny it and the descriptors speak loudly. One that moves
+    nothing by a voxel must be confirmed surely: what so little gains by chance, a pair that lies well would pay for.
+    (Measured: one person's T1 and T2, ``brain_t1_t2``, by the default: 0.7 mm in the mean, 1.2 % of growth that no
+    anatomy has, 2.6 standard errors. Drawn on this pair.)
+
+    Args:
+        slight: whether it is shorter than a voxel of the working grid all over the body.
     """
+    if slight:
+        return evidence.speaks_for
     loudly = 1 - end <= SHARPLY * (1 - linear)
     return evidence.beyond(ONCE) or (loudly and evidence.beyond(DENIED))
 

@@ -86,7 +86,8 @@ def finish(
         deformed = False
     elif deformed and begun.forces is None and start.known is None and settings.deformable is None:
         evidence = _evidence(prepared, features, residual)
-        if not kept(evidence, linear, end):
+        _, longest = _lengths(features.fixed.mask, lattice, residual)
+        if not kept(evidence, linear, end, slight=longest < float(lattice.spacing[0])):
             warnings.append(Message("no_evidence"))
             deformed = False
     refused: tuple[float, ...] = ()
