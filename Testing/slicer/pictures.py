@@ -129,7 +129,7 @@ def verdict_pictures(studio: Studio) -> None:
     ui, p = studio.ui, studio.panel.parameters
     ct, mr, _truth = head_pair(3)
     noise = gaussian_filter(np.random.default_rng(0).normal(size=mr.lattice.shape), 3)
-    shape = np.array(mr.lattice.shape) // (1, 1, 4)
+    shape = np.array(mr.lattice.shape) * (10, 10, 3) // 10  # shows between half and two thirds of the head: CHECK
     low = (np.array(mr.lattice.shape) - shape) // 2
     part = mr.data[tuple(slice(a, a + n) for a, n in zip(low, shape, strict=True))]
     scans = {
