@@ -18,6 +18,20 @@ LANDMARKS = 3.0
 """mm; AAPM TG-132 (Brock et al., Med. Phys. 2017) asks for 2 to 3 mm of landmarks."""
 
 
+JUDGED = {
+    "no_similarity": "similarity",
+    "low_similarity": "similarity",
+    "little_overlap": "coverage",
+    "large_turn": "turn",
+    "scaled": "scale",
+    "rough": "unevenness",
+    "tissue_vanishes": "volume",
+    "grown": "volume",
+    "size_differs": "volume",
+}
+"""Code of a verdict's reason to the figure that it is about."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the quality table.
@@ -58,7 +72,7 @@ def rows(report: Mapping[str, Any]) -> list[Row]:
 
 
 def _levels(report: Mapping[str, Any]) -> dict[str, str]:
-    """Key of a fact to how it is shown; what proves nothing by itself stays plain."""
+    """Key of a fact to how it is shown: as the verdict judges it, else by itself; what proves nothing stays plain."""
     found = {}
     similarity = _similarity(report)
     if similarity and similarity[1] <= similarity[0]:
@@ -71,6 +85,9 @@ def _levels(report: Mapping[str, Any]) -> dict[str, str]:
         found["inverse"] = "good" if report["inverse_error"]["p95"] < MISSED else "look"
     if report.get("coverage") is not None:
         found["coverage"] = "good" if report["coverage"] > COVERED else "look"
+    for reason in (report.get("verdict") or {}).get("reasons", ()):
+        if (figure := JUDGED.get(reason["code"])) is not None and found.get(figure) != "bad":
+            found[figure] = "bad" if reason["level"] == "FAIL" else "look"
     return found
 
 

@@ -47,6 +47,14 @@ def test_landmarks_are_judged_by_tg_132_and_by_the_start(before, after, verdict)
     assert row.verdict == verdict and f"{before:.1f} → {after:.1f} mm" == row.value
 
 
+@pytest.mark.parametrize(("level", "shown"), [("FAIL", "bad"), ("CHECK", "look")])
+def test_a_figure_that_the_verdict_blames_is_shown_so_in_the_table(level, shown) -> None:
+    report = {"similarity": {"start": 0.0, "end": 0.1}, "coverage": 1.0, "verdict": {"level": level, "reasons": []}}
+    report["verdict"]["reasons"] = [{"code": "no_similarity", "level": level, "text": "."}]
+    found = {row.what: row.verdict for row in rows(report)}
+    assert found["Similarity"] == shown and found["Shown by both scans"] == "good"
+
+
 def test_folds_are_bad_and_their_absence_is_good() -> None:
     assert next(r for r in rows({"folds": 3}) if r.what == "Folded voxels").verdict == "bad"
     assert next(r for r in rows({"folds": 0}) if r.what == "Folded voxels").verdict == "good"
