@@ -109,6 +109,11 @@ class Judge:
         _, body, _ = fixed.on(lattice, Transform())
         return Judge.of(fixed, moving, Blocks.of(body, lattice), lattice)
 
+    @property
+    def group(self) -> torch.Tensor:
+        """(I, J, K) which of the groups that tell the noise a voxel's block is in: neighbours are in others."""
+        return (self.blocks.number * 7919) % GROUPS
+
     def pulled(self, pose: Transform) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The moving image's values, body and field of view (I, J, K) in this pose."""
         if pose not in self.last:
@@ -123,8 +128,7 @@ class Judge:
         weight = self.blocks.judged * seen * also
         if weight.sum() < SEEN * self.blocks.judged.sum():
             return Evidence(0.0, float("inf"), known=False)
-        group = (self.blocks.number * 7919) % GROUPS
-        histograms = [joint_histograms(self.fixed, levels(v, weight), weight, group) for v in (first, second)]
+        histograms = [joint_histograms(self.fixed, levels(v, weight), weight, self.group) for v in (first, second)]
         return Evidence(*rise(*histograms), whole=float(mutual_information(histograms[1].sum(0))))
 
 

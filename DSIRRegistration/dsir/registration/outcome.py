@@ -80,19 +80,19 @@ def finish(
     undone = DisplacementField.from_affine(np.linalg.inv(alignment.matrix), lattice)
     before, linear, end = (mean_cosine(features.fixed, features.moving, f) for f in (undone, None, residual))
     warnings, evidence = list(begun.warnings), None
+    lengths: tuple[float, ...] = _lengths(features.fixed.mask, lattice, residual) if deformed else ()
     if deformed and begun.forces is None and end < linear:
         # The search found nothing better than the linear alignment: that is then the honest answer.
         warnings.append(Message("similarity_not_raised"))
         deformed = False
     elif deformed and begun.forces is None and start.known is None and settings.deformable is None:
         evidence = _evidence(prepared, features, residual)
-        _, longest = _lengths(features.fixed.mask, lattice, residual)
-        if not kept(evidence, linear, end, slight=longest < float(lattice.spacing[0])):
+        if not kept(evidence, linear, end, slight=lengths[1] < float(lattice.spacing[0])):
             warnings.append(Message("no_evidence"))
             deformed = False
     refused: tuple[float, ...] = ()
     if not deformed and bool(residual.vectors.any()):
-        refused = _lengths(features.fixed.mask, lattice, residual)
+        refused = lengths
         residual, end = DisplacementField.identity(residual.lattice), linear
     volume = _volume(prepared, features, residual, alignment)
     warnings += _grown(settings.same_person, alignment, features.centre, volume)

@@ -101,8 +101,8 @@ def _higher(judge: Judge, end: Transform) -> tuple[np.ndarray, Evidence]:
     shift, best = np.zeros(3), Evidence(0.0, 0.0)
     for step in STEPS:
         while True:
-            tried = [there for move in _moves(step) if np.linalg.norm(there := shift + move) <= AS_FAR]
-            found = [judge.compare(_shifted(end, there), end) for there in tried]
+            tried = [there for move in moves(step) if np.linalg.norm(there := shift + move) <= AS_FAR]
+            found = [judge.compare(shifted(end, there), end) for there in tried]
             gains = [-evidence.rise if evidence.known else 0.0 for evidence in found]
             top = int(np.argmax(gains))
             if gains[top] <= best.rise:
@@ -118,13 +118,13 @@ def _gains(judge: Judge, end: Transform, parts: Parts) -> np.ndarray:
     count = len(parts.centres)
     best = np.full(count, np.nan)
     fixed = judge.fixed * BINS // (int(judge.fixed.max()) + 1)
-    groups = parts.number * GROUPS + (judge.blocks.number * 7919) % GROUPS
+    groups = parts.number * GROUPS + judge.group
     values, _, seen = judge.pulled(end)
-    for move in _moves(STEPS[0]):
-        others, _, also = judge.moving.on(judge.lattice, _shifted(end, move))
+    enough = max(LEAST, SHARE * float(judge.blocks.judged.sum()))
+    for move in moves(STEPS[0]):
+        others, _, also = judge.moving.on(judge.lattice, shifted(end, move))
         weight = judge.blocks.judged * seen * also
         there, here = (joint_histograms(fixed, levels(v, weight, BINS), weight, groups, BINS) for v in (others, values))
-        enough = max(LEAST, SHARE * float(judge.blocks.judged.sum()))
         for n in range(count):
             part = slice(n * GROUPS, (n + 1) * GROUPS)
             if here[part].sum() >= enough:
@@ -133,12 +133,12 @@ def _gains(judge: Judge, end: Transform, parts: Parts) -> np.ndarray:
     return best
 
 
-def _moves(mm: float) -> list[np.ndarray]:
+def moves(mm: float) -> list[np.ndarray]:
     """Both ways along each axis."""
     return [sign * mm * axis for axis in np.eye(3) for sign in (-1.0, 1.0)]
 
 
-def _shifted(transform: Transform, mm: np.ndarray) -> Transform:
+def shifted(transform: Transform, mm: np.ndarray) -> Transform:
     """The same, and then moved by ``mm`` (3,)."""
     matrix = np.eye(4)
     matrix[:3, 3] = mm

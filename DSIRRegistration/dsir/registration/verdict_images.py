@@ -17,12 +17,11 @@ from ..geometry.lattice import Lattice
 from ..geometry.sampling import gaussian_blur
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
-from ..transforms.linear import Linear
 from .blocks import Blocks
 from .evidence import SURE, Evidence, Judge
 from .findings import Finding
 from .laterality import mirrored_results
-from .places_near import against_places_near
+from .places_near import against_places_near, moves, shifted
 from .prepared_image import PreparedImage
 
 ASIDE = 15.0
@@ -183,12 +182,7 @@ def _moved(mask: torch.Tensor, lattice: Lattice, begin: Transform, end: Transfor
 
 def _against_places_beside(judge: Judge, end: Transform) -> list[Finding]:
     """Is the result a peak? In a wrong place mutual information hardly changes, or rises, when it is pushed aside."""
-    compared: list[Evidence] = []
-    for axis in range(3):
-        for sign in (-1.0, 1.0):
-            matrix = np.eye(4)
-            matrix[axis, 3] = sign * ASIDE
-            compared.append(judge.compare(end.then(Linear(matrix)), end))
+    compared = [judge.compare(shifted(end, move), end) for move in moves(ASIDE)]
     known = [found for found in compared if found.known]
     if len(known) < 2:
         text = "Too little of the body is seen in both scans to judge the result by mutual information."

@@ -163,8 +163,12 @@ class Run:
 
     def _numbers(self) -> Iterator[int]:
         """Of this process's examples, from this step on."""
-        mine = range(self.fabric.global_rank, self.batch, self.fabric.world_size)
-        return (step * self.batch + k for step in count(self.step) for k in mine)
+        return (step * self.batch + k for step in count(self.step) for k in self._mine)
+
+    @property
+    def _mine(self) -> range:
+        """Which of a step's examples are this process's."""
+        return range(self.fabric.global_rank, self.batch, self.fabric.world_size)
 
     def _workers(self) -> int:
         if self.settings.workers is not None:
@@ -177,7 +181,7 @@ class Run:
             group["lr"] = self._rate()
         self.model.train()
         self.optimiser.zero_grad(set_to_none=True)
-        mine = range(self.fabric.global_rank, self.batch, self.fabric.world_size)
+        mine = self._mine
         found: dict[str, float] = defaultdict(float)
         for k in mine:
             with self.fabric.no_backward_sync(self.model, enabled=k != mine[-1]):
