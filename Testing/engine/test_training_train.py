@@ -64,7 +64,11 @@ def test_a_run_of_minutes_says_so_and_keeps_checkpoints(scans, tmp_path):
 
 @pytest.mark.parametrize(
     "wrong, said",
-    [(["--minutes", "0"], "not a time"), (["--minutes", "nan"], "not a time"), (["--size", "4"], "16 to 192 voxels")],
+    [
+        (["--minutes", "0"], "not a number above zero"),
+        (["--hours", "nan"], "not a number above zero"),
+        (["--size", "4"], "16 to 192 voxels"),
+    ],
 )
 def test_impossible_runs_are_refused_before_they_begin(scans, tmp_path, capsys, wrong, said):
     assert main(["train", str(scans), "--out", str(tmp_path / "run"), *wrong]) == 2

@@ -13,13 +13,12 @@ from .command import Command, Outcome
 from .options import (
     IMAGE_KINDS,
     SURFACES,
-    TRANSFORM_KINDS,
     add_different_patients,
-    add_field_convention,
     add_machine,
     add_overwrite,
+    add_transform,
+    begin,
     check_output_file,
-    use_threads,
 )
 
 GRIDDED = ("image", "labels")
@@ -32,10 +31,7 @@ TOLERATED = 0.1
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--transform", "-t", required=True, type=Path, metavar="FILE", help=f"fixed to moving ({TRANSFORM_KINDS})"
-    )
-    add_field_convention(parser)
+    add_transform(parser, required=True)
     parser.add_argument(
         "--reference", type=Path, metavar="IMAGE", help="the scan whose grid images and labels are to lie on"
     )
@@ -87,8 +83,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         names = _names(given)
         for name in names.values():
             refuse_input(arguments.out / name)
-    progress("reading", 0.0, "loading the engine")
-    use_threads(arguments.threads)
+    begin(arguments, progress)
     carry, said = _carrier(arguments, progress)
     if single:
         lines = carry(kind, source, arguments.out)

@@ -10,30 +10,24 @@ from ..progress import Progress, within
 from .command import Command, Outcome
 from .options import (
     IMAGE_KINDS,
-    TRANSFORM_KINDS,
+    MAPS,
     add_different_patients,
-    add_field_convention,
     add_machine,
     add_overwrite,
+    add_transform,
     begin,
+    check_output_file,
 )
-
-KINDS = (".nii", ".nii.gz", ".nrrd", ".mha")
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fixed", required=True, type=Path, metavar="IMAGE", help=f"the fixed scan ({IMAGE_KINDS})")
     parser.add_argument("--moving", required=True, type=Path, metavar="IMAGE", help="the moving scan (same kinds)")
-    parser.add_argument(
-        "--transform", "-t", required=True, type=Path, metavar="FILE", help=f"fixed to moving ({TRANSFORM_KINDS})"
-    )
-    add_field_convention(parser)
+    add_transform(parser, required=True)
     parser.add_argument("--mask", type=Path, metavar="MASK", help="where to look in fixed; found by itself otherwise")
     parser.add_argument("--labels", type=Path, metavar="LABELS", help="structures on the fixed scan, judged one by one")
     parser.add_argument("--names", type=Path, metavar="FILE.csv", help="names of the labels, columns value,name")
-    parser.add_argument(
-        "--descriptor", metavar="NAME", help="dsir (default), mind or weights"
-    )  # fmt: skip
+    parser.add_argument("--descriptor", metavar="NAME", help="dsir (default), mind or weights")
     parser.add_argument("--out", "-o", required=True, type=Path, metavar="FILE", help="the map, 0 to 1, about 4 mm")
     add_different_patients(parser)
     add_overwrite(parser)
@@ -41,11 +35,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
-    begin(arguments, progress, KINDS)
+    check_output_file(arguments.out, MAPS, overwrite=arguments.overwrite)
+    begin(arguments, progress)
     from ..features.descriptor import load_descriptor
     from ..files.images import read_image, read_mask, write_image
     from ..rt.label_maps import read_labels
     from ..similarity.confidence import DOUBTFUL, SURE, confidence_of
+    from ..structures.label_names import read_names
     from ..workflow.given_transform import read_given_transform
     from ..workflow.identity_gate import check_one_person, identities
 
@@ -57,6 +53,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     fixed, moving = read_image(arguments.fixed), read_image(arguments.moving)
     mask = read_mask(arguments.mask, fixed.lattice) if arguments.mask else None
     labels = read_labels(arguments.labels) if arguments.labels else None
+    names = read_names(arguments.names) if arguments.names else {}
     given = read_given_transform(
         arguments.transform, convention=arguments.field_convention, fixed=fixed, moving=moving, fixed_mask=mask
     )
@@ -72,7 +69,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     else:
         lines.append("It ranks places; this descriptor has no calibrated probabilities.")
     lines += [f"Note: {sentence}" for sentence in once(persons, given.remarks, fixed.remarks, moving.remarks)]
-    rows = found.structures(*labels, _names(arguments.names)) if labels else []
+    rows = found.structures(*labels, names) if labels else []
     for row in sorted(rows, key=lambda row: row.confidence):
         lines.append(
             f"{row.name:>24}  confidence {row.confidence:.2f}, {100 * row.doubtful:3.0f} % doubtful, "
@@ -93,20 +90,6 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         },
     }
     return Outcome(arguments.out.resolve(), tuple(lines), values)
-
-
-def _names(path: Path | None) -> dict[int, str]:
-    from ..errors import DsirError
-
-    if path is None:
-        return {}
-    import csv
-
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return {int(row["value"]): row["name"] for row in csv.DictReader(file)}
-    except (OSError, KeyError, ValueError, TypeError):
-        raise DsirError(f"{path} is no table of names with the columns value,name.") from None
 
 
 COMMAND = Command(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..progress import Progress, within
 from .command import Command, Outcome
-from .options import IMAGE_KINDS, add_machine, add_overwrite, begin
+from .options import IMAGE_KINDS, add_machine, add_overwrite, begin, check_output_file
 from .values import millimetres
 
 
@@ -26,7 +26,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
-    begin(arguments, progress, (".npy",))
+    check_output_file(arguments.out, (".npy",), overwrite=arguments.overwrite)
+    begin(arguments, progress)
     from ..features.descriptor import load_descriptor
     from ..files.images import read_image, read_mask
     from ..registration.settings import RegistrationSettings

@@ -11,7 +11,7 @@ from typing import Any
 from ..progress import Progress
 from .command import Command, Outcome
 from .learn2reg import add_data_set, run_data_set
-from .options import TRANSFORM_KINDS, add_field_convention, add_machine, add_overwrite, check_output_file, use_threads
+from .options import TRANSFORM_KINDS, add_field_convention, add_machine, add_overwrite, begin, check_output_file
 from .values import millimetres
 
 
@@ -50,8 +50,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     target = None if arguments.json in (None, "-") else Path(arguments.json)
     if target:
         check_output_file(target, (), overwrite=arguments.overwrite)
-    progress("reading", 0.0, "loading the engine")
-    use_threads(arguments.threads)
+    begin(arguments, progress)
     from ..files.images import geometry_remarks, read_mask
     from ..files.landmarks import read_landmarks
     from ..files.report import write_report

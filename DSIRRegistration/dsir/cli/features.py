@@ -13,11 +13,12 @@ from .command import Command, Outcome
 from .options import (
     DESCRIPTOR_KINDS,
     IMAGE_KINDS,
+    MAPS,
     add_machine,
     add_memory,
     add_overwrite,
+    begin,
     check_output_file,
-    use_threads,
 )
 from .values import count, millimetres
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 DEFAULT_SPACING = 2.0
 """mm, for descriptors that are at home at any spacing."""
-
-KINDS = (".nii", ".nii.gz", ".nrrd", ".mha")
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +48,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help=f"the file to write, one for each scan ({' '.join(KINDS)})",
+        help=f"the file to write, one for each scan ({' '.join(MAPS)})",
     )
     parser.add_argument("--descriptor", metavar="NAME", help=f"{DESCRIPTOR_KINDS} (default: that of dsir register)")
     parser.add_argument(
@@ -81,8 +80,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     _check(arguments)
-    progress("reading", 0.0, "loading the engine")
-    use_threads(arguments.threads)
+    begin(arguments, progress)
     import torch
 
     from ..features.descriptor import load_descriptor
@@ -141,7 +139,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise DsirError("Each scan needs a file of its own to write.")
     for path in arguments.out:
         first = _numbered(path, 0) if arguments.separate else path
-        check_output_file(first, KINDS, overwrite=arguments.overwrite)
+        check_output_file(first, MAPS, overwrite=arguments.overwrite)
 
 
 def _fewer(
@@ -163,7 +161,7 @@ def _fewer(
 
 
 def _numbered(path: Path, channel: int) -> Path:
-    kind = next((kind for kind in (".nii.gz", *KINDS) if path.name.lower().endswith(kind)), "")
+    kind = next((kind for kind in (".nii.gz", *MAPS) if path.name.lower().endswith(kind)), "")
     stem = path.name[: len(path.name) - len(kind)]
     return path.with_name(f"{stem}_{channel:02d}{path.name[len(stem) :]}")
 

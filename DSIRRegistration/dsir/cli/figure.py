@@ -10,12 +10,12 @@ from ..progress import Progress, within
 from .command import Command, Outcome
 from .options import (
     IMAGE_KINDS,
-    TRANSFORM_KINDS,
     add_different_patients,
-    add_field_convention,
     add_machine,
     add_overwrite,
+    add_transform,
     begin,
+    check_output_file,
 )
 from .values import millimetres
 
@@ -31,10 +31,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--other", type=Path, action="append", default=[], metavar="IMAGE",
         help="a row for another scan, aligned with the first or by --transform; may be given again",
     )  # fmt: skip
-    parser.add_argument(
-        "--transform", "-t", type=Path, metavar="FILE", help=f"from IMAGE to the other scans ({TRANSFORM_KINDS})"
-    )
-    add_field_convention(parser)
+    add_transform(parser, "from IMAGE to the other scans", required=False)
     parser.add_argument(
         "--unknown", action="store_true", help="the other scans are not aligned: draw no true place in them"
     )
@@ -59,7 +56,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
-    begin(arguments, progress, KINDS)
+    check_output_file(arguments.out, KINDS, overwrite=arguments.overwrite)
+    begin(arguments, progress)
     import numpy as np
 
     from ..features.descriptor import load_descriptor

@@ -51,6 +51,18 @@ def add_memory(parser: argparse._ActionsContainer) -> None:
     )
 
 
+MAPS = (".nii", ".nii.gz", ".nrrd", ".mha")
+"""What maps and features are written as."""
+
+
+def add_transform(parser: argparse._ActionsContainer, meaning: str = "fixed to moving", *, required: bool) -> None:
+    """The transform that is given, and how its file is to be read."""
+    parser.add_argument(
+        "--transform", "-t", required=required, type=Path, metavar="FILE", help=f"{meaning} ({TRANSFORM_KINDS})"
+    )
+    add_field_convention(parser)
+
+
 def add_field_convention(parser: argparse._ActionsContainer) -> None:
     """What a field's vectors are where its file does not say it."""
     parser.add_argument(
@@ -182,18 +194,8 @@ def check_output_file(path: Path, kinds: tuple[str, ...], *, overwrite: bool) ->
         raise DsirError(f"{path} must end in {' or '.join(kinds)}.")
 
 
-def begin(
-    arguments: argparse.Namespace, progress: Progress, kinds: tuple[str, ...], *, out: Path | None = None
-) -> None:
-    """What every command that writes one file does first: refuse an impossible one, and set the machine up.
-
-    Args:
-        out: the file to write; ``arguments.out`` by default.
-
-    Raises:
-        DsirError: see :func:`check_output_file`.
-    """
-    check_output_file(out or arguments.out, kinds, overwrite=arguments.overwrite)
+def begin(arguments: argparse.Namespace, progress: Progress) -> None:
+    """Say that the engine is being loaded, and set the machine up before it is."""
     progress("reading", 0.0, "loading the engine")
     use_threads(arguments.threads)
 

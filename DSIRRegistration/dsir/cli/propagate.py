@@ -13,12 +13,11 @@ from .options import (
     IMAGE_KINDS,
     POINTS,
     SURFACES,
-    TRANSFORM_KINDS,
     add_different_patients,
-    add_field_convention,
     add_machine,
     add_overwrite,
-    use_threads,
+    add_transform,
+    begin,
 )
 from .propagate_files import KINDS, check, inputs, read, write
 
@@ -27,10 +26,7 @@ if TYPE_CHECKING:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--transform", "-t", required=True, type=Path, metavar="FILE", help=f"fixed to moving ({TRANSFORM_KINDS})"
-    )
-    add_field_convention(parser)
+    add_transform(parser, required=True)
     drawn = parser.add_argument_group("what was drawn on the moving scan (one of these)")
     source = drawn.add_mutually_exclusive_group(required=True)
     source.add_argument("--rtstruct", type=Path, metavar="FILE.dcm", help="an RTSTRUCT; needs --moving-series")
@@ -106,8 +102,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     check(arguments)
-    progress("reading", 0.0, "loading the engine")
-    use_threads(arguments.threads)
+    begin(arguments, progress)
     from ..files.dicom_registration import Frames
     from ..files.images import geometry_remarks, read_image
     from ..reports.structures.verdicts import write_verdicts
@@ -175,9 +170,10 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
 def _summary(result: Propagation) -> list[str]:
     """A line a structure, the worst first."""
-    words = ("fine as far as measured", "look closely", "do not use as it is")
+    from ..reports.structures.page import WORDS
+
     ordered = sorted(result.verdicts, key=lambda v: -v.light)
-    return [f"{v.light.name.lower():<6} {v.name}: {words[v.light]}. {' '.join(v.reasons)}" for v in ordered]
+    return [f"{v.light.name.lower():<6} {v.name}: {WORDS[v.light]}. {' '.join(v.reasons)}" for v in ordered]
 
 
 COMMAND = Command(

@@ -12,31 +12,25 @@ from ..progress import Progress, within
 from .command import Command, Outcome
 from .options import (
     IMAGE_KINDS,
-    TRANSFORM_KINDS,
+    MAPS,
     add_different_patients,
-    add_field_convention,
     add_machine,
     add_overwrite,
+    add_transform,
+    begin,
     check_output_file,
-    use_threads,
 )
 from .values import count, millimetres
 
 if TYPE_CHECKING:
     from ..similarity.query import Answer
 
-HEAT_KINDS = (".nii", ".nii.gz", ".nrrd", ".mha")
-
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", required=True, type=Path, metavar="IMAGE", help=f"the scan ({IMAGE_KINDS})")
     parser.add_argument("--ras", required=True, type=float, nargs=3, metavar=("X", "Y", "Z"), help="a point in it, mm")
     parser.add_argument("--other", type=Path, metavar="IMAGE", help="the scan to search (default: the same scan)")
-    parser.add_argument(
-        "--transform", "-t", type=Path, metavar="FILE",
-        help=f"from IMAGE to the other ({TRANSFORM_KINDS}); the search begins where it puts the point",
-    )  # fmt: skip
-    add_field_convention(parser)
+    add_transform(parser, "from IMAGE to the other, where the search begins", required=False)
     parser.add_argument("--radius", type=millimetres, metavar="MM", help="of the search (default: the whole volume)")
     parser.add_argument(
         "--alone", action="store_true", help="ask by the voxel's own vector; by default its surroundings must fit too"
@@ -55,9 +49,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     if arguments.heat_map:
-        check_output_file(arguments.heat_map, HEAT_KINDS, overwrite=arguments.overwrite)
-    progress("reading", 0.0, "loading the engine")
-    use_threads(arguments.threads)
+        check_output_file(arguments.heat_map, MAPS, overwrite=arguments.overwrite)
+    begin(arguments, progress)
     import numpy as np
     import torch
 

@@ -146,12 +146,13 @@ def _summary(out: Path, report: dict) -> tuple[str, ...]:
 
 def verdict_lines(report: dict) -> list[str]:
     """The verdict and its reasons, a line each."""
+    from ..reports.registration.facts import MEANINGS
+
     verdict = report.get("verdict")
     if not verdict:
         return []
-    said = {"PASS": "nothing speaks against it; look at the picture all the same", "CHECK": "look before you use it"}
-    lines = [f"{verdict['level']}: {said.get(verdict['level'], 'do not use it')}"]
-    return lines + [f"  {reason['level']}: {reason['text']}" for reason in verdict["reasons"]]
+    reasons = (f"  {reason['level']}: {reason['text']}" for reason in verdict["reasons"])
+    return [f"{verdict['level']}: {MEANINGS[verdict['level']]}", *reasons]
 
 
 def _linear_line(report: dict) -> list[str]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import DsirError
 from ..progress import Progress
 from .command import Command, Outcome
-from .options import add_machine, use_threads
-from .values import count
+from .options import add_machine, begin
+from .values import above_zero, count
 
 if TYPE_CHECKING:
     from ..training.place import PlaceTrainingSettings
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 S = TypeVar("S", "TrainingSettings", "PlaceTrainingSettings")
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
-    """Options that every training has."""
+def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", type=Path, metavar="DATA", help="folder of NIfTI volumes, any modality and body part")
     parser.add_argument("--out", "-o", required=True, type=Path, metavar="FOLDER", help="where the run lives")
     parser.add_argument(
@@ -31,12 +30,14 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=count, metavar="N", help="optimiser steps in all")
-    length.add_argument("--hours", type=float, metavar="H", help="time instead of steps; such a run is not repeatable")
+    length.add_argument(
+        "--hours", type=above_zero, metavar="H", help="time instead of steps; such a run is not repeatable"
+    )
     length.add_argument(
         "--minutes",
-        type=float,
+        type=above_zero,
         metavar="M",
-        help="the same, with a checkpoint every minute, for a GPU that is lent",
+        help="the same, with a checkpoint every minute, for a lent GPU",
     )
     parser.add_argument("--size", type=count, metavar="N", help="voxels along each side of a view (default: 56; 48)")
     parser.add_argument(
@@ -49,21 +50,24 @@ def add_run(parser: argparse.ArgumentParser) -> None:
         "--batch", type=count, metavar="N", help="examples of each step, over all processes (default: one for each)"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="of weights and examples (default: 0)")
+    parser.add_argument("--init", type=Path, metavar="WEIGHTS", help="weights (.safetensors) to start from")
+    parser.add_argument(
+        "--place",
+        action="store_true",
+        help="train the place head (Docs/model.md) beside the find network that ships, in the place of a find network",
+    )
+    add_machine(parser)
     parser.set_defaults(quiet=os.environ.get("RANK", "0") != "0")  # under torchrun one process speaks
 
 
-def check_run(arguments: argparse.Namespace) -> None:
+def _check(arguments: argparse.Namespace) -> None:
     """Say before the work what makes a training impossible.
 
     Raises:
-        DsirError: no folder, no time, or views too small to hold anything.
+        DsirError: no folder, or views too small to hold anything.
     """
     if not arguments.data.is_dir():
         raise DsirError(f"{arguments.data} is not a folder of volumes.")
-    for unit in ("hours", "minutes"):
-        time = getattr(arguments, unit)
-        if time is not None and not 0 < time < float("inf"):
-            raise DsirError(f"{time:g} {unit} are not a time to train for.")
     if arguments.size is not None and not SMALLEST <= arguments.size <= LARGEST:
         raise DsirError(f"Views have {SMALLEST} to {LARGEST} voxels along each side, not {arguments.size}.")
 
@@ -72,7 +76,7 @@ SMALLEST, LARGEST = 16, 192
 """Voxels along each side of a view: less shows nothing, more no scan to train on holds at 2 mm."""
 
 
-def chosen_run(arguments: argparse.Namespace, usual: S) -> S:
+def _chosen(arguments: argparse.Namespace, usual: S) -> S:
     """The run's settings: as usual, but for what was given."""
     given: dict[str, Any] = {
         "steps": arguments.steps,
@@ -90,26 +94,14 @@ def chosen_run(arguments: argparse.Namespace, usual: S) -> S:
     return replace(usual, **{name: value for name, value in given.items() if value is not None})
 
 
-def _arguments(parser: argparse.ArgumentParser) -> None:
-    add_run(parser)
-    parser.add_argument("--init", type=Path, metavar="WEIGHTS", help="weights (.safetensors) to start from")
-    parser.add_argument(
-        "--place",
-        action="store_true",
-        help="train the place head (Docs/model.md) beside the find network that ships, in the place of a find network",
-    )
-    add_machine(parser)
-
-
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
-    check_run(arguments)
-    progress("reading", 0.0, "loading the engine")
-    use_threads(arguments.threads)
+    _check(arguments)
+    begin(arguments, progress)
     if arguments.place:
         return _run_place(arguments, progress)
     from ..training.train import TrainingSettings, train
 
-    settings = chosen_run(arguments, TrainingSettings())
+    settings = _chosen(arguments, TrainingSettings())
     weights = train(
         arguments.data,
         arguments.out,
@@ -130,7 +122,7 @@ def _run_place(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         arguments.data,
         arguments.out,
         shipped("dsir"),
-        chosen_run(arguments, PlaceTrainingSettings()),
+        _chosen(arguments, PlaceTrainingSettings()),
         progress,
         labelmaps=arguments.labelmaps,
         init=arguments.init,

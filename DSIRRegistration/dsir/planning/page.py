@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ..reports.registration.page import WORDS
+from ..reports.registration.facts import MEANINGS
 from ..reports.structures.page import SIGNS
 from ..reports.templating import render, save_page
 from ..structures.verdict import Verdict
@@ -31,7 +31,7 @@ def write_page(
         date=date.today().isoformat(),
         plan=report["plan"],
         verdict=report["verdict"],
-        words=WORDS,
+        words=MEANINGS,
         warnings=report["warnings"],
         files=report["files"],
         lights=_lights(verdicts or ()),

@@ -8,6 +8,13 @@ from typing import Any
 
 from ...messages import as_data
 
+MEANINGS = {
+    "PASS": "nothing speaks against it; look at the pictures all the same",
+    "CHECK": "look before you use it",
+    "FAIL": "do not use it",
+}
+"""What a verdict tells to do."""
+
 SAID = {
     "outside_field_of_view": {"little_overlap"},
     "low_similarity": {"low_similarity", "no_similarity"},

@@ -13,13 +13,7 @@ from ...preview import panels
 from ...preview.figure import compose, inline
 from ...preview.views import Views
 from ..templating import render, save_page
-from .facts import facts_of, warnings_beside_verdict
-
-WORDS = {
-    "PASS": "nothing speaks against it; look at the pictures all the same",
-    "CHECK": "look before you use it",
-    "FAIL": "do not use it",
-}
+from .facts import MEANINGS, facts_of, warnings_beside_verdict
 
 WIDTH, DPI = 11.0, 160
 """Inches and pixels an inch of the pictures; narrower than the preview, so that their words can be read on paper."""
@@ -56,7 +50,7 @@ def page(report: Mapping[str, Any], views: Views) -> str:
         names={role: (inputs.get(role) or {}).get("name", f"the {role} scan") for role in ("fixed", "moving")},
         date=date.today().isoformat(),
         verdict=report.get("verdict"),
-        words=WORDS,
+        words=MEANINGS,
         warnings=warnings_beside_verdict(report),
         facts=facts_of(report),
         figures=[
