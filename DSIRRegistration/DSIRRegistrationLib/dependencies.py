@@ -24,7 +24,6 @@ PACKAGES = {
     "pydantic": "pydantic>=2.7",
     "pydicom": "pydicom>=3",
     "jinja2": "jinja2>=3.1",
-    "nrrd": "pynrrd>=1.1",
     "shapely": "shapely>=2.0",
 }
 """Import name to what pip calls it; what the engine imports."""

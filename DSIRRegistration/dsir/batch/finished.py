@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import DsirError
-from ..files.report import FORMAT, fingerprint, plain
+from ..files.report import FORMAT, fingerprint, plain, read_report
 from ..registration.settings import RegistrationSettings
 from ..workflow.pair import Pair
 
@@ -16,22 +15,13 @@ WHERE = ("device", "threads")
 """Settings that say where to compute, not what: another machine may go on with the batch."""
 
 
-def read_report(folder: Path, name: str = "report.json") -> dict[str, Any] | None:
-    """The report of a finished case, a pair's if no other ``name`` is given; None where there is none to be read."""
-    try:
-        report = json.loads((folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return report if isinstance(report, dict) else None
-
-
 def is_finished(folder: Path, pair: Pair, settings: RegistrationSettings) -> bool:
     """By its report: folders appear only when they are complete, so a report is a whole result.
 
     The files are compared by what is in them (SHA-256), not by name or date.
     """
-    report = read_report(folder)
-    if report is None or report.get("format") != FORMAT:
+    report = read_report(folder / "report.json")
+    if report.get("format") != FORMAT:
         return False
     inputs = report.get("inputs")
     if not isinstance(inputs, dict) or set(inputs) != set(pair.files):

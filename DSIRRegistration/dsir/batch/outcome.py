@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..files.report import read_report
 from ..reports.batch.rows import Row, State
 from ..reports.registration.facts import warnings_beside_verdict
-from .finished import read_report
 
 
 def row(name: str, state: State, folder: Path, error: str = "") -> Row:
     """A pair's row; the figures are those of its report."""
-    report = read_report(folder) if state in (State.DONE, State.KEPT) else None
-    if report is None:
+    report = read_report(folder / "report.json") if state in (State.DONE, State.KEPT) else {}
+    if not report:
         return Row(name, state, error)
     similarity, dice = report.get("similarity") or {}, report.get("dice") or {}
     return Row(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 from collections.abc import Iterable
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DsirError
+from ..files.tables import read_table
 from ..workflow.pair import Pair
 
 ROLES = tuple(field.name for field in fields(Pair) if field.name != "different_patients")
@@ -35,25 +34,18 @@ def read_pairs(path: str | Path) -> dict[str, Pair]:
             be a folder's.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise DsirError(f"The list of pairs {path} cannot be read.") from None
-    table = csv.DictReader(io.StringIO(text), skipinitialspace=True)
-    columns = [(name or "").strip() for name in table.fieldnames or ()]
-    table.fieldnames = columns
+    columns, lines = read_table(path, "The list of pairs")
     missing, unknown = [n for n in NEEDED if n not in columns], [n for n in columns if n not in COLUMNS]
     if missing or unknown:
         wrong = f"has no column {', '.join(missing)}" if missing else f"has a column {unknown[0]!r} that nothing reads"
         raise DsirError(f"{path} {wrong}; the columns are {', '.join(COLUMNS)} (the first three are needed).")
     found: dict[str, Pair] = {}
-    for row in table:
-        cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
-        empty = [name for name in NEEDED if not cells[name]]
-        if empty or None in row:
+    for number, cells, surplus in lines:
+        empty = [name for name in NEEDED if not cells.get(name)]
+        if empty or surplus:
             wrong = f"says no {empty[0]}" if empty else "has more cells than columns"
-            raise DsirError(f"{path}, line {table.line_num}: {wrong}.")
-        found[cells["name"]] = _pair(cells, found, f"{path}, line {table.line_num}", path.resolve().parent)
+            raise DsirError(f"{path}, line {number}: {wrong}.")
+        found[cells["name"]] = _pair(cells, found, f"{path}, line {number}", path.resolve().parent)
     if not found:
         raise DsirError(f"{path} lists no pairs.")
     return found
@@ -76,5 +68,5 @@ def _pair(cells: dict[str, str], others: dict[str, Pair], place: str, folder: Pa
         check_name(cells["name"], others)
     except DsirError as error:
         raise DsirError(f"{place}: {error}") from None
-    files: dict[str, Any] = {role: Path(os.path.normpath(folder / cells[role])) for role in ROLES if cells[role]}
+    files: dict[str, Any] = {role: Path(os.path.normpath(folder / cells[role])) for role in ROLES if cells.get(role)}
     return Pair(**files)

@@ -10,14 +10,14 @@ from typing import Any
 
 from ..dicom.picks import picking
 from ..errors import DsirError
-from ..files.report import FORMAT, fingerprint
+from ..files.report import FORMAT, fingerprint, read_report
 from ..planning.run import run_plan
 from ..planning.work import PlanOfWork
 from ..registration.settings import RegistrationSettings
 from ..reports.batch.rows import Row, State
 from . import outcome
 from .case_kind import Kind
-from .finished import read_report, same_settings
+from .finished import same_settings
 from .job import told
 from .studies import TwoStudies
 
@@ -100,8 +100,8 @@ def is_planned(folder: Path, case: PlanCase, where: RegistrationSettings) -> boo
 
     Files are compared by what is in them (SHA-256), so the same series would be chosen again.
     """
-    report = read_report(folder, PLAN)
-    if report is None or report.get("format") != FORMAT or report.get("asked") != case.asked or case.studies.refused:
+    report = read_report(folder / PLAN)
+    if report.get("format") != FORMAT or report.get("asked") != case.asked or case.studies.refused:
         return False
     try:
         if not same_settings(report["settings"], case.settings[report["plan"]["preset"]], but=("same_person",)):
@@ -115,8 +115,8 @@ def is_planned(folder: Path, case: PlanCase, where: RegistrationSettings) -> boo
 def row(name: str, state: State, folder: Path, error: str = "") -> Row:
     """A patient's row: the registration's figures, the preset, and the lights of the contours."""
     found = replace(outcome.row(name, state, folder / "registration", error), folder="")
-    report = read_report(folder, PLAN) if state in (State.DONE, State.KEPT) else None
-    if report is None:
+    report = read_report(folder / PLAN) if state in (State.DONE, State.KEPT) else {}
+    if not report:
         return found
     lights = Counter(one["light"] for one in report.get("structures", ()))
     counted = ", ".join(f"{lights[light]} {light}" for light in LIGHTS if lights[light])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from pathlib import Path
 
 from ..dicom.dataset import read_header, text
 from ..errors import DsirError
+from ..files.tables import read_table
 from .pairs import check_name
 
 COLUMNS = ("name", "fixed_study", "moving_study")
@@ -66,23 +65,17 @@ def _in_folder(root: Path) -> dict[str, TwoStudies]:
 
 
 def _in_list(path: Path) -> dict[str, TwoStudies]:
-    try:
-        table = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), skipinitialspace=True)
-    except (OSError, UnicodeDecodeError):
-        raise DsirError(f"The list of patients {path} cannot be read.") from None
-    columns = tuple((name or "").strip() for name in table.fieldnames or ())
+    columns, lines = read_table(path, "The list of patients")
     if sorted(columns) != sorted(COLUMNS):
         raise DsirError(
             f"{path} has the columns {', '.join(columns) or 'none'}; those needed are {', '.join(COLUMNS)}."
         )
-    table.fieldnames = columns
     found: dict[str, TwoStudies] = {}
-    for row in table:
-        place = f"{path}, line {table.line_num}"
-        cells = [(row.get(column) or "").strip() for column in COLUMNS]
-        if not all(cells) or None in row:
+    for number, cells, surplus in lines:
+        place = f"{path}, line {number}"
+        if not all(cells.get(column) for column in COLUMNS) or surplus:
             raise DsirError(f"{place}: give one name, one fixed study and one moving study.")
-        name, *studies = cells
+        name, *studies = (cells[column] for column in COLUMNS)
         try:
             check_name(name, found)
         except DsirError as error:

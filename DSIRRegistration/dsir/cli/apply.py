@@ -26,9 +26,6 @@ KINDS = (*GRIDDED, "points", "mesh")
 WRITTEN = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 """What images and labels are written as; points and surfaces stay what they were."""
 
-TOLERATED = 0.1
-"""mm by which the inverse may miss before it is said."""
-
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     add_transform(parser, required=True)
@@ -110,7 +107,7 @@ def _carrier(
     from ..structures.meshes import warp_mesh
     from ..warp.images import covered, warp_image
     from ..warp.labels import warp_labels
-    from ..warp.points import fixed_to_moving, moving_to_fixed
+    from ..warp.points import TOLERATED, moving_to_fixed
     from ..workflow.given_transform import read_given_transform, within_fields
     from ..workflow.identity_gate import check_one_person, headers
     from ..workflow.result import label_warnings
@@ -154,7 +151,7 @@ def _carrier(
         if kind == "points":
             file = read_points(source)
             if arguments.invert:
-                points, missed = fixed_to_moving(transform, file.points), 0.0
+                points, missed = transform.transform_points(file.points), 0.0
             else:
                 points, errors = moving_to_fixed(transform, file.points)
                 missed = float(errors.max())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files.atomic import complete_file
+from ..files.atomic import write_text
 from ..files.report import write_report
 from .challenge import mean
 from .leaderboard import Score
@@ -42,9 +42,8 @@ def write_scores(out: Path, data_set: DataSet, scores: Sequence[Score]) -> None:
         figures = [score.figures.get(name) for name in PLAIN] + [by_label.get(value) for value in data_set.labels]
         row = [score.method, score.pair, *figures, score.seconds, score.error]
         table.writerow(["" if v is None else f"{v:.6g}" if isinstance(v, float) else v for v in row])
-    for name, content in (("scores.csv", text.getvalue()), ("scores.md", as_markdown(data_set, scores))):
-        with complete_file(out / name) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+    write_text(out / "scores.csv", text.getvalue())
+    write_text(out / "scores.md", as_markdown(data_set, scores))
     write_report(out / "scores.json", {"data_set": data_set.name, "scores": [asdict(score) for score in scores]})
 
 

@@ -23,14 +23,11 @@ from ..structures.meshes import warp_mesh
 from ..transforms.composite import Transform
 from ..warp.images import Interpolation, warp_image
 from ..warp.labels import WarpedLabels, warp_labels
-from ..warp.points import moving_to_fixed
+from ..warp.points import TOLERATED, moving_to_fixed
 from ..workflow.result import write_result
 from . import notebook
 from .images import as_image, as_labels
 from .paths import expanded
-
-MISSED = 0.1
-"""mm by which the inverse may miss a point; beyond it the mapping folds there."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -198,7 +195,7 @@ def _points(given: Any) -> np.ndarray:
 
 
 def _check(missed: float) -> None:
-    if missed > MISSED:
+    if missed > TOLERATED:
         raise DsirError(
             f"The mapping folds where a point lies: there and back misses it by {missed:.1f} mm, so its place on the "
             "fixed scan is not known."

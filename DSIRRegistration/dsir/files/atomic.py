@@ -45,6 +45,12 @@ def complete_file(path: str | Path) -> Iterator[Path]:
         release(work)
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a file of text, whole or not at all; :func:`complete_file` says what is raised."""
+    with complete_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def refuse_special(path: Path) -> None:
     """Refuse to put a file where a folder or a device is (root could replace even /dev/null).
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DsirError
-from .atomic import complete_file
+from .atomic import write_text
+from .tables import read_table
 
 TOLERANCE = 2.0
 """mm; how exactly a person clicks."""
@@ -84,23 +83,18 @@ def read_landmarks(path: str | Path) -> LandmarkPairs:
     Raises:
         DsirError: missing, other columns, or no numbers.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise DsirError(f"The landmark file {path} cannot be read.") from None
-    rows = list(csv.DictReader(io.StringIO(text), skipinitialspace=True))
-    if not rows:
+    columns, lines = read_table(path, "The landmark file")
+    if not lines:
         raise DsirError(f"{path} holds no landmark pairs.")
-    missing = [name for name in COLUMNS if name not in rows[0]]
+    missing = [name for name in COLUMNS if name not in columns]
     if missing:
         raise DsirError(f"{path} has no column {', '.join(missing)}; landmark pairs need {','.join(COLUMNS)} (RAS mm).")
     try:
-        values = np.array([[float(row[name]) for name in COLUMNS] for row in rows])
+        values = np.array([[float(line.cells[name]) for name in COLUMNS] for line in lines])
         extra = {
-            name: np.array([float(row.get(name) or default) for row in rows]) for name, default in OPTIONAL.items()
+            name: np.array([float(line.cells.get(name) or usual) for line in lines]) for name, usual in OPTIONAL.items()
         }
-    except (ValueError, TypeError):
+    except (ValueError, KeyError):
         raise DsirError(f"{path} has a line without six numbers.") from None
     try:
         return LandmarkPairs(values[:, :3], values[:, 3:], **extra)
@@ -112,5 +106,4 @@ def write_landmarks(path: str | Path, pairs: LandmarkPairs) -> None:
     """Write what :func:`read_landmarks` reads."""
     table = np.column_stack([pairs.fixed, pairs.moving, pairs.tolerance, pairs.confidence])
     lines = [",".join((*COLUMNS, *OPTIONAL)), *(",".join(f"{value:.4f}" for value in row) for row in table)]
-    with complete_file(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(path, "\n".join(lines) + "\n")

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..errors import DsirError
 from ..geometry.plausible import plausible
-from .atomic import complete_file
+from .atomic import write_text
+from .tables import delimiter
 
 COLUMNS = {("r", "a", "s"): 1.0, ("x", "y", "z"): 1.0, ("l", "p", "s"): -1.0}
 """Names of coordinate columns, and the sign that turns their first two into RAS. ``x,y,z`` are RAS, as in NIfTI."""
@@ -46,9 +47,7 @@ class PointFile:
         """
         if Path(path).suffix.lower() != self.suffix:
             raise DsirError(f"{path}: these points were read as {self.suffix or 'a table'} and are written as such.")
-        text = self.rebuild(np.asarray(points, dtype=np.float64))
-        with complete_file(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(path, self.rebuild(np.asarray(points, dtype=np.float64)))
 
 
 def read_points(path: str | Path) -> PointFile:
@@ -82,7 +81,7 @@ def read_points(path: str | Path) -> PointFile:
 def _table(path: Path, text: str) -> PointFile:
     lines = [line for line in text.splitlines() if line.strip()]
     notes = [line for line in lines if line.startswith("#")]
-    mark = _delimiter(next((line for line in lines if line not in notes), ""))
+    mark = delimiter(next((line for line in lines if line not in notes), ""))
     cells = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
     rows = [row for row in cells if any(cell.strip() for cell in row) and not row[0].startswith("#")]
     if not rows:
@@ -126,11 +125,6 @@ def _table(path: Path, text: str) -> PointFile:
         return buffer.getvalue()
 
     return PointFile(points, rebuild)
-
-
-def _delimiter(line: str) -> str:
-    """What stands between the cells of a line: commas, or the semicolons and tabs of spreadsheets."""
-    return next((mark for mark in ",;\t" if mark in line), ",")
 
 
 def _fiducials(path: Path, text: str) -> PointFile:

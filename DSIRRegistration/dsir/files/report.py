@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from .. import __version__
-from .atomic import complete_file
+from .atomic import write_text
 
 PACKAGES = ("torch", "numpy", "scipy", "nibabel", "SimpleITK")
 FORMAT = 1
@@ -79,11 +79,19 @@ def fingerprint(path: str | Path) -> dict[str, Any]:
     return {**found, "sha256": digest.hexdigest()}
 
 
+def read_report(path: Path) -> dict[str, Any]:
+    """What :func:`write_report` wrote; empty where there is none to be read."""
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
 def write_report(path: str | Path, report: Mapping[str, Any]) -> None:
     """Write as indented JSON, whole or not at all; numbers that JSON cannot hold become null."""
     text = json.dumps(plain(report), indent=2, ensure_ascii=False, allow_nan=False)
-    with complete_file(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_text(path, text + "\n")
 
 
 def plain(value: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import nrrd
 import numpy as np
 import SimpleITK as sitk
 
@@ -18,7 +17,7 @@ from . import itk
 from .atomic import complete_file, reserve
 from .dicom_registration import Frames, is_registration, looks_like_dicom, read_registration
 from .displacements import CONVENTIONS, Convention, ask_unless_said, nifti_readings
-from .headers import check_there
+from .headers import HEADER, NUMBER, check_there, nrrd_fields
 from .images import suffix
 from .itk_containers import check_hdf5, check_matlab, check_parameters
 from .itk_transforms import as_field, composite_to_itk, from_itk
@@ -170,13 +169,11 @@ def _counts_in_lps(path: Path) -> bool:
     frame, may count them so, or as ITK takes them."""
     if suffix(path) not in (".nrrd", ".nhdr"):
         return True
-    try:
-        header = nrrd.read_header(str(path))
-        space, frame = str(header.get("space", "")).lower(), header.get("measurement frame")
-    except (nrrd.NRRDError, OSError, ValueError):
-        return True
-    turned = frame is not None and not np.allclose(np.array(frame, dtype=np.float64), np.eye(3))
-    return space in ("", "left-posterior-superior", "lps") and not turned
+    with open(path, "rb") as file:
+        fields = nrrd_fields(file.read(HEADER))
+    frame = [float(number) for number in re.findall(NUMBER, fields.get("measurement frame", ""))]
+    turned = len(frame) == 9 and not np.allclose(frame, np.eye(3).ravel())
+    return fields.get("space", "").lower() in ("", "left-posterior-superior", "lps") and not turned
 
 
 def _bare_matrix(path: Path) -> np.ndarray | None:

@@ -7,9 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from ..files.atomic import write_text
 from ..reports.registration.facts import MEANINGS
 from ..reports.structures.page import SIGNS
-from ..reports.templating import render, save_page
+from ..reports.templating import render
 from ..structures.verdict import Verdict
 from .doses import ERROR, DoseRow, DoseTable
 
@@ -42,7 +43,7 @@ def write_page(
         command=report.get("command_line", ""),
         versions=" · ".join(f"{name} {number}" for name, number in report["versions"].items()),
     )
-    save_page(path, text)
+    write_text(path, text)
 
 
 def _lights(verdicts: Sequence[Verdict]) -> list[dict[str, str]]:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..files.atomic import complete_file
-from .templating import render, save_page
+from ..files.atomic import write_text
+from .templating import render
 
 FIGURES = {"mean": "mean", "p95": "95 %", "largest": "largest", "axis": "along an axis"}
 """Of :class:`dsir.evaluation.tolerances.Errors`, as the page heads them."""
@@ -39,7 +39,7 @@ def write_commissioning(path: Path, report: Mapping[str, Any]) -> None:
         command=report.get("command_line", ""),
         versions=report["versions"],
     )
-    save_page(path, text)
+    write_text(path, text)
 
 
 def write_errors(path: Path, trials: Sequence[Mapping[str, Any]]) -> None:
@@ -53,8 +53,7 @@ def write_errors(path: Path, trials: Sequence[Mapping[str, Any]]) -> None:
         limits = "; ".join(f"{one['figure']} <= {one['limit']:g} mm" for one in trial["tolerances"])
         said = (limits, "yes" if trial["met"] else "no", trial["verdict"], f"{trial['seconds']:.1f}", trial["error"])
         table.writerow([trial["trial"], *figures, errors.get("count", ""), *said])
-    with complete_file(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+    write_text(path, text.getvalue())
 
 
 def _shown(trial: Mapping[str, Any], sources: Sequence[str]) -> dict[str, Any]:

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 
+from ..files.atomic import write_text
 from ..geometry.image import Image
 from ..geometry.windows import fitting_window
 from ..preview.figure import compose, inline
 from ..preview.panels import Grey
 from ..preview.planes import look, planes_through
 from ..preview.views import grey
-from .templating import render, save_page
+from .templating import render
 
 SCALES = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
 """mm at the brightest colour; the first that holds 99 % of the body."""
@@ -64,4 +65,4 @@ def write_comparison(path: Path, length: Image, fixed: Image, body: torch.Tensor
         top=f"{top:g}",
         command=report.get("command_line", ""),
     )
-    save_page(path, text)
+    write_text(path, text)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .. import __version__
-from ..files.atomic import complete_file
 
 
 @cache
@@ -24,12 +22,6 @@ def _environment() -> Environment:
     )
     environment.globals["version"] = __version__
     return environment
-
-
-def save_page(path: str | Path, page: str) -> None:
-    """Write a page, whole under its name or not at all."""
-    with complete_file(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
 
 
 def render(template: str, **values: Any) -> str:

@@ -165,7 +165,7 @@ def evidence_of(
     """
     mask = body_mask(fixed) if mask is None else mask
     fine = descriptor.spacing or SPACING
-    lattice = described_lattice(fixed.lattice, mask, fine, np.eye(3))
+    lattice = described_lattice(fixed.lattice, mask, fine)
     inside = resample(mask.float(), fixed.lattice, lattice, padding="zeros") > 0.5
     index = moved_index(transform.displacement(lattice), moving.lattice)
     seen = sample(torch.ones_like(moving.data)[None], index)[0] > 0.5

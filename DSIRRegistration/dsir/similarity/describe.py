@@ -31,7 +31,6 @@ def describe_image(
     *,
     mask: torch.Tensor | None = None,
     spacing: float | None = None,
-    directions: np.ndarray | None = None,
     progress: Progress = silent,
 ) -> FeatureStore:
     """Describe every voxel of the body.
@@ -42,8 +41,6 @@ def describe_image(
     Args:
         mask: (I, J, K) bool on the image's lattice; the body is found when it is not given.
         spacing: mm; what the descriptor is for by default.
-        directions: (3, 3) unit vectors as columns, instead of the patient's axes R, A, S: for an image whose patient is
-            turned, the axes that correspond to the other image's.
 
     Raises:
         DsirError: the mask is empty, or the network yields numbers that are not finite.
@@ -53,7 +50,7 @@ def describe_image(
     if not bool(mask.any()):
         raise DsirError("The mask is empty, so there is nothing to describe.")
     spacing = spacing or descriptor.spacing or SPACING
-    lattice = described_lattice(image.lattice, mask, spacing, np.eye(3) if directions is None else directions)
+    lattice = described_lattice(image.lattice, mask, spacing)
     progress("features", 0.1, f"{descriptor.name}: {' x '.join(map(str, lattice.shape))} voxels of {spacing:g} mm")
     values = image.on(lattice).data
     body = resample(mask.float(), image.lattice, lattice, padding="zeros").numpy() > 0.5
@@ -68,18 +65,16 @@ def describe_image(
     )
 
 
-def described_lattice(source: Lattice, mask: torch.Tensor, spacing: float, directions: np.ndarray) -> Lattice:
-    """Isotropic, along ``directions``, around the mask and its rim; its voxels meet the source's where both agree."""
+def described_lattice(source: Lattice, mask: torch.Tensor, spacing: float) -> Lattice:
+    """Isotropic, along the patient's axes, around the mask and its rim; it begins whole voxels from the source's."""
     occupied = [torch.nonzero(mask.any(dim=a).any(dim=b)).flatten() for a, b in ((2, 1), (2, 0), (1, 0))]
     low = np.array([int(o[0]) for o in occupied])
     high = np.array([int(o[-1]) for o in occupied])
-    corners = source.window(low, high - low + 1).corners() @ directions
-    anchor = source.origin @ directions
-    start = np.floor((corners.min(0) - anchor) / spacing).astype(int) - RIM
-    stop = np.ceil((corners.max(0) - anchor) / spacing).astype(int) + RIM + 1
-    affine = np.eye(4)
-    affine[:3, :3] = directions * spacing
-    affine[:3, 3] = directions @ (anchor + start * spacing)
+    corners = source.window(low, high - low + 1).corners()
+    start = np.floor((corners.min(0) - source.origin) / spacing).astype(int) - RIM
+    stop = np.ceil((corners.max(0) - source.origin) / spacing).astype(int) + RIM + 1
+    affine = np.diag([spacing, spacing, spacing, 1.0])
+    affine[:3, 3] = source.origin + start * spacing
     return Lattice(as_shape(stop - start), affine)
 
 

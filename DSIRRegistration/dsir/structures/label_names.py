@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from pathlib import Path
 
 from ..errors import DsirError
+from ..files.tables import read_table
 
 SNAP = re.compile(r'\s*(\d+)\s+\d+\s+\d+\s+\d+\s+[\d.]+\s+\d+\s+\d+\s+"(.*)"\s*')
 """ITK-SNAP: value, red, green, blue, opacity, two switches, name."""
@@ -21,9 +20,8 @@ def read_names(path: str | Path) -> dict[int, str]:
         DsirError: it cannot be read as such, or gives one value two names.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-        pairs = _snap(text) or _table(text)
-    except (OSError, IndexError, ValueError, csv.Error):
+        pairs = _snap(Path(path).read_text(encoding="utf-8-sig")) or _table(path)
+    except (OSError, KeyError, ValueError):
         raise DsirError(f"{path} does not give names of labels; it needs the columns value,name.") from None
     found: dict[int, str] = {}
     for value, name in pairs:
@@ -38,10 +36,8 @@ def _snap(text: str) -> list[tuple[int, str]]:
     return [(int(match[1]), match[2].strip()) for match in found if match] if all(found) else []
 
 
-def _table(text: str) -> list[tuple[int, str]]:
-    head = text.splitlines()[0] if text else ""
-    mark = next((mark for mark in ";\t" if mark in head), ",")
-    rows = list(csv.reader(io.StringIO(text), delimiter=mark, skipinitialspace=True))
-    columns = [cell.strip().lower() for cell in rows[0]] if rows else []
-    value, name = columns.index("value"), columns.index("name")
-    return [(int(row[value]), row[name].strip()) for row in rows[1:] if any(cell.strip() for cell in row)]
+def _table(path: str | Path) -> list[tuple[int, str]]:
+    columns, lines = read_table(path, "The names of labels in")
+    called = {column.lower(): column for column in columns}
+    value, name = called["value"], called["name"]
+    return [(int(line.cells[value]), line.cells[name]) for line in lines]

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..files.meshes import Mesh
 from ..transforms.composite import Transform
-from ..warp.points import fixed_to_moving, moving_to_fixed
+from ..transforms.jacobian import gradient_at
+from ..warp.points import moving_to_fixed
 
 Side = Literal["fixed", "moving"]
 
@@ -30,24 +31,12 @@ def warp_mesh(mesh: Mesh, transform: Transform, *, to: Side = "fixed") -> tuple[
         points, error = moving_to_fixed(transform, mesh.points)
         at, worst = points, float(error.max())
     else:
-        points, at, worst = fixed_to_moving(transform, mesh.points), mesh.points, 0.0
+        points, at, worst = transform.transform_points(mesh.points), mesh.points, 0.0
     if mesh.normals is None:
         return points, None, worst
-    gradient = _jacobian(transform, at)
+    gradient = gradient_at(transform, at, REACH)
     if to == "fixed":  # a normal is a covector: it comes back through the transpose of dT
         normals = np.einsum("nji,nj->ni", gradient, mesh.normals)
     else:
         normals = np.linalg.solve(gradient.transpose(0, 2, 1), mesh.normals[..., None])[..., 0]
     return points, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20), worst
-
-
-def _jacobian(transform: Transform, points: np.ndarray) -> np.ndarray:
-    """(N, 3, 3) dT_i/dx_j by central differences."""
-    columns = []
-    for axis in range(3):
-        step = np.zeros(3)
-        step[axis] = REACH
-        columns.append(
-            (transform.transform_points(points + step) - transform.transform_points(points - step)) / 2 / REACH
-        )
-    return np.stack(columns, -1)

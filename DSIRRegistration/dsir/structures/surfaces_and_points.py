@@ -14,16 +14,13 @@ from ..files.points import PointFile, read_points
 from ..geometry.lattice import Lattice, as_shape
 from ..shapes.structure import PointSet, StructureSet, colour_of, unique_names
 from ..transforms.composite import Transform
-from ..warp.points import moving_to_fixed
+from ..warp.points import TOLERATED, moving_to_fixed
 from .meshes import warp_mesh
 from .surfaces import REACH, from_surface, open_edges
 
 SURFACES = tuple(READERS)
 POINTS = (".json", ".fcsv", ".csv")
 KINDS = (*SURFACES, *POINTS)
-
-TOLERATED = 0.1
-"""mm by which the inverse may miss before it is said."""
 
 
 @dataclass(frozen=True, eq=False)

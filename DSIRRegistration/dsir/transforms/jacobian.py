@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import torch
 
+from .composite import Transform
 from .field import DisplacementField
 
 SLAB = 2_000_000
@@ -43,6 +44,13 @@ def determinant(field: DisplacementField) -> torch.Tensor:
         whole = _central(DisplacementField(vectors[:, low:high], window).to_index())
         out[start:stop] = whole[start - low : stop - low]
     return out
+
+
+def gradient_at(transform: Transform, points: np.ndarray, reach: float) -> np.ndarray:
+    """(N, 3, 3) dT_i/dx_j at points (N, 3), by differences over ``reach`` mm to each side."""
+    ends = [(transform.transform_points(points + step), transform.transform_points(points - step))
+            for step in reach * np.eye(3)]  # fmt: skip
+    return np.stack([(ahead - behind) / (2 * reach) for ahead, behind in ends], -1)
 
 
 def _central(displacement: torch.Tensor) -> torch.Tensor:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from ..files.report import read_report
 from ..registration.findings import Finding, findings_of
 
 WRITTEN = ("transform.h5", "transform.tfm", "matrix.txt", "displacement.nii.gz")
@@ -14,14 +14,7 @@ WRITTEN = ("transform.h5", "transform.tfm", "matrix.txt", "displacement.nii.gz")
 
 def report_beside(transform: Path) -> dict[str, Any]:
     """The ``report.json`` beside a transform; empty where it is not one of ours."""
-    report = Path(transform).parent / "report.json"
-    if Path(transform).name not in WRITTEN or not report.is_file():
-        return {}
-    try:
-        found = json.loads(report.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return read_report(transform.parent / "report.json") if transform.name in WRITTEN else {}
 
 
 def findings_beside(transform: Path) -> list[Finding]:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ...files.atomic import complete_file
-from ..templating import save_page
+from ...files.atomic import write_text
 from .page import page
 from .rows import Row
 
@@ -22,15 +21,14 @@ def write_csv(out: Path, rows: Sequence[Row]) -> None:
     table = csv.DictWriter(text, list(Row.__dataclass_fields__), lineterminator="\n")
     table.writeheader()
     table.writerows({**asdict(each), "state": each.state.value} for each in rows)
-    with complete_file(out / TABLE) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+    write_text(out / TABLE, text.getvalue())
 
 
 def write_page(out: Path, rows: Sequence[Row]) -> None:
     """``results.html`` in ``out``, whole or not at all."""
-    save_page(out / PAGE, page(rows))
+    write_text(out / PAGE, page(rows))
 
 
 def write_series_page(out: Path, rows: Sequence[Row], heading: str, facts: Sequence[tuple[str, str]]) -> None:
     """``report.html`` in ``out``, whole or not at all: a series of scans onto one, in its order."""
-    save_page(out / SERIES_PAGE, page(rows, heading, facts))
+    write_text(out / SERIES_PAGE, page(rows, heading, facts))

@@ -9,10 +9,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from ...files.atomic import write_text
 from ...preview import panels
 from ...preview.figure import compose, inline
 from ...preview.views import Views
-from ..templating import render, save_page
+from ..templating import render
 from .facts import MEANINGS, facts_of, warnings_beside_verdict
 
 WIDTH, DPI = 11.0, 160
@@ -31,7 +32,7 @@ class Shown:
 
 def write_page(path: str | Path, report: Mapping[str, Any], views: Views) -> None:
     """Write :func:`page`; whole under its name, or not at all."""
-    save_page(path, page(report, views))
+    write_text(path, page(report, views))
 
 
 def page(report: Mapping[str, Any], views: Views) -> str:

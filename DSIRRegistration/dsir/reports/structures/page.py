@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from ...files.atomic import write_text
 from ...structures.measures import Measures
 from ...structures.verdict import THRESHOLDS, Light, Threshold, Verdict
-from ..templating import render, save_page
+from ..templating import render
 from .pictures import Picture
 
 WORDS = {Light.GREEN: "nothing against it", Light.AMBER: "look closely", Light.RED: "do not use as it is"}
@@ -100,7 +101,7 @@ def write_page(
         ],
         thresholds=[{"figure": t.figure, "limits": _limits(t), "source": t.source} for t in THRESHOLDS],
     )
-    save_page(path, text)
+    write_text(path, text)
 
 
 def _chips(verdicts: Sequence[Verdict]) -> list[Chip]:
