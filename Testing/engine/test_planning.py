@@ -64,7 +64,13 @@ def test_a_dry_run_says_it_and_writes_nothing(studies: tuple[Path, Path], capsys
     before = sorted(studies[0].parent.rglob("*"))
     assert main(words) == 0
     said = capsys.readouterr().out
-    for word in ("rs_last.dcm", "rd.dcm", "two frames of reference", "ct_ct", "two CTs of one person at two times"):
+    for word in (
+        "rs_last.dcm",
+        "rd.dcm",
+        "in another frame of reference",
+        "ct_ct",
+        "two CTs of one person at two times",
+    ):
         assert word in said
     assert sorted(studies[0].parent.rglob("*")) == before
 
@@ -105,6 +111,7 @@ def test_the_dose_of_each_structure_before_and_after(case: Path) -> None:
         assert row["before"]["mean"] == pytest.approx(centre[0] - start, abs=2.0)
         # The dose is carried with the anatomy, so the organ has the same dose on the new scan.
         assert row["after"]["mean"] == pytest.approx(row["before"]["mean"], abs=1.0)
+        assert row["mean_lowest"] <= row["after"]["mean"] <= row["mean_highest"]
         assert row["mean_lowest"] == pytest.approx(row["after"]["mean"] - 3, abs=0.3)
 
 

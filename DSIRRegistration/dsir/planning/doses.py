@@ -28,8 +28,9 @@ class DoseRow:
     Attributes:
         before: of the structure as drawn, on the old scan; None where nothing of it is left.
         after: of the propagated structure in the propagated dose.
-        lowest, highest: its mean dose, the structure pushed aside by :data:`ERROR`: the extremes of six pushes.
-        band: (2, POINTS) percent of volume: the envelope of the six curves at :attr:`DoseTable.at`.
+        lowest, highest: its mean dose, the structure pushed aside by :data:`ERROR`: the extremes of its own place and
+            six pushes.
+        band: (2, POINTS) percent of volume: the envelope of these seven curves at :attr:`DoseTable.at`.
     """
 
     name: str
@@ -75,7 +76,7 @@ def _row(drawn: Structure, dose: Image, carried: Structure | None, view: Image, 
     after = None if carried is None else _of(carried, view)
     if carried is None or after is None:
         return DoseRow(drawn.name, drawn.colour, before, None)
-    pushed = [found for way in DIRECTIONS if (found := _of(carried, view, ERROR * way)) is not None]
+    pushed = [after, *(found for way in DIRECTIONS if (found := _of(carried, view, ERROR * way)) is not None)]
     means, curves = [found.mean for found in pushed], np.stack([found.curve(at) for found in pushed])
     band = np.stack([curves.min(0), curves.max(0)])
     return DoseRow(drawn.name, drawn.colour, before, after, min(means), max(means), band)

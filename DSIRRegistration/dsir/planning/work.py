@@ -70,10 +70,10 @@ class PlanOfWork:
     def lines(self) -> tuple[str, ...]:
         """For the screen."""
         title = WORDS[self.preset].title if self.preset in WORDS else self.preset
-        frames = "one frame of reference" if self.same_frame else "two frames of reference"
+        frame = "in the same frame of reference" if self.same_frame else "in another frame of reference"
         found = [
             f"fixed    {self.fixed.line}",
-            f"moving   {self.moving.line}, {frames}",
+            f"moving   {self.moving.line}, {frame}",
             f"contours {self.moving.structures.name if self.moving.structures else 'none'}",
             f"dose     {self.moving.dose.name if self.moving.dose else 'none'}",
             f"preset   {self.preset} ({title}): {self.because}",
