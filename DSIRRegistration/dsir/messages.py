@@ -48,7 +48,8 @@ WORDS = {
     "gantry_straightened": "{name} was taken with the gantry tilted by {degrees:.1f} degrees; it was straightened.",
     "no_suv": "No SUV of the {role} PET: {reason}.",
     "copies_passed_over": "Copies of slices were passed over: {count}.",
-    "localiser_left_out": "{count} planes of another orientation or size (a localiser) were left out.",
+    "parts_missing": "{missing} of {count} parts of it (a concatenation) are missing; what is there was read.",
+    "localiser_left_out": "Left out, as localisers are: {count} of its planes, of another orientation or size.",
 }
 """Code to sentence; a list among the values is written with commas."""
 

@@ -209,6 +209,32 @@ def test_a_missing_frame_and_two_times_in_one_object_are_seen(tmp_path: Path) ->
         assert read_image(both).data[0, 0].tolist() == [240, 243, 246]
 
 
+def test_a_part_of_a_concatenation_that_is_missing_is_said(tmp_path: Path) -> None:
+    for number, places in enumerate(([0.0, 3.0], [6.0, 9.0]), start=1):
+
+        def part(dataset: Dataset, number: int = number) -> None:
+            dataset.SeriesInstanceUID = dataset.ConcatenationUID = "1.2.3"
+            dataset.InConcatenationNumber, dataset.InConcatenationTotalNumber = number, 2
+
+        change(enhanced(tmp_path / f"{number}.dcm", places), part)
+    whole = read_image(tmp_path)
+    assert whole.data.shape[2] == 4 and whole.remarks == ()
+    (tmp_path / "2.dcm").unlink()
+    assert read_image(tmp_path).remarks[0].startswith("1 of 2 parts")
+
+
+def test_a_frame_without_orientation_is_no_localiser(tmp_path: Path) -> None:
+    def unsay(dataset: Dataset) -> None:
+        groups = dataset.PerFrameFunctionalGroupsSequence
+        for frame in (groups[0], groups[1], groups[3]):
+            frame.PlaneOrientationSequence = dataset.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence
+        del dataset.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence
+
+    change(enhanced(tmp_path / "e.dcm", [0.0, 3.0, 6.0, 9.0]), unsay)
+    with pytest.raises(DsirError, match="1 of its 4 slices have no orientation"):
+        read_image(tmp_path / "e.dcm")
+
+
 def test_a_volume_of_few_slices_beside_one_of_many_is_a_volume(tmp_path: Path) -> None:
     places = [3.0 * k for k in range(8)]
     path = enhanced(tmp_path / "e.dcm", [*places, *places[2:4]], times=[1] * 8 + [2] * 2)
@@ -354,6 +380,11 @@ def test_pixels_that_were_never_measured_are_background(ct: Path) -> None:
             dataset.add_new(0x00280120, "SS", -32768)
 
         change(path, pad)
+    padded = read_image(ct).data
+    assert padded[:, 1:].min() >= least and (padded[:, 0] == -1000).all()
+
+    for path in files(ct):
+        change(path, lambda dataset: setattr(dataset, "Modality", "MR"))
     padded = read_image(ct).data
     assert padded.min() >= least and torch.equal(padded[:, 0, 4], padded[:, 1:, 4].min().expand(14))
 

@@ -54,6 +54,19 @@ def test_a_ct_without_a_rescale_slope_says_so_and_an_empty_slope_is_one(tmp_path
     assert np.array_equal(found.data, truth.volume().data) and found.remarks == ()
 
 
+def test_slices_under_one_uid_are_all_there_and_slices_of_many_series_are_counted(tmp_path: Path) -> None:
+    def one_uid(number: int, dataset: pydicom.Dataset) -> None:
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+
+    assert read_series(series_of(tmp_path, one_uid)).lattice.shape == GRID.shape
+
+    def own_series(number: int, dataset: pydicom.Dataset) -> None:
+        dataset.SeriesInstanceUID = f"1.2.3.{number}"
+
+    with pytest.raises(DsirError, match="holds no scan: none of its 10 series is a volume"):
+        read_series(series_of(tmp_path / "many", own_series))
+
+
 def turned_over(number: int, dataset: pydicom.Dataset) -> None:
     dataset.RescaleSlope = -1
 
@@ -86,6 +99,11 @@ def by_table(number: int, dataset: pydicom.Dataset) -> None:
     dataset.ModalityLUTSequence = [pydicom.Dataset()]
 
 
+def unturned(number: int, dataset: pydicom.Dataset) -> None:
+    if number == 4:
+        del dataset.ImageOrientationPatient
+
+
 def cut_pixels(number: int, dataset: pydicom.Dataset) -> None:
     dataset.PixelData = dataset.PixelData[:-20] if number == 4 else dataset.PixelData
 
@@ -104,7 +122,7 @@ def two_of(attribute: str, one: str, other: str) -> Callable[[int, pydicom.Datas
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (more_pixels, "slice_000.dcm in .* are more than its rows"),
+        (more_pixels, "pixels of slice_000.dcm are more than its rows"),
         (two_of("FrameOfReferenceUID", "1.2.3", "1.2.4"), "its slices are of 2 frames of reference"),
         (two_of("PatientID", "a", "b"), "its slices are of 2 patients"),
         (two_of("Modality", "CT", "MR"), "its slices are of 2 modalities"),
@@ -114,7 +132,8 @@ def two_of(attribute: str, one: str, other: str) -> Callable[[int, pydicom.Datas
         (of_slice_four("RescaleSlope", 0), "slice_004.dcm says that its rescale slope is 0"),
         (some_without, "3 of its 10 slices say no rescale slope"),
         (by_table, "Modality LUT"),
-        (cut_pixels, "slice_004.dcm in .* are damaged"),
+        (unturned, "1 of its 10 slices have no orientation"),
+        (cut_pixels, "pixels of slice_004.dcm are damaged"),
     ],
 )
 def test_slices_whose_values_nobody_knows_are_refused(

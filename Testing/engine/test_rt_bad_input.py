@@ -225,7 +225,7 @@ def test_slices_that_are_not_even_are_refused_with_their_gaps(tmp_path):
     dataset = pydicom.dcmread(file)
     dataset.ImagePositionPatient = [*dataset.ImagePositionPatient[:2], float(dataset.ImagePositionPatient[2]) + 1.2]
     dataset.save_as(file)
-    with pytest.raises(DsirError, match=r"not evenly spaced: most lie 3 mm apart, but gaps run from 1\.8 to 4\.2 mm"):
+    with pytest.raises(DsirError, match=r"not evenly spaced. Most lie 3 mm apart, but gaps run from 1\.8 to 4\.2 mm"):
         read_series(tmp_path / "ct")
 
 

@@ -12,7 +12,7 @@ ALIKE = {
     "FrameOfReferenceUID": "frames of reference, so nobody knows how they lie to each other",
     "PatientID": "patients",
     "Modality": "modalities",
-    "PhotometricInterpretation": "kinds of brightness (MONOCHROME1 and MONOCHROME2)",
+    "PhotometricInterpretation": "kinds of brightness or colour (Photometric Interpretation)",
     "Units": "units",
     "RescaleType": "units of the rescaled values",
 }

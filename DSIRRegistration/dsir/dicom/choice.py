@@ -80,6 +80,8 @@ def _nothing(contents: Contents, path: Path) -> str:
         if len(volume.planes) == 1:
             if path.is_file():
                 return f"{path} is a single slice; give the folder of its series."
+            if len(contents.volumes) > 1:
+                return f"{path} holds no scan: none of its {len(contents.volumes)} series is a volume."
             return f"{path} holds a single slice; a series of slices is needed."
         return f"{path} holds no scan, only {volume.modality} {volume.description}."
     kinds = sorted({text(header, "Modality")[:16] or "other objects" for header, _ in contents.others})

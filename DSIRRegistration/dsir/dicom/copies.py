@@ -12,11 +12,14 @@ from .planes import Plane
 
 
 def without_copies(planes: Sequence[Plane]) -> tuple[list[Plane], int]:
-    """The planes, each SOP instance's frame once, and how many were passed over."""
-    seen: set[tuple[str, int]] = set()
+    """The planes, each SOP instance's frame once, and how many were passed over.
+
+    Some programs give one UID to all slices: what lies elsewhere is no copy.
+    """
+    seen: set[tuple[object, ...]] = set()
     kept = []
     for plane in planes:
-        key = (plane.sop_instance or str(plane.path), plane.frame)
+        key = (plane.sop_instance or str(plane.path), plane.frame, place(plane))
         if key in seen:
             continue
         seen.add(key)

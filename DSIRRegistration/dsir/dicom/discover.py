@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 
 from ..messages import Message
 from .copies import place, without_copies, without_twins
-from .dataset import read_header, refusing_damage, text
+from .dataset import read_header, refusing_damage, text, whole
 from .planes import NO_SCANS, TIMES, Plane, planes_of
 
 FEW = 3
@@ -148,8 +148,11 @@ def volumes_of(planes: Sequence[Plane]) -> list[Volume]:
         groups.append(alone)
         twins += passed
     copies += twins
+    groups = _with_those_that_say_less(groups)
     largest = max(len(group) for group in groups)
     remarks: list[str] = []
+    if lacking := _missing_parts(planes):
+        remarks.append(lacking)
     if copies:
         remarks.append(Message("copies_passed_over", count=copies))
     if largest > FEW and len(groups) > 1:
@@ -167,6 +170,39 @@ def volumes_of(planes: Sequence[Plane]) -> list[Volume]:
     if len(groups) > 1:
         found = [replace(v, part=", ".join(p for p in (_plane_name(v), v.part) if p)) for v in found]
     return found
+
+
+def _with_those_that_say_less(groups: list[list[Plane]]) -> list[list[Plane]]:
+    """Planes that belong to the largest group by size and kind, and only do not say how they lie, are no localisers:
+    they go back to it, so that it is refused for what they lack."""
+    largest = max(groups, key=len)
+    kind = (largest[0].size, text(largest[0].header, "SOPClassUID"))
+    unsaid = [
+        group
+        for group in groups
+        if group is not largest
+        and (group[0].directions is None or group[0].pixel is None)
+        and (group[0].size, text(group[0].header, "SOPClassUID")) == kind
+    ]
+    return [
+        [*group, *(plane for g in unsaid for plane in g)] if group is largest else group
+        for group in groups
+        if group not in unsaid
+    ]
+
+
+def _missing_parts(planes: Sequence[Plane]) -> Message | None:
+    """What is missing of enhanced objects that were stored in parts (PS3.3 C.7.6.16.2.2.4)."""
+    parts: dict[str, set[int]] = defaultdict(set)
+    counts: dict[str, int] = {}
+    for header in {id(plane.header): plane.header for plane in planes}.values():
+        whole_one, part = text(header, "ConcatenationUID"), whole(header, "InConcatenationNumber")
+        if whole_one and part:
+            parts[whole_one].add(part)
+            total = whole(header, "InConcatenationTotalNumber") or 0
+            counts[whole_one] = max(counts.get(whole_one, 0), total, part)
+    missing = sum(counts[uid] - len(held) for uid, held in parts.items())
+    return Message("parts_missing", missing=missing, count=sum(counts.values())) if missing else None
 
 
 def _shape_of(plane: Plane, known: dict[tuple[object, ...], list[Plane]]) -> tuple[object, ...]:

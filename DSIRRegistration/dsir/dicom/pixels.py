@@ -20,6 +20,9 @@ PHILIPS_SLOPE = (0x2005, 0x100E)
 """Philips' own scale slope: its MR images are comparable only once divided by it."""
 
 
+AIR = -1000.0
+"""HU."""
+
 UNSCALED = (1.0, 0.0)
 """Slope and intercept where the file says none."""
 
@@ -45,12 +48,12 @@ def values_of(stack: Stack, name: str) -> np.ndarray:
         stored = decoded[plane.path]
         stored = stored[plane.frame] if stored.ndim == 3 else stored
         if stored.shape != plane.size:
-            raise DsirError(f"The pixels of {plane.path.name} in {name} are damaged.")
+            raise DsirError(f"{name} cannot be used: the pixels of {plane.path.name} are damaged.")
         slope, intercept = plane.scale or UNSCALED
         if slope == 0 and stored.any():
             raise DsirError(f"{name} cannot be used: {plane.path.name} says that its rescale slope is 0.")
         values = stored.astype(np.float64) * slope + intercept
-        _fill_padding(values, plane.header, stored)
+        _fill_padding(values, plane, stored)
         if philips is not None:
             values /= (slope or 1.0) * philips[k]
         out[:, :, k] = _placed(values.T, stack, k, plane)
@@ -59,9 +62,10 @@ def values_of(stack: Stack, name: str) -> np.ndarray:
     return _interpolated(out, order)
 
 
-def _fill_padding(values: np.ndarray, header: Dataset, stored: np.ndarray) -> None:
+def _fill_padding(values: np.ndarray, plane: Plane, stored: np.ndarray) -> None:
     """Give pixels that were never measured (Pixel Padding Value: the corners of a CT, -2000 or -32768) the least value
-    of their slice, NaN where it has none; 0 is background already."""
+    of their slice, NaN where it has none, and in a CT no more than air; 0 is background already."""
+    header = plane.header
     low = number(header, "PixelPaddingValue")
     if not low:
         return
@@ -71,6 +75,8 @@ def _fill_padding(values: np.ndarray, header: Dataset, stored: np.ndarray) -> No
     padded = (stored >= min(ends)) & (stored <= max(ends))
     if padded.any():
         values[padded] = values[~padded].min() if not padded.all() else np.nan
+        if plane.scale and text(header, "Modality").upper() == "CT":  # all air is padding where the body was cut out
+            values[padded] = np.fmin(values[padded], AIR)
 
 
 def scale_remarks(stack: Stack, name: str) -> tuple[str, ...]:
@@ -128,24 +134,26 @@ def _decoded(path: Path, name: str) -> np.ndarray:
     """Stored values (rows, columns) or (frames, rows, columns) of a file."""
     dataset = read_whole(path)
     if dataset is None or not any(key in dataset for key in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
-        raise DsirError(f"{path.name} in {name} holds no pixels.")
+        raise DsirError(f"{name} cannot be used: {path.name} holds no pixels.")
     samples = whole(dataset, "SamplesPerPixel") or 1
     if samples != 1 or text(dataset, "PhotometricInterpretation").startswith(("RGB", "YBR", "PALETTE")):
         raise DsirError(f"{name} is in colour; a scan with one value a voxel is needed.")
     syntax = _syntax(dataset)
     if not syntax.is_encapsulated and _goes_on(dataset):
-        raise DsirError(f"The pixels of {path.name} in {name} are more than its rows, columns and frames.")
+        raise DsirError(f"{name} cannot be used: the pixels of {path.name} are more than its rows, columns and frames.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return np.asarray(dataset.pixel_array)
     except Exception:  # no decoder for this syntax, or damaged
         if not syntax.is_encapsulated:  # GDCM would make up what is missing
-            raise DsirError(f"The pixels of {path.name} in {name} are damaged.") from None
+            raise DsirError(f"{name} cannot be used: the pixels of {path.name} are damaged.") from None
         values = _by_gdcm(path, dataset)
     if values is None:
         how = f" (compressed as {syntax.name})"
-        raise DsirError(f"The pixels of {path.name} in {name}{how} cannot be read; export it uncompressed.")
+        raise DsirError(
+            f"{name} cannot be used: the pixels of {path.name}{how} cannot be read; export it uncompressed."
+        )
     return values
 
 

@@ -72,8 +72,8 @@ def stacked(
     allowed = max(EVEN, ROUNDED / spacing)
     if np.abs(places - np.rint(places)).max() > allowed:
         raise DsirError(
-            f"The slices of {name} are not evenly spaced: most lie {spacing:.3g} mm apart, but gaps run from "
-            f"{steps.min():.3g} to {steps.max():.3g} mm."
+            f"{name} cannot be used: its slices are not evenly spaced. Most lie {spacing:.3g} mm apart, "
+            f"but gaps run from {steps.min():.3g} to {steps.max():.3g} mm."
         )
     at = np.rint(places).astype(int)
     most = int(np.diff(at).max()) - 1
@@ -88,7 +88,7 @@ def stacked(
     tilted = float(np.linalg.norm(sideways)) > TILT * spacing + 1e-3
     offsets = positions[order] - positions[order[0]] - at[:, None] * travel
     if np.abs(offsets @ directions.T).max() > max(0.5 * float(pixel.min()), 2 * ROUNDED):
-        raise DsirError(f"The slices of {name} do not lie behind one another: some are shifted sideways.")
+        raise DsirError(f"{name} cannot be used: its slices do not lie behind one another, some are shifted sideways.")
     rows, columns = planes[0].size
     shifts, low, size = np.zeros((count, 2)), np.zeros(2, dtype=int), (columns, rows)
     if tilted:
