@@ -81,6 +81,24 @@ def test_so_are_those_in_a_file_beside_it(kind: str, tmp_path: Path) -> None:
         read_image(tmp_path / f"scan{kind}")
 
 
+@pytest.mark.parametrize("kind", [".nhdr", ".mhd"])
+def test_voxels_that_are_not_beside_their_header_are_named(kind: str, tmp_path: Path) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(VALUES.T), str(tmp_path / f"scan{kind}"))
+    (beside,) = (file for file in tmp_path.iterdir() if file.suffix == ".raw")
+    beside.rename(tmp_path / "elsewhere.raw")
+    with pytest.raises(DsirError, match=f"its voxels are in {beside.name}, which is not beside it"):
+        read_image(tmp_path / f"scan{kind}")
+
+
+def test_a_metaimage_names_a_file_for_each_slice_or_is_refused(tmp_path: Path) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(VALUES.T), str(tmp_path / "scan.mhd"))
+    (beside,) = (file for file in tmp_path.iterdir() if file.suffix == ".raw")
+    header = (tmp_path / "scan.mhd").read_text().replace(beside.name, f"LIST\n{beside.name}")
+    (tmp_path / "scan.mhd").write_text(header)
+    with pytest.raises(DsirError, match=f"lists 1 data files for {VALUES.shape[2]} slices"):
+        read_image(tmp_path / "scan.mhd")
+
+
 def test_so_are_those_written_as_text(tmp_path: Path) -> None:
     head = ["NRRD0005", "type: float", "dimension: 3", "sizes: 2 2 2", "encoding: ascii", "space: LPS"]
     head += ["space directions: (1,0,0) (0,1,0) (0,0,1)", "space origin: (0,0,0)", "", ""]
@@ -175,12 +193,15 @@ def test_an_axis_that_is_no_direction_in_space_makes_no_volume(tmp_path: Path) -
         ("TransformMatrix", "how its axes lie"),
         ("Offset", "where it lies"),
         ("ElementSpacing", "how large its voxels are"),
+        ("Slope", "names a slope and an offset of its values"),
     ],
 )
 def test_what_a_metaimage_leaves_out_is_said(left_out: str, said: str, tmp_path: Path) -> None:
     head = {"ObjectType": "Image", "NDims": "3", "BinaryData": "True", "TransformMatrix": "1 0 0 0 1 0 0 0 1"}
     head |= {"Offset": "0 0 0", "ElementSpacing": "2 2 3", "DimSize": "12 11 10", "ElementType": "MET_FLOAT"}
     head["ElementDataFile"] = "LOCAL"
+    if left_out == "Slope":
+        head = {"ElementToIntensityFunctionSlope": "2", **head}
     text = "".join(f"{name} = {value}\n" for name, value in head.items() if name != left_out)
     (tmp_path / "a.mha").write_bytes(text.encode() + VALUES.tobytes("F"))
     read_image(tmp_path / "a.mha")

@@ -48,6 +48,7 @@ A, B = affine(10), affine(5, (4.0, 5.0, 6.0))
 CASES = {
     "sform only": ((2, A), (0, B), None),
     "qform only": ((0, A), (1, B), None),
+    "sform of other voxels": ((2, A @ np.diag([2.0, 2, 2, 1])), (0, B), "its sform 4 x 4.4 x 5 mm. It was read as ITK"),
     "both agree": ((1, A), (1, A), None),
     "neither": ((0, A), (0, B), "codes are 0"),
     "scanner sform against qform": ((1, A), (1, B), "Taken was the sform"),

@@ -150,7 +150,7 @@ def test_a_header_leads_to_no_file_elsewhere(tmp_path, place):
     folder.mkdir()
     text = HEADER.format(type="uchar", sizes="8 8 8", encoding="raw")
     (folder / "a.nhdr").write_text(f"{text}data file: {place}\n")
-    name = "LIST\n../secret.raw" if place.startswith("LIST") else place
+    name = "LIST" + 8 * "\n../secret.raw" if place.startswith("LIST") else place
     (folder / "a.mhd").write_text(
         f"ObjectType = Image\nNDims = 3\nDimSize = 8 8 8\nElementType = MET_UCHAR\nElementDataFile = {name}\n"
     )

@@ -99,7 +99,7 @@ def data_files(path: Path) -> list[Path]:
     """The files that hold the voxels of an NRRD or MetaImage file: itself, or what its header names beside it.
 
     Raises:
-        DsirError: the header names a file elsewhere.
+        DsirError: the header names a file elsewhere, or one that is not there.
     """
     with open(path, "rb") as file:
         head = file.read(HEADER)
@@ -116,8 +116,10 @@ def data_files(path: Path) -> list[Path]:
             raise DsirError(
                 f"{path} names a data file elsewhere ({name}), which is not read; put both into one folder."
             )
-    found = [path.parent / name for name in names]
-    return [file for file in found if file.is_file()] if names else [path]
+        if not (path.parent / name).is_file():
+            why = "a pattern for many files, which is not read" if "%" in name else "which is not beside it"
+            raise DsirError(f"{path} cannot be read: its voxels are in {name}, {why}.")
+    return [path.parent / name for name in names] or [path]
 
 
 LARGEST = 1e9
@@ -192,6 +194,9 @@ def _check_meta(path: Path, head: bytes) -> None:
         and all(0 <= n <= held or b"local" not in head.lower() for n in found[b"CompressedDataSize"])
         and all(-1 <= n < 1 << 31 for n in found[b"HeaderSize"])
     )
+    listed = _meta_names(head) if re.search(rb"^\s*ElementDataFile\s*=\s*LIST", head, re.MULTILINE) else None
+    if sound and listed is not None and len(listed) != sizes[-1]:  # MetaIO leaves the others as memory happens to be
+        raise DsirError(f"{path} is damaged: it lists {len(listed)} data files for {sizes[-1]} slices.")
     places = re.findall(rb"^\s*(?:TransformMatrix|Rotation|Orientation|Offset|Position|Origin|ElementSpacing)\s*="
                         rb"[ \t]*([^\r\n]*)", head, re.MULTILINE | re.IGNORECASE)  # fmt: skip
     if not sound or not all(_is_measure(word) for line in places for word in line.split()):

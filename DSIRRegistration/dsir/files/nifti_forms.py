@@ -22,6 +22,9 @@ UNITS = {"meter": ("metres", 1000.0), "micron": ("microns", 1e-3)}
 APART = 0.01
 """mm at the corners of a volume from which on two forms disagree."""
 
+SAME_SIZE = 1e-3
+"""Share of a voxel's side within which a header's voxel sizes and its form agree."""
+
 
 def affines(file: nib.spatialimages.SpatialImage, path: Path) -> list[np.ndarray]:
     """Index-to-RAS affines in mm, the preferred one first: a qform, which cannot shear, stands behind an sform."""
@@ -94,6 +97,16 @@ def _place_remarks(file: nib.spatialimages.SpatialImage, path: Path) -> tuple[st
     found, by_itk = affines(file, path), _itk_affine(path)
     taken = next((affine for affine in found if _fits_a_lattice(affine)), found[-1])
     sform, shape = _millimetres(file) @ file.affine, file.shape
+    off = _distance(taken, sform, shape)
+    others = f"see it {off:.1f} mm off" if off > APART else "do so too"
+    if _codes(file) == 1:
+        own, by_form, read = (
+            " x ".join(f"{s:.4g}" for s in sizes) for sizes in (_stored(file), _sizes(sform), _sizes(taken))
+        )
+        form = "sform" if _code(file, "sform_code") > 0 else "qform"
+        said = f"{path.name} names voxels of {own} mm (pixdim)" + (f", its {form} {by_form} mm" if off > APART else "")
+        itk = " as ITK and Slicer do," if by_itk is not None else ""
+        return (f"{said}. It was read{itk} with voxels of {read} mm; nibabel and FSL {others}.",)
     if _code(file, "sform_code") == 0:
         name = "the place that ITK and Slicer give it" if by_itk is not None else "nibabel's guess"
         nifti = isinstance(file.header, nib.Nifti1Header)
@@ -111,8 +124,6 @@ def _place_remarks(file: nib.spatialimages.SpatialImage, path: Path) -> tuple[st
         if not _has_size(file):
             said += " (the qform lacks a voxel size, for which ITK puts 1 mm)"
     itk = "" if "ITK" in name else ", as ITK and Slicer do" if by_itk is not None else ", and ITK may refuse the file"
-    off = _distance(taken, sform, shape)
-    others = f"see it {off:.1f} mm off" if off > APART else "do so too"
     return (f"{said}. Taken was {name}{itk}; nibabel and FSL {others}.",)
 
 
@@ -126,16 +137,34 @@ def _is_ambiguous(file: nib.spatialimages.SpatialImage) -> bool:
         return False
     if not isinstance(header, nib.Nifti1Header):
         return True  # Analyze has no forms
-    sform, qform = int(header["sform_code"]) > 0, int(header["qform_code"]) > 0
-    return (not sform and not qform) or (sform and qform and not _forms_apart(file) <= APART)  # nor where one is NaN
+    if _codes(file) == 1:
+        own, by_form = _stored(file), _sizes(file.affine)
+        known = bool(np.isfinite(own).all() and np.isfinite(by_form).all())  # what is no number is refused
+        return known and not np.allclose(own, by_form, rtol=SAME_SIZE)
+    return _codes(file) == 0 or not _forms_apart(file) <= APART  # nor where one is NaN
 
 
-def _has_size(file: nib.spatialimages.SpatialImage) -> bool:
-    """Whether a header's voxel sizes are all there, whatever its forms say; the image's own header is mended."""
+def _codes(file: nib.spatialimages.SpatialImage) -> int:
+    """How many of its two forms count."""
+    return sum(_code(file, name) > 0 for name in ("sform_code", "qform_code"))
+
+
+def _sizes(affine: np.ndarray) -> np.ndarray:
+    """mm of a voxel's sides."""
+    return np.linalg.norm(affine[:3, :3], axis=0)
+
+
+def _stored(file: nib.spatialimages.SpatialImage) -> np.ndarray:
+    """The voxel sizes in the file's header, which ITK goes by beside an sform, too; the image's own is mended."""
     kind = type(file.header)
     assert issubclass(kind, nib.AnalyzeHeader)  # as is NIfTI's
     stored = kind.from_fileobj(io.BytesIO(_first_bytes(file)), check=False)
-    sizes = np.abs(np.asarray(stored["pixdim"][1:4], dtype=np.float64))
+    return np.asarray(stored["pixdim"][1:4], dtype=np.float64)
+
+
+def _has_size(file: nib.spatialimages.SpatialImage) -> bool:
+    """Whether a header's voxel sizes are all there, whatever its forms say."""
+    sizes = np.abs(_stored(file))
     return bool((np.isfinite(sizes) & (sizes > 0)).all())
 
 

@@ -11,6 +11,8 @@ from .headers import HEADER, nrrd_fields
 ANATOMICAL = ("left-posterior-superior", "lps", "right-anterior-superior", "ras", "left-anterior-superior", "las")
 MILLIMETRES = ("mm", "millimeter", "millimetre", "millimeters", "millimetres")
 
+ONE, ZERO = (b"1", b"1.0"), (b"0", b"0.0", b"-0")
+
 AXES = "axes along the patient's left, back and head"
 
 
@@ -80,8 +82,13 @@ def _meta(path: Path, head: bytes) -> tuple[str, ...]:
         lacking.append(("where it lies", "its first voxel at the origin"))
     if lacks(b"ElementSpacing", b"ElementSize"):
         lacking.append(("how large its voxels are", "voxels of 1 mm"))
+    scaled = dict(re.findall(rb"^\s*ElementToIntensityFunction(Slope|Offset)\s*=\s*(\S+)", head[:4096], re.MULTILINE))
     unit = re.search(rb"^\s*DistanceUnits\s*=\s*(\S+)", head[:4096], re.MULTILINE | re.IGNORECASE)
     said = _made_up(path, lacking)
     if unit and unit[1].decode("ascii", "replace").lower() not in (*MILLIMETRES, "?"):
         said.append(_in_mm(path, unit[1].decode("ascii", "replace")))
+    if scaled.get(b"Slope", b"1") not in ONE or scaled.get(b"Offset", b"0") not in ZERO:
+        said.append(
+            f"{path.name} names a slope and an offset of its values; they were read without, as ITK and Slicer do."
+        )
     return tuple(said)
