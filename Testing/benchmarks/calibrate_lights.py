@@ -31,13 +31,14 @@ from dsir.evaluation.deformation import DeformationSettings, random_deformation 
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
 from dsir.files.atomic import complete_file  # noqa: E402
 from dsir.files.report import plain  # noqa: E402
-from dsir.registration.findings import verdict_of  # noqa: E402
+from dsir.registration.findings import Finding, findings_of, verdict_of  # noqa: E402
 from dsir.registration.presets import preset  # noqa: E402
 from dsir.registration.register import register  # noqa: E402
 from dsir.registration.settings import RegistrationSettings  # noqa: E402
 from dsir.shapes.structure import StructureSet  # noqa: E402
 from dsir.similarity.confidence import Evidence, evidence_of  # noqa: E402
 from dsir.structures.confidence_map import doubts_of  # noqa: E402
+from dsir.structures.doubts import reaching  # noqa: E402
 from dsir.structures.measures import overlap_aside  # noqa: E402
 from dsir.structures.propagate import propagate  # noqa: E402
 from dsir.transforms.composite import Transform  # noqa: E402
@@ -54,7 +55,10 @@ POINTS, VOXELS = 400, 2000
 
 @dataclass(frozen=True)
 class Row:
-    """One structure of one result: its measures without the reference, and the truth."""
+    """One structure of one result: its measures without the reference, and the truth.
+
+    ``level`` is the worst that is said of the registration where the structure lies; None in older caches.
+    """
 
     name: str
     measures: dict
@@ -63,6 +67,7 @@ class Row:
     evidence: np.ndarray
     dice: float
     surface_dice: float
+    level: str | None = None
 
 
 @dataclass(frozen=True)
@@ -205,9 +210,7 @@ def results_of(pair: Pair, settings: RegistrationSettings, descriptor: Descripto
         found = register(pair.fixed, pair.moving, settings, initial=pair.start)
     except DsirError as error:
         return [Result(pair.name, pair.kind, pair.persons, "FAIL", (str(error),), 0.0, (), NO_EVIDENCE, None)]
-    verdict = found.report["verdict"]
-    said = verdict["level"], tuple(r["code"] for r in verdict["reasons"])
-    results = [looked_at(pair, pair.kind, found.transform, said, descriptor, seed)]
+    results = [looked_at(pair, pair.kind, found.transform, findings_of(found.report), descriptor, seed)]
     if pair.kind == "known":
         draw = np.random.default_rng([seed, 4])
         for n, amplitude in enumerate((draw.uniform(3, 12), draw.uniform(2, 5))):
@@ -215,16 +218,15 @@ def results_of(pair: Pair, settings: RegistrationSettings, descriptor: Descripto
             wrong = random_deformation(pair.fixed.lattice, bend, seed=seed + 77 + 1000 * n)
             astray = Transform((wrong, *found.transform.parts))
             doubts = doubts_of(pair.fixed, pair.moving, astray)  # as ``propagate --measure-confidence`` asks the scans
-            said = verdict_of(doubts)["level"], tuple(doubt.code for doubt in doubts)
-            results.append(looked_at(pair, "astray", astray, said, descriptor, seed))
+            results.append(looked_at(pair, "astray", astray, doubts, descriptor, seed))
     return results
 
 
 def looked_at(
-    pair: Pair, kind: str, transform: Transform, said: tuple[str, tuple[str, ...]], how: Descriptor, seed: int
+    pair: Pair, kind: str, transform: Transform, doubts: Sequence[Finding], how: Descriptor, seed: int
 ) -> Result:
     """Carry, compare, and keep the evidence."""
-    fixed = pair.fixed.lattice
+    fixed, said = pair.fixed.lattice, (verdict_of(doubts)["level"], tuple(doubt.code for doubt in doubts))
     source = StructureSet(pair.moving.lattice, pair.source)
     carried = propagate(source, transform, fixed, reference=StructureSet(fixed, pair.reference))
     seen = None if said[0] == "FAIL" else evidence_of(pair.fixed, pair.moving, transform, how)  # red is red
@@ -238,7 +240,8 @@ def looked_at(
         if len(at):
             m["away_mm"] = float(at[:, 0].mean())
             m["away_overlap"] = overlap_aside(shape, m["away_mm"])
-        rows.append(Row(verdict.name, m, (), verdict.carried.cut, at, dice, surface))
+        level = verdict_of(reaching(doubts, inner_points(shape)))["level"]
+        rows.append(Row(verdict.name, m, (), verdict.carried.cut, at, dice, surface, level))
     if seen is None:
         return Result(pair.name, kind, pair.persons, *said, float(fixed.spacing[2]), tuple(rows), NO_EVIDENCE, None)
     index = seen.body.nonzero().numpy()

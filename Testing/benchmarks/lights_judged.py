@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from dsir.errors import DsirError
 from dsir.registration.findings import Finding
 from dsir.similarity.calibration import RIGHT, Calibration, fit, shipped
 from dsir.similarity.confidence import SURE
@@ -107,9 +108,12 @@ def voxels(results: Sequence[Result]) -> None:
     if len({r.persons for r in known}) < 2:
         return
     curve, errors = shipped()["dsir:map"], np.concatenate([r.errors for r in known])
-    left_out = [curve_of(_without(known, r)).probability(r.evidence) for r in known]
-    by_shipped = [curve.probability(r.evidence) for r in known]
-    for title, parts in (("as shipped", by_shipped), ("calibrated, persons left out", left_out)):
+    judged = {"as shipped": [curve.probability(r.evidence) for r in known]}
+    try:
+        judged["calibrated, persons left out"] = [curve_of(_without(known, r)).probability(r.evidence) for r in known]
+    except DsirError as error:  # without one of them all voxels are right
+        print(f"voxels, persons left out: {error}")
+    for title, parts in judged.items():
         sure = np.concatenate(parts) >= SURE
         print(
             f"voxels, {title}: {100 * (errors <= RIGHT).mean():.0f} % within {RIGHT:g} mm; {100 * sure.mean():.0f} % "
@@ -139,7 +143,8 @@ def is_green(result: Result, row: Row, times: float = 1.0) -> bool:
     values |= {"confidence_mean": float(chance.mean()), "confidence_low": float(np.percentile(chance, 5))}
     source = SimpleNamespace(name=row.name, remarks=())
     carried: Any = SimpleNamespace(structure=source, source=source, cut=row.cut, rescued=False)
-    doubts = [Finding("registration", result.level, "", {})] if result.level in ("CHECK", "FAIL") else []
+    level: Any = row.level or result.level
+    doubts = [Finding("registration", level, "", {})] if level in ("CHECK", "FAIL") else []
     light = judge(carried, Measures(**values), slice_mm=result.slice_mm, doubts=doubts).light
     return light is Light.GREEN and far(row) <= times
 

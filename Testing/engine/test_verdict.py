@@ -17,7 +17,7 @@ from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur, sample
 from dsir.registration.evidence import Evidence, kept
-from dsir.registration.findings import verdict_of, with_findings
+from dsir.registration.findings import Finding, verdict_of, with_findings
 from dsir.registration.presets import preset
 from dsir.registration.register import register
 from dsir.registration.verdict import judged_by_known, judged_by_size
@@ -59,11 +59,17 @@ def pair() -> tuple[Image, Image]:
     return Image(values, GRID), Image(other, GRID)
 
 
+def seen(
+    fixed: Image, moving: Image, begin: Transform, end: Transform, *, same_person: bool | None = None
+) -> list[Finding]:
+    masks = body_mask(fixed), body_mask(moving)
+    return judged_by_images(fixed, moving, masks, begin, end, same_person=same_person)
+
+
 def level(
     fixed: Image, moving: Image, begin: Transform, end: Transform, *, same_person: bool | None = None
 ) -> tuple[str, set[str]]:
-    masks = body_mask(fixed), body_mask(moving)
-    found = judged_by_images(fixed, moving, masks, begin, end, same_person=same_person)
+    found = seen(fixed, moving, begin, end, same_person=same_person)
     return verdict_of(found)["level"], {f.code for f in found}
 
 
@@ -89,16 +95,35 @@ def test_a_start_that_is_kept_a_few_mm_off_is_looked_at(
     assert level(*pair, off, off) == expected
 
 
-def test_a_part_that_lies_wrong_is_looked_at_though_the_whole_lies_right(pair: tuple[Image, Image]) -> None:
-    def pulled_aside(mm: float) -> Transform:
-        """Of the left third of the body, fading towards its middle."""
-        there = torch.linspace(1.5, -1.5, GRID.shape[0]).clamp(0, 1)[:, None, None].expand(GRID.shape)
-        return Transform((DisplacementField(torch.stack([0 * there, mm * there, 0 * there]), GRID),))
+def pulled_aside(mm: float) -> Transform:
+    """The left third of the body, fading towards its middle."""
+    there = torch.linspace(1.5, -1.5, GRID.shape[0]).clamp(0, 1)[:, None, None].expand(GRID.shape)
+    return Transform((DisplacementField(torch.stack([0 * there, mm * there, 0 * there]), GRID),))
 
+
+def plane(row: int) -> np.ndarray:
+    """RAS points of one sagittal plane."""
+    return GRID.to_world(np.stack(np.meshgrid([row], range(52), range(44), indexing="ij"), -1).reshape(-1, 3))
+
+
+def test_a_part_that_lies_wrong_is_looked_at_though_the_whole_lies_right(pair: tuple[Image, Image]) -> None:
     assert level(*pair, Transform(), pulled_aside(1.0)) == ("PASS", set())
     found, codes = level(*pair, Transform(), pulled_aside(7.0))
     assert found != "PASS" and "better_in_parts" in codes
     assert "better_in_parts" not in level(*pair, Transform(), pulled_aside(7.0), same_person=False)[1]  # they differ
+
+
+def test_which_parts_lie_wrong_is_kept(pair: tuple[Image, Image]) -> None:
+    (found,) = (f for f in seen(*pair, Transform(), pulled_aside(7.0)) if f.code == "better_in_parts")
+    assert found.places is not None and "shifted by 3 mm" in found.places.words
+    assert found.places.reach(plane(8)) and not found.places.reach(plane(40))
+
+
+def test_where_most_parts_lie_wrong_none_is_vouched_for(pair: tuple[Image, Image]) -> None:
+    apart = torch.linspace(4, -4, GRID.shape[0]).tanh()[:, None, None].expand(GRID.shape)  # the halves, each its way
+    torn = Transform((DisplacementField(torch.stack([0 * apart, 6 * apart, 0 * apart]), GRID),))
+    found = [f for f in seen(*pair, Transform(), torn) if f.code == "better_in_parts"]
+    assert [f.places for f in found] == [None]
 
 
 def test_two_anatomies_and_noise_do_not_pass(pair: tuple[Image, Image]) -> None:
@@ -149,8 +174,10 @@ def test_a_scan_of_which_half_is_blank_is_looked_at(pair: tuple[Image, Image], a
     fixed, moving = pair
     data = moving.data.clone()
     data.narrow(axis, 0, data.shape[axis] // 2).fill_(0.0)
-    found, codes = level(fixed, Image(data, GRID), Transform(), Transform())
-    assert found != "PASS" and "blank" in codes
+    (found,) = (f for f in seen(fixed, Image(data, GRID), Transform(), Transform()) if f.code == "blank")
+    assert found.places is not None and found.level == "CHECK"
+    if axis == 0:  # along which the body is two parts long
+        assert found.places.reach(plane(8)) and not found.places.reach(plane(40))
 
 
 def breathing() -> tuple[Image, Image]:

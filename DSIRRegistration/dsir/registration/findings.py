@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .body_places import Places
+
 Level = Literal["PASS", "CHECK", "FAIL"]
 ORDER: tuple[Level, ...] = ("PASS", "CHECK", "FAIL")
 
@@ -19,16 +21,29 @@ class Finding:
         level: what it makes of the verdict.
         text: for people, one sentence.
         values: the figures in it.
+        places: where in the fixed scan it holds; None where it is one of the registration as a whole.
     """
 
     code: str
     level: Level
     text: str
     values: dict[str, float]
+    places: Places | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For the report."""
-        return {"code": self.code, "level": self.level, "text": self.text, "values": self.values}
+        told = {"code": self.code, "level": self.level, "text": self.text, "values": self.values}
+        return told if self.places is None else {**told, "places": self.places.to_json()}
+
+    @staticmethod
+    def of_json(reason: Mapping[str, Any]) -> Finding:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            TypeError, ValueError: it is of another kind.
+        """
+        places = reason.get("places")
+        return Finding(**{**reason, "places": None if places is None else Places.of_json(places)})
 
 
 def verdict_of(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -42,9 +57,9 @@ def findings_of(report: Mapping[str, Any]) -> list[Finding]:
     """The reasons of a report's verdict; none where it has no verdict.
 
     Raises:
-        TypeError: a reason is of another kind.
+        TypeError, ValueError: a reason is of another kind.
     """
-    return [Finding(**reason) for reason in report.get("verdict", {}).get("reasons", ())]
+    return [Finding.of_json(reason) for reason in report.get("verdict", {}).get("reasons", ())]
 
 
 def with_findings(report: dict[str, Any], more: Sequence[Finding]) -> dict[str, Any]:

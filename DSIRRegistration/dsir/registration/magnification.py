@@ -21,6 +21,7 @@ from ..geometry.occupied import occupied_box
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
+from .findings import Finding, findings_of, verdict_of
 from .landmark_forces import Pairs
 
 SMALL, LARGE = 80.0, 2500.0
@@ -99,9 +100,14 @@ def brought_back(report: dict[str, Any], factor: float) -> dict[str, Any]:
         "deformation": deformation,
         "lattice": lattice,
         "landmarks": _shrunk(report["landmarks"], factor),
+        "verdict": verdict_of([_placed(found, 1 / factor) for found in findings_of(report)]),
         "magnification": factor,
         "warnings": [told, *report["warnings"]],
     }
+
+
+def _placed(found: Finding, factor: float) -> Finding:
+    return found if found.places is None else replace(found, places=found.places.scaled(factor))
 
 
 def _times(factor: float) -> str:

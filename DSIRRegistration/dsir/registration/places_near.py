@@ -6,14 +6,12 @@ mean and wrong in places. Both show when the result is shifted a little: what li
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import torch
 
 from ..metrics.mutual_information import GROUPS, joint_histograms, levels, rise
 from ..transforms.composite import Transform
 from ..transforms.linear import Linear
+from .body_parts import Parts
 from .evidence import SURE, Evidence, Judge
 from .findings import Finding
 
@@ -29,9 +27,6 @@ NEAR = 2.5
 1.5, and 2.1 where a brain's T1 and T2 lie 1.4 mm apart as they come; the same pairs laid 3 mm off 2.6 to 3.7, 4 mm off
 3.4 to 4.7."""
 
-EDGE = 60.0
-"""mm of a part, about; a body is at least one and at most four parts long."""
-
 LEAST, SHARE = 800, 0.02
 """Voxels and share of the judged body in a part that says anything."""
 
@@ -44,33 +39,14 @@ by more than 3 mm in many places. Measured: one person's right results 0 to 0.14
 0.32, right results bent by 3 mm in the mean 0.5 to 1; two persons' necks 0, 0, 0.36 and 0.43, a poor one 0.7, abdomens
 0.75."""
 
+MOST = 1 / 2
+"""Of the parts: where more of them are off it is the whole that is off, and no part is vouched for."""
 
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """The body in parts of equal size.
-
-    Attributes:
-        number: (I, J, K) which part a voxel lies in.
-        centres: (R, 3) of the parts, RAS mm.
-    """
-
-    number: torch.Tensor
-    centres: np.ndarray
-
-    @staticmethod
-    def of(judge: Judge) -> Parts:
-        """Of what is judged, along the axes of its lattice."""
-        at = torch.nonzero(judge.blocks.judged).float()
-        low, high = (torch.quantile(at[:: max(1, len(at) // 10_000)], share, dim=0) for share in (0.02, 0.98))
-        counts = ((high - low) * float(judge.lattice.spacing[0]) / EDGE).round().clamp(1, 4).long()
-        axes = [
-            ((torch.arange(n) - first) / (last - first + 1e-3) * count).long().clamp(0, int(count) - 1)
-            for n, first, last, count in zip(judge.lattice.shape, low, high, counts, strict=True)
-        ]
-        rows, columns, planes = torch.meshgrid(*axes, indexing="ij")
-        index = torch.cartesian_prod(*(torch.arange(int(count)) + 0.5 for count in counts)) / counts
-        centres = judge.lattice.to_world((low + index * (high - low)).numpy())
-        return Parts((rows * counts[1] + columns) * counts[2] + planes, centres)
+LIES_THERE, OR_UNSEEN = (
+    f"It lies in a part of the body where the scans agree better when shifted by {STEPS[0]:.0f} mm",
+    ", or where too little is seen to tell",
+)
+"""Of a structure in such a part; parts that cannot be judged are not vouched for where others are off."""
 
 
 def against_places_near(judge: Judge, end: Transform, *, two_persons: bool = False) -> list[Finding]:
@@ -93,7 +69,10 @@ def against_places_near(judge: Judge, end: Transform, *, two_persons: bool = Fal
         f"In {off} of {told.sum()} parts of the body the scans agree better when shifted by {STEPS[0]:.0f} mm: look at "
         f"the outlines, most around {where} mm."
     )
-    return [Finding("better_in_parts", "CHECK", text, {"parts": float(off), "of": float(told.sum())})]
+    values, places = {"parts": float(off), "of": float(told.sum())}, None
+    if off <= MOST * told.sum():
+        places = parts.places(~(best <= 0), f"{LIES_THERE}{'' if told.all() else OR_UNSEEN}.")
+    return [Finding("better_in_parts", "CHECK", text, values, places)]
 
 
 def _higher(judge: Judge, end: Transform) -> tuple[np.ndarray, Evidence]:

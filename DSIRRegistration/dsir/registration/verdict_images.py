@@ -18,6 +18,7 @@ from ..geometry.sampling import gaussian_blur
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from .blocks import Blocks
+from .body_parts import Parts
 from .evidence import SURE, Evidence, Judge
 from .findings import Finding
 from .laterality import mirrored_results
@@ -36,6 +37,9 @@ the uncertainty of registration, Brock et al., Med Phys 44(7), 2017)."""
 
 EMPTY, MOSTLY_EMPTY = 0.15, 0.5
 """Share of the fixed body that may meet background in the moving scan before one has to look, and before it fails."""
+
+BLANK_THERE = "It lies in a part of the body of which the moving scan shows background only, or nearly."
+"""Of a structure in a part of which more than :data:`EMPTY` is blank."""
 
 FLAT, AROUND = 0.2, 6.0
 """Slope of the grey levels around a voxel (Gaussian of so many mm), in the body's own mean, below which background is
@@ -97,15 +101,20 @@ def _spacing(image: Image) -> float:
 def _against_nothing(judge: Judge, end: Transform) -> list[Finding]:
     """Does the body meet a body? A scan of which half is blank agrees with itself in the other half."""
     values, body, seen = judge.pulled(end)
-    inside = judge.blocks.judged
+    inside, parts = judge.blocks.judged, Parts.of(judge)
     there, slope = inside * seen, _slope(values, AROUND / float(judge.lattice.spacing[0]))
     met = there * (body > 0.5)
     flat = slope < FLAT * (slope * met).sum() / met.sum() if met.any() else there > 0
-    share = float((there * (body < 0.5) * flat).sum() / inside.sum().clamp(min=1e-6))
+    blank = there * (body < 0.5) * flat
+    share = float(blank.sum() / inside.sum().clamp(min=1e-6))
     if share <= EMPTY:
         return []
     text = f"{100 * share:.0f} % of the fixed body lie where the moving scan shows no body, only background."
-    return [Finding("blank", "FAIL" if share > MOSTLY_EMPTY else "CHECK", text, {"share": share})]
+    if share > MOSTLY_EMPTY:
+        return [Finding("blank", "FAIL", text, {"share": share})]
+    empty = parts.sums(blank) > EMPTY * parts.sums(inside)
+    places = parts.places(empty, BLANK_THERE)
+    return [Finding("blank", "CHECK", text, {"share": share}, places)]
 
 
 def _slope(values: torch.Tensor, sigma: float) -> torch.Tensor:

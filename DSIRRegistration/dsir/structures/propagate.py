@@ -12,8 +12,9 @@ from ..progress import Progress, silent, within
 from ..registration.findings import Finding
 from ..shapes.structure import PointSet, Structure, StructureSet
 from ..transforms.composite import Transform
-from ..warp.pullback import Carried, pull_back
-from .measures import measure
+from ..warp.pullback import Carried, inner_points, pull_back
+from .doubts import reaching
+from .measures import SAMPLES, measure
 from .point_sets import CarriedPointSet, carry_point_set, measure_point_set
 from .rigid import RigidResult, keep_rigid
 from .transform_confidence import TransformConfidence
@@ -75,7 +76,8 @@ def propagate(
         rigid: names of structures that must not deform.
         reference: structures drawn on the fixed scan; those of the same name are compared.
         confidence: what the images say of the transform.
-        doubts: what speaks against the registration as a whole; without a reference no light is better than these.
+        doubts: what speaks against the registration; without a reference no light is better than those that hold
+            where the structure lies.
 
     Raises:
         DsirError: a rigid structure is not in the source, or cannot be kept rigid.
@@ -103,12 +105,14 @@ def propagate(
     for n, item in enumerate(carried):
         progress("judging", 0.5 + 0.5 * n / max(len(carried), 1), f"structure {n + 1} of {len(carried)}")
         figures = measure(item, transform, fixed, confidence=confidence, reference=references.get(item.structure.name))
-        verdicts.append(judge(item, figures, slice_mm=float(fixed.spacing[2]), doubts=doubts))
+        here = reaching(doubts, inner_points(item.structure, SAMPLES))
+        verdicts.append(judge(item, figures, slice_mm=float(fixed.spacing[2]), doubts=here))
     point_sets = tuple(carry_point_set(point_set, transform, fixed) for point_set in source.point_sets)
     for point_set in point_sets:
         partner = known.get(point_set.structure.name)
         figures = measure_point_set(point_set, transform, fixed, confidence=confidence, reference=partner)
-        verdicts.append(judge_point_set(point_set, figures, doubts=doubts))
+        here = reaching(doubts, point_set.structure.points)
+        verdicts.append(judge_point_set(point_set, figures, doubts=here))
     return Propagation(carried, point_sets, tuple(verdicts), transform, references, tuple(remarks), kept)
 
 

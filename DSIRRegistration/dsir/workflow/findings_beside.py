@@ -21,5 +21,5 @@ def findings_beside(transform: Path) -> list[Finding]:
     """The reasons of the verdict in the report beside a transform; none where it is not one of ours."""
     try:
         return findings_of(report_beside(transform))
-    except (AttributeError, TypeError, KeyError):
+    except (AttributeError, TypeError, KeyError, ValueError):
         return []

@@ -1,0 +1,21 @@
+"""Which doubts about a registration are doubts about a structure: those of the whole, and those of where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..registration.findings import Finding
+
+RIM = 10.0
+"""mm around a structure that count as where it lies: a deformation that is off in one part fades into the next."""
+
+
+def reaching(doubts: Sequence[Finding], points: np.ndarray) -> list[Finding]:
+    """The doubts that have no place, and those in whose places any of a structure's points lies, or nearly.
+
+    Args:
+        points: (N, 3) RAS mm, on the fixed scan.
+    """
+    return [doubt for doubt in doubts if doubt.places is None or doubt.places.reach(points, RIM)]
