@@ -23,12 +23,13 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 
+from calibration_fit import fit, left_out, reliability, write  # noqa: E402
 from calibration_pairs import calibration_pairs  # noqa: E402
 from catalogue import KNOWN, build  # noqa: E402
 from dsir.errors import DsirError  # noqa: E402
 from dsir.evaluation.cases import Case  # noqa: E402
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
-from dsir.similarity.calibration import FILE, RIGHT, evidence, fit, key, left_out, read, reliability, write  # noqa: E402
+from dsir.similarity.calibration import FILE, RIGHT, evidence, key, read  # noqa: E402
 from dsir.similarity.describe import describe_image  # noqa: E402
 from dsir.similarity.figure import NAMES  # noqa: E402
 from dsir.similarity.query import query  # noqa: E402

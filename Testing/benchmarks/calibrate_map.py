@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 
 from calibrate_confidence import draw  # noqa: E402
+from calibration_fit import fit, left_out, reliability, write  # noqa: E402
 from calibration_pairs import calibration_pairs  # noqa: E402
 from catalogue import KNOWN, build  # noqa: E402
 from dsir.evaluation.cases import Case  # noqa: E402
@@ -31,7 +32,7 @@ from dsir.evaluation.deformation import DeformationSettings, random_deformation 
 from dsir.features.descriptor import Descriptor, load_descriptor  # noqa: E402
 from dsir.registration.presets import preset  # noqa: E402
 from dsir.registration.register import register  # noqa: E402
-from dsir.similarity.calibration import FILE, RIGHT, fit, left_out, read, reliability, write  # noqa: E402
+from dsir.similarity.calibration import FILE, RIGHT, read  # noqa: E402
 from dsir.similarity.confidence import DOUBTFUL, SURE, curve_name, evidence_of  # noqa: E402
 from dsir.transforms.composite import Transform  # noqa: E402
 from remembering import Remembering  # noqa: E402

@@ -12,13 +12,13 @@ import torch
 from dsir.errors import DsirError
 from dsir.evaluation.cases import Case, LabelMap, known_case
 from dsir.evaluation.deformation import DeformationSettings
-from dsir.evaluation.tissue import threshold_body, tissue_labels
 from dsir.files.nifti_forms import load
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice, as_shape
 from dsir.geometry.sampling import affine_grid, resample, sample
 from dsir.similarity.random_contrast import random_contrast
 from phases import in_phase
+from tissue import threshold_body, tissue_labels
 
 BEND = DeformationSettings(knots=38.0, amplitude=14.0)
 BEND_AND_TURN = replace(BEND, rotation=5.0, translation=7.0)

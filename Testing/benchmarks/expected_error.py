@@ -26,13 +26,14 @@ from scipy.stats import chi2, rankdata, spearmanr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
+from calibration_fit import fit
 from catalogue import KNOWN, build
 from dsir.features.descriptor import load_descriptor
 from dsir.geometry.sampling import affine_grid, sample
 from dsir.registration.boundary_fade import faded_at_boundary
 from dsir.registration.expected_error import expected_covariance
 from dsir.registration.normal import normal_equations
-from dsir.similarity.calibration import fit, shipped
+from dsir.similarity.calibration import shipped
 from dsir.similarity.confidence import curve_name, evidence_of
 from dsir.transforms.composite import Transform
 from last_level import again, before_last

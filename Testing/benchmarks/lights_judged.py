@@ -8,9 +8,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from calibration_fit import fit
 from dsir.errors import DsirError
 from dsir.registration.findings import Finding
-from dsir.similarity.calibration import RIGHT, Calibration, fit, shipped
+from dsir.similarity.calibration import RIGHT, Calibration, shipped
 from dsir.similarity.confidence import SURE
 from dsir.structures.measures import Measures
 from dsir.structures.verdict import AWAY, AWAY_OVERLAP, Light, judge

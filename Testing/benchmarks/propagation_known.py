@@ -19,7 +19,7 @@ from dsir.shapes.structure import Structure
 from dsir.structures.compare import compare
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
-from dsir.warp.labels import warp_mask
+from dsir.warp.labels import warp_labels
 from dsir.warp.pullback import pull_back
 from scipy import ndimage
 from scipy.spatial import cKDTree
@@ -110,7 +110,7 @@ def thick_slices(slice_mm: float = 5.0, degrees: float = 25.0, seeds: int = 8) -
         index = torch.from_numpy(np.moveaxis(thick.to_index(_moved(transform, fine)), -1, 0)).float()
         nearest = sample(drawn[None].float(), index, mode="nearest")[0] > 0.5
         linear = sample(drawn[None].float(), index)[0] > 0.5
-        ours = warp_mask(drawn, thick, transform, fine)
+        ours = warp_labels(drawn.int(), thick, transform, fine).labels > 0
         for name, mask in (("nearest neighbour", nearest), ("linear, half", linear), ("ours", ours)):
             score = mask_score(truth, mask.numpy(), fine.spacing)
             found.setdefault(name, []).append((score.dice, score.surface_dice, score.surface_distance_mm))

@@ -9,7 +9,6 @@ import pytest
 import torch
 from dsir.evaluation.cases import Case, LabelMap, known_case
 from dsir.evaluation.deformation import DeformationSettings
-from dsir.evaluation.tissue import threshold_body, tissue_labels
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur
@@ -18,6 +17,7 @@ from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
 from scoring import identity_score, score
+from tissue import threshold_body, tissue_labels
 
 
 def textured_ball() -> tuple[Image, torch.Tensor]:

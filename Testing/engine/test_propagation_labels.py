@@ -10,7 +10,7 @@ import torch
 from dsir.metrics.distance import signed_distance
 from dsir.transforms.composite import Transform
 from dsir.transforms.linear import Linear
-from dsir.warp.labels import warp_labels, warp_mask
+from dsir.warp.labels import warp_labels
 from grids import GRIDS, field_of, lattice, waves
 from scipy import ndimage
 
@@ -21,6 +21,11 @@ def voxels(grid) -> np.ndarray:
 
 def ball(grid, centre=(10.0, -20.0, 35.0), radius: float = 14.0) -> torch.Tensor:
     return torch.from_numpy(np.linalg.norm(voxels(grid) - centre, axis=-1) < radius)
+
+
+def warp_mask(mask: torch.Tensor, grid, transform: Transform, reference) -> torch.Tensor:
+    """One structure as a label map of its own."""
+    return warp_labels(mask.int(), grid, transform, reference).labels > 0
 
 
 def dice(a: torch.Tensor, b: torch.Tensor) -> float:

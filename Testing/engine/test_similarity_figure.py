@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from calibration_fit import fit, left_out, reliability
+from calibration_fit import write as write_curves
 from dsir.cli.main import main
 from dsir.errors import DsirError
 from dsir.features.mind import Mind
@@ -115,29 +117,29 @@ def evidence(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 def test_the_fitted_curve_recovers_known_chances() -> None:
     found, _, right = evidence(4000, 0)
     fresh, chance, happened = evidence(4000, 1)
-    predicted = calibration.fit(found, right).probability(fresh)
+    predicted = fit(found, right).probability(fresh)
     assert np.abs(predicted - chance).mean() < 0.03
-    curve = calibration.reliability(predicted, happened)
+    curve = reliability(predicted, happened)
     assert np.abs(curve[:, 0] - curve[:, 1]).max() < 0.08
 
 
 def test_a_pair_left_out_is_judged_by_the_others_alone() -> None:
     (found, _, right), (other, _, happened) = evidence(2000, 0), evidence(2000, 1)
-    chance = calibration.left_out([found, other], [right, ~happened])  # the second pair's answers are upside down
-    assert np.allclose(chance[:2000], calibration.fit(other, ~happened).probability(found))
-    assert np.allclose(chance[2000:], calibration.fit(found, right).probability(other))
+    chance = left_out([found, other], [right, ~happened])  # the second pair's answers are upside down
+    assert np.allclose(chance[:2000], fit(other, ~happened).probability(found))
+    assert np.allclose(chance[2000:], fit(found, right).probability(other))
 
 
 def test_matches_of_one_kind_cannot_be_calibrated_on() -> None:
     with pytest.raises(DsirError, match="too few"):
-        calibration.fit(np.zeros((50, 4)), np.ones(50, dtype=bool))
+        fit(np.zeros((50, 4)), np.ones(50, dtype=bool))
 
 
 def test_a_calibration_is_only_used_for_the_weights_it_belongs_to(
     head: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, _, right = evidence(200, 0)
-    calibration.write(tmp_path / "c.json", {"mind:alone": calibration.fit(found, right, sha256="abc")})
+    write_curves(tmp_path / "c.json", {"mind:alone": fit(found, right, sha256="abc")})
     monkeypatch.setattr(calibration, "shipped", lambda: calibration.read(tmp_path / "c.json"))
     answer = compare(head, GRID.centre, [Partner("own", head, GRID.centre)], [Mind()])[0][0].answer
     assert calibration.chance_within(answer, {"descriptor": "mind", "sha256": "other"}) is None

@@ -85,8 +85,11 @@ def _report(
 ) -> dict[str, Any]:
     """Of the whole series; each scan's own report lies in its folder."""
     scans = [{**asdict(row), "state": row.state.value, "folder": row.name if row.folder else ""} for row in rows]
-    facts = {"chained": chained, "scans": scans, **({"command_line": command_line} if command_line else {})}
-    return run_report("register series", inputs={"fixed": fixed}, settings=settings.to_json(), facts=facts)
+    facts = {"chained": chained, "scans": scans}
+    plain = settings.to_json()
+    return run_report(
+        "register series", inputs={"fixed": fixed}, settings=plain, facts=facts, command_line=command_line
+    )
 
 
 class _Scan:

@@ -63,9 +63,8 @@ def _report(rows: Sequence[Row], settings: RegistrationSettings, command_line: s
         "model": {"descriptor": settings.descriptor, "sha256": shipped.get("sha256", "")},
         "trials": [row.to_json() for row in rows],
         "met": all(row.met for row in rows),
-        **({"command_line": command_line} if command_line else {}),
     }
-    return run_report("commission", inputs={}, settings=settings.to_json(), facts=facts)
+    return run_report("commission", inputs={}, settings=settings.to_json(), facts=facts, command_line=command_line)
 
 
 def _lines(rows: Sequence[Row], out: Path) -> tuple[str, ...]:

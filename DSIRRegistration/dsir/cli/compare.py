@@ -57,13 +57,13 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         progress("writing", 0.7, "")
         with OutputFolder(arguments.out, overwrite=arguments.overwrite) as folder:
             write_image(folder.path / "difference.nii.gz", found.length)
-            facts = {"regions": [region.to_json() for region in found.regions], "command_line": arguments.command_line}
+            facts = {"regions": [region.to_json() for region in found.regions]}
             inputs: dict[str, Path | None] = {
                 "first": files[0],
                 "second": files[1],
                 "fixed": fixed_file if fixed_file.is_file() else None,
             }
-            report = run_report("compare", inputs=inputs, settings={}, facts=facts)
+            report = run_report("compare", inputs=inputs, settings={}, facts=facts, command_line=arguments.command_line)
             write_comparison(folder.path / "report.html", found.length, fixed, found.body, report)
             write_report(folder.path / "compare.json", report)
     progress("done", 1.0, "")

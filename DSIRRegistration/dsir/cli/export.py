@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..errors import DsirError
 from ..progress import Progress
 from .command import Command, Outcome
 from .options import add_different_patients, add_overwrite, check_output_file
@@ -26,13 +25,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     check_output_file(arguments.out, (), overwrite=arguments.overwrite)
-    transform = arguments.result / "transform.h5" if arguments.result.is_dir() else arguments.result
-    if not transform.exists():
-        raise DsirError(f"{transform} does not exist.")
     progress("reading", 0.0, "loading the engine")
+    from ..workflow.compare import transform_file
     from ..workflow.dicom_export import RegistrationExport
     from ..workflow.findings_beside import report_beside
 
+    transform = transform_file(arguments.result)
     export = RegistrationExport.of(arguments.fixed_series, arguments.moving_series, arguments.different_patients)
     export.check_result(report_beside(transform))
     progress("writing", 0.5, "the DICOM registration object")

@@ -27,6 +27,7 @@ def run_report(
     inputs: Mapping[str, str | Path | None],
     settings: Mapping[str, Any],
     facts: Mapping[str, Any],
+    command_line: str = "",
 ) -> dict[str, Any]:
     """Gather what a run depended on and what it found.
 
@@ -35,6 +36,7 @@ def run_report(
         inputs: role ("fixed", "moving_mask", ...) to file or folder; roles without a file are left out.
         settings: JSON-ready, as :meth:`RegistrationSettings.to_json` gives them.
         facts: JSON-ready findings: seconds by stage, similarity, folds, warnings, ...
+        command_line: what the user typed, where that is known.
 
     Returns:
         JSON-ready; of the inputs it holds names without folders, sizes and hashes, and nothing from their headers.
@@ -46,6 +48,7 @@ def run_report(
         "inputs": {role: fingerprint(path) for role, path in inputs.items() if path is not None},
         "settings": dict(settings),
         **facts,
+        **({"command_line": command_line} if command_line else {}),
     }
 
 

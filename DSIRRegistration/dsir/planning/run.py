@@ -103,10 +103,9 @@ def run_plan(
             "files": files,
             "warnings": list(dict.fromkeys([*remarks, *registered["warnings"]])),
             **({"asked": dict(asked)} if asked else {}),
-            **({"command_line": command_line} if command_line else {}),
         }  # fmt: skip
         inputs: dict[str, Path | None] = {"fixed study": plan.fixed.path, "moving study": plan.moving.path}
-        report = run_report("plan", inputs=inputs, settings=settings.to_json(), facts=facts)
+        report = run_report("plan", inputs=inputs, settings=settings.to_json(), facts=facts, command_line=command_line)
         progress("writing", 0.97, "the report")
         write_page(folder.path / "report.html", report, None if found is None else found.verdicts, doses)
         write_report(folder.path / "plan.json", report)

@@ -9,7 +9,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
 from .. import __version__
-from ..dicom.series import Series
+from ..dicom.series import Series, Slice
 from ..errors import DsirError
 
 PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
@@ -75,6 +75,26 @@ def made_now(dataset: Dataset, series: Series, pseudonym: str | None) -> None:
     set_patient_and_study(dataset, series, pseudonym)
     dataset.SeriesInstanceUID = generate_uid()
     dataset.PositionReferenceIndicator = ""
+
+
+def code_item(value: str, scheme: str, meaning: str) -> Dataset:
+    """An item of a code sequence."""
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
+    return code
+
+
+def image_reference(part: Slice) -> Dataset:
+    """An item that refers to one image of a series."""
+    image = Dataset()
+    image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = part.sop_class, part.sop_instance
+    return image
+
+
+def content_label(label: str) -> str:
+    """A label as DICOM takes one (a code string): 16 capitals, digits, blanks and underscores at most."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in " _") else "_" for c in label.upper()).strip()
+    return kept[:16] or "DSIR"
 
 
 def decimal(value: float) -> str:

@@ -23,7 +23,7 @@ from ..files.itk import LPS
 from ..geometry.lattice import Lattice
 from ..transforms.composite import Transform, linear_matrix
 from ..transforms.field import DisplacementField
-from .object_attributes import decimal, made_now, new_object
+from .object_attributes import code_item, content_label, decimal, image_reference, made_now, new_object
 
 CONTENT_BASED = ("125024", "DCM", "Image Content-based Alignment")
 """Context group 7100: by what the two were aligned."""
@@ -91,14 +91,9 @@ def _head(fixed: Series, kind: str, label: str, description: str, pseudonym: str
     dataset.FrameOfReferenceUID = text(fixed.header, "FrameOfReferenceUID")
     dataset.DeviceSerialNumber = "none"
     dataset.SeriesNumber = dataset.InstanceNumber = 1
-    dataset.ContentLabel = _code_string(label)
+    dataset.ContentLabel = content_label(label)
     dataset.ContentDescription, dataset.ContentCreatorName = description[:64], ""
     return dataset
-
-
-def _code_string(label: str) -> str:
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in " _") else "_" for c in label.upper()).strip()
-    return kept[:16] or "DSIR"
 
 
 def _spatial_item(series: Series, matrix: Matrix) -> Dataset:
@@ -106,7 +101,7 @@ def _spatial_item(series: Series, matrix: Matrix) -> Dataset:
     item, registration, one = Dataset(), Dataset(), _matrix_item(matrix)
     item.FrameOfReferenceUID = text(series.header, "FrameOfReferenceUID")
     item.ReferencedImageSequence = Items(_references(series))
-    registration.RegistrationTypeCodeSequence = Items([_code(CONTENT_BASED)])
+    registration.RegistrationTypeCodeSequence = Items([code_item(*CONTENT_BASED)])
     registration.MatrixSequence = Items([one])
     item.MatrixRegistrationSequence = Items([registration])
     return item
@@ -117,7 +112,7 @@ def _deformable_item(transform: Transform, fixed: Lattice, moving: Series) -> Da
     item, grid = Dataset(), Dataset()
     item.SourceFrameOfReferenceUID = text(moving.header, "FrameOfReferenceUID")
     item.ReferencedImageSequence = Items(_references(moving))
-    item.RegistrationTypeCodeSequence = Items([_code(CONTENT_BASED)])
+    item.RegistrationTypeCodeSequence = Items([code_item(*CONTENT_BASED)])
     item.PreDeformationMatrixRegistrationSequence = Items([_matrix_item(np.eye(4))])
     item.PostDeformationMatrixRegistrationSequence = Items([_matrix_item(LPS @ post @ LPS)])
     affine, spacing = LPS @ field.lattice.affine, field.lattice.spacing
@@ -184,9 +179,7 @@ def matrix_type(matrix: Matrix) -> str:
 def _references(series: Series) -> Sequence[Dataset]:
     found: list[Dataset] = []
     for k in sorted(series.slices):
-        image = Dataset()
-        image.ReferencedSOPClassUID = series.slices[k].sop_class
-        image.ReferencedSOPInstanceUID = series.slices[k].sop_instance
+        image = image_reference(series.slices[k])
         if not any(image.ReferencedSOPInstanceUID == other.ReferencedSOPInstanceUID for other in found[-1:]):
             found.append(image)  # an enhanced object's frames lie in one file
     return found
@@ -213,10 +206,4 @@ def _series_item(series: Series) -> Dataset:
     item = Dataset()
     item.SeriesInstanceUID = text(series.header, "SeriesInstanceUID")
     item.ReferencedInstanceSequence = Items(_references(series))
-    return item
-
-
-def _code(code: tuple[str, str, str]) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code
     return item

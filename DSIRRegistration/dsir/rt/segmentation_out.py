@@ -16,7 +16,7 @@ from ..dicom.series import Series
 from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..shapes.structure import Structure
-from .object_attributes import set_patient_and_study
+from .object_attributes import content_label, set_patient_and_study
 
 ORGAN = ("123037004", "SCT", "Anatomical Structure")
 TISSUE = ("85756007", "SCT", "Tissue")
@@ -90,7 +90,7 @@ def write_segmentation_object(
                 manufacturer_model_name="dsir propagate",
                 software_versions=__version__,
                 device_serial_number="0",
-                content_label=_label(label),
+                content_label=content_label(label),
                 content_description="Propagated by DSIR, not reviewed",
                 series_description="Segments propagated by DSIR, not reviewed",
             )
@@ -112,8 +112,3 @@ def _type(structure: Structure) -> tuple[str, str, str]:
         if scheme and value and meaning:
             return value, scheme, meaning[:64]
     return TISSUE
-
-
-def _label(label: str) -> str:
-    plain = "".join(c if c.isalnum() or c == " " else "_" for c in (label or "DSIR").upper() if c.isascii())
-    return plain[:16] or "DSIR"

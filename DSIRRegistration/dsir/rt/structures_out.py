@@ -21,7 +21,7 @@ from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..shapes.contours import keyholes, outlines
 from ..shapes.structure import PointSet, Role, Structure
-from .object_attributes import made_now, new_object
+from .object_attributes import code_item, image_reference, made_now, new_object
 
 RTSTRUCT = UID("1.2.840.10008.5.1.4.1.1.481.3")
 DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
@@ -97,7 +97,7 @@ def _head(series: Series, label: str, pseudonym: str | None) -> FileDataset:
 
 
 def _frame(series: Series, uid: str) -> Dataset:
-    images = Items([_image(series.slices[k]) for k in sorted(series.slices)])
+    images = Items([image_reference(series.slices[k]) for k in sorted(series.slices)])
     of_series, of_study, frame = Dataset(), Dataset(), Dataset()
     of_series.SeriesInstanceUID = series.header.SeriesInstanceUID
     of_series.ContourImageSequence = images
@@ -107,12 +107,6 @@ def _frame(series: Series, uid: str) -> Dataset:
     frame.FrameOfReferenceUID = uid
     frame.RTReferencedStudySequence = Items([of_study])
     return frame
-
-
-def _image(part: Slice) -> Dataset:
-    image = Dataset()
-    image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = part.sop_class, part.sop_instance
-    return image
 
 
 def _roi(number: int, name: str, frame: str) -> Dataset:
@@ -141,16 +135,10 @@ def _observation(number: int, name: str, role: Role) -> Dataset:
     item.ObservationNumber = item.ReferencedROINumber = number
     item.ROIObservationLabel = name[:16]
     if role.codes:
-        item.RTROIIdentificationCodeSequence = Items([_code(*code) for code in role.codes])
+        item.RTROIIdentificationCodeSequence = Items([code_item(*code) for code in role.codes])
     item.RTROIInterpretedType = role.kind
     item.ROIInterpreter = ""
     return item
-
-
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
-    return code
 
 
 def _planar(structure: Structure, series: Series, holes: Holes) -> list[Dataset]:
@@ -177,7 +165,7 @@ def _points(point_set: PointSet) -> list[Dataset]:
 def _contour(kind: str, points: np.ndarray, part: Slice | None) -> Dataset:
     contour = Dataset()
     if part is not None:
-        contour.ContourImageSequence = Items([_image(part)])
+        contour.ContourImageSequence = Items([image_reference(part)])
     contour.ContourGeometricType = kind
     contour.NumberOfContourPoints = len(points)
     lps = points * [-1.0, -1.0, 1.0]

@@ -72,11 +72,6 @@ def warp_labels(labels: torch.Tensor, lattice: Lattice, transform: Transform, re
     return WarpedLabels(out, tuple(int(values[n]) for n in rescued), tuple(int(values[n]) for n in outside))
 
 
-def warp_mask(mask: torch.Tensor, lattice: Lattice, transform: Transform, reference: Lattice) -> torch.Tensor:
-    """Pull one structure (bool, on ``lattice``) back to a bool mask on ``reference``, by itself and smoothly."""
-    return warp_labels(mask.to(torch.int32), lattice, transform, reference).labels > 0
-
-
 def _with_volume_of(near: torch.Tensor, distance: torch.Tensor, lattice: Lattice) -> torch.Tensor:
     """The signed distance, shifted so that as many voxels are positive as ``near`` has.
 

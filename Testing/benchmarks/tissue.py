@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from dsir.geometry.image import Image
+from dsir.geometry.sampling import gaussian_blur
 from scipy import ndimage
-
-from ..geometry.image import Image
-from ..geometry.sampling import gaussian_blur
 
 
 def threshold_body(image: Image, above: float) -> torch.Tensor:
