@@ -26,11 +26,13 @@ from dsir.evaluation.cases import Case
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import affine_grid, index_grid
 from dsir.progress import silent
+from dsir.registration.handed_on import Start
 from dsir.registration.placing import LevelFeatures
 from dsir.registration.presets import preset
-from dsir.registration.stages import Start, describe_both, prepare
+from dsir.registration.stages import describe_both, prepare
 from dsir.registration.working_grid import FeatureMap
-from dsir.training.gauss_newton import SIDE, Patches, cube, descended
+from dsir.training.gauss_newton import SIDE, Patches, descended
+from dsir.training.views import cube
 from dsir.transforms.linear import Linear
 from last_level import again, error, with_place
 from pairs_asked import asked, parser_of

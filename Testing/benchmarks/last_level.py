@@ -29,6 +29,7 @@ from dsir.geometry.lattice import Lattice
 from dsir.progress import silent
 from dsir.registration.boundary_fade import faded_at_boundary
 from dsir.registration.descent import Level, descend
+from dsir.registration.handed_on import FeaturePair, Start
 from dsir.registration.leading_directions import projected
 from dsir.registration.levels import descend_levels
 from dsir.registration.local_correlation import correlated
@@ -36,8 +37,6 @@ from dsir.registration.placing import LevelFeatures
 from dsir.registration.presets import preset
 from dsir.registration.residual_weighing import residual_weights
 from dsir.registration.stages import (
-    FeaturePair,
-    Start,
     align_linearly,
     describe_both,
     prepare,

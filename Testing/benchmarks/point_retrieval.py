@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from dsir.features.descriptor import Descriptor
 from dsir.geometry.lattice import as_shape
 from dsir.geometry.sampling import index_grid, sample
-from dsir.training.random_numbers import normal, step_generator, uniform
+from dsir.training.random_numbers import step_generator, uniform
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ def displace(
     """
     extent = torch.tensor([n * spacing for n in volume.shape])
     # Mostly within a slab's plane: displaced across it by as much, a thin slab would leave its frame altogether.
-    direction = F.normalize(normal((3,), generator) * (extent / 100).clamp(max=1).square(), dim=0)
+    direction = F.normalize(torch.randn((3,), generator=generator) * (extent / 100).clamp(max=1).square(), dim=0)
     shift = direction * uniform(*settings.shift, generator) / spacing
     grid = [max(3, int(n * spacing / 32) + 2) for n in volume.shape]
-    control = normal((1, 3, *grid), generator) * settings.warp / spacing
+    control = torch.randn((1, 3, *grid), generator=generator) * settings.warp / spacing
     warp = F.interpolate(control, size=tuple(volume.shape), mode="trilinear", align_corners=True)[0]
     at = index_grid(as_shape(volume.shape)) - shift.view(3, 1, 1, 1) - warp
     low = volume.min()

@@ -31,12 +31,13 @@ from dsir.progress import silent
 from dsir.registration import leading_directions, residual_weighing
 from dsir.registration.boundary_fade import faded_at_boundary
 from dsir.registration.descent import Level
+from dsir.registration.handed_on import Start
 from dsir.registration.levels import descend_levels
 from dsir.registration.placing import LevelFeatures
 from dsir.registration.presets import PRESETS, preset
 from dsir.registration.settings import RegistrationSettings
 from dsir.registration.solver import Stiffness
-from dsir.registration.stages import Start, align_linearly, describe_both, prepare, starting_field
+from dsir.registration.stages import align_linearly, describe_both, prepare, starting_field
 from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear

@@ -13,11 +13,12 @@ from dsir.features.place_descriptor import PlaceOutput
 from dsir.features.weights import shipped
 from dsir.geometry.sampling import gaussian_blur
 from dsir.progress import silent
+from dsir.registration.handed_on import FeaturePair, Prepared, Start
 from dsir.registration.levels import descend_levels
 from dsir.registration.placing import SHARE, LevelFeatures
 from dsir.registration.presets import preset
 from dsir.registration.settings import RegistrationSettings
-from dsir.registration.stages import FeaturePair, Prepared, Start, describe_both, prepare
+from dsir.registration.stages import describe_both, prepare
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
 from phantoms import COARSE, bright_on_dark, dark_on_bright, render

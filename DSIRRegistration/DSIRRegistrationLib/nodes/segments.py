@@ -15,8 +15,8 @@ import slicer.util
 import vtk
 from dsir.errors import DsirError
 from dsir.geometry.lattice import Lattice
-from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+from .oriented_images import affine_of, oriented, voxels_in
 from .volumes import lattice_of, matrix_to_world
 
 BINARY = "Binary labelmap"
@@ -103,7 +103,7 @@ def place_segmentation(
         copy = slicer.vtkSegment()
         copy.DeepCopyMetadata(original)
         copy.SetLabelValue(1)  # the original may share its label map with others
-        copy.AddRepresentation(BINARY, _oriented(masks[segment], fixed))
+        copy.AddRepresentation(BINARY, oriented(masks[segment], fixed))
         node.GetSegmentation().AddSegment(copy, segment)
     node.GetSegmentation().CollapseBinaryLabelmaps(False)
     return node
@@ -135,7 +135,7 @@ def _images(
         image = segmentation.GetSegment(segment).GetRepresentation(BINARY)
         if image is None:
             raise DsirError(f"The segment {_name(node, segment)} of {node.GetName()} cannot be made into voxels.")
-        grids.setdefault(np.array2string(_affine(image), precision=3, suppress_small=True), []).append(segment)
+        grids.setdefault(np.array2string(affine_of(image), precision=3, suppress_small=True), []).append(segment)
     found: dict[str, tuple[np.ndarray, Lattice]] = {}
     for members in grids.values():
         images = {s: segmentation.GetSegment(s).GetRepresentation(BINARY) for s in members}
@@ -144,31 +144,11 @@ def _images(
             found |= {s: (np.zeros((2, 2, 2), bool), Lattice((2, 2, 2), np.eye(4))) for s in members}
             continue
         low, high = extents[..., 0].min(0) - 1, extents[..., 1].max(0) + 1  # a rim, so that every shape has an outside
-        first = _affine(next(iter(images.values())))
+        first = affine_of(next(iter(images.values())))
         lattice = Lattice((10_000, 10_000, 10_000), to_world @ first).window(low, tuple(high - low + 1))
         for segment, image in images.items():
-            found[segment] = (_voxels(image, segmentation.GetSegment(segment).GetLabelValue(), low, high), lattice)
+            found[segment] = (voxels_in(image, segmentation.GetSegment(segment).GetLabelValue(), low, high), lattice)
     return {segment: found[segment] for segment in segments}
-
-
-def _voxels(image: slicer.vtkOrientedImageData, label: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """(I, J, K) bool in the box from index ``low`` to ``high``, inclusive."""
-    out = np.zeros(high - low + 1, dtype=bool)
-    if image.IsEmpty():
-        return out
-    extent = np.array(image.GetExtent()).reshape(3, 2)
-    shape = extent[:, 1] - extent[:, 0] + 1
-    values = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape[::-1]).transpose(2, 1, 0)
-    start = extent[:, 0] - low
-    out[tuple(slice(s, s + n) for s, n in zip(start, shape, strict=True))] = values == label
-    return out
-
-
-def _affine(image: slicer.vtkOrientedImageData) -> np.ndarray:
-    """(4, 4) index to the segmentation's own coordinates; index (0, 0, 0) need not be within the extent."""
-    matrix = vtk.vtkMatrix4x4()
-    image.GetImageToWorldMatrix(matrix)
-    return slicer.util.arrayFromVTKMatrix(matrix)
 
 
 def _filled(
@@ -189,14 +169,3 @@ def _filled(
     if not copy.CreateRepresentation(BINARY):
         raise DsirError(f"{node.GetName()} cannot be made into voxels; give it a binary label map representation.")
     return copy
-
-
-def _oriented(mask: np.ndarray, like: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkOrientedImageData:
-    image = slicer.vtkOrientedImageData()
-    image.SetDimensions(*mask.shape)
-    matrix = vtk.vtkMatrix4x4()
-    like.GetIJKToRASMatrix(matrix)
-    image.SetImageToWorldMatrix(matrix)
-    values = np.ascontiguousarray(mask.transpose(2, 1, 0), dtype=np.uint8).ravel()
-    image.GetPointData().SetScalars(numpy_to_vtk(values, deep=True))
-    return image

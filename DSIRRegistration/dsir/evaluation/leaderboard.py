@@ -12,6 +12,7 @@ import numpy as np
 from ..batch.run import run_batch
 from ..errors import DsirError
 from ..files.images import read_image, read_labels
+from ..files.points import read_points
 from ..files.transforms import read_transform
 from ..geometry.lattice import Lattice
 from ..progress import Progress, silent, within
@@ -119,18 +120,8 @@ def _known(data_set: DataSet, task: Task, fixed: Lattice, moving: Lattice) -> di
                 raise DsirError(f"{path} has {labels.shape} voxels and its image {fixed.shape}.")
         known = {"fixed_labels": maps[0], "moving_labels": maps[1], "values": label_values(data_set, *maps)}
     if task.fixed_points and task.moving_points:
-        known["landmarks"] = _points(task.fixed_points), _points(task.moving_points)
+        files = task.fixed_points, task.moving_points
+        known["landmarks"] = tuple(read_points(file).points for file in files)  # voxel positions, without a heading
         if len(known["landmarks"][0]) != len(known["landmarks"][1]):
             raise DsirError(f"{task.fixed_points} and {task.moving_points} do not hold equally many points.")
     return known
-
-
-def _points(path: Path) -> np.ndarray:
-    """(N, 3) voxel positions, as the challenge writes them: three numbers a line, no heading."""
-    try:
-        points = np.loadtxt(path, delimiter=",", ndmin=2)
-    except (OSError, ValueError):
-        points = np.empty((0, 0))
-    if points.ndim != 2 or points.shape[1] != 3 or not len(points):
-        raise DsirError(f"{path} must hold three numbers a line, the voxel positions of points.")
-    return points

@@ -29,10 +29,9 @@ def to_itk(part: Linear | DisplacementField) -> sitk.Transform:
         affine.SetTranslation(matrix[:3, 3].tolist())
         return affine
     vectors, lattice = part.vectors.detach().cpu().double().numpy(), part.lattice
-    if np.linalg.det(lattice.affine[:3, :3]) < 0:  # some readers take a left-handed direction for a reflection
-        flip = np.diag([-1.0, 1.0, 1.0, 1.0])
-        flip[0, 3] = lattice.shape[0] - 1
-        vectors, lattice = vectors[:, ::-1], Lattice(lattice.shape, lattice.affine @ flip)
+    right = lattice.right_handed()  # some readers take a left-handed direction for a reflection
+    if right is not lattice:
+        vectors, lattice = vectors[:, ::-1], right
     lps = np.moveaxis(vectors, 0, -1) * np.array([-1.0, -1.0, 1.0])
     return sitk.DisplacementFieldTransform(itk.to_sitk(lps, lattice, vector=True))
 

@@ -129,6 +129,14 @@ class Lattice:
         affine[:3, 3] = self.to_world(np.asarray(start, dtype=np.float64))
         return Lattice(as_shape(shape), affine)
 
+    def right_handed(self) -> Lattice:
+        """The same voxels, counted from the other end of the first axis where the axes are left-handed."""
+        if np.linalg.det(self.affine[:3, :3]) > 0:
+            return self
+        flip = np.diag([-1.0, 1.0, 1.0, 1.0])
+        flip[0, 3] = self.shape[0] - 1
+        return Lattice(self.shape, self.affine @ flip)
+
     def with_spacing(self, spacing: float | np.ndarray) -> Lattice:
         """Same directions and the same covered box, other voxel size (mm); the count of voxels is rounded up.
 

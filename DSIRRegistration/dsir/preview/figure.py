@@ -100,7 +100,7 @@ def compose(
             x = LEFT + column * (cell + GAP) + (cell - across) / 2
             axes = figure.add_axes((x / width, y / height, across / width, heights[row] / height))
             view.paint(axes, row)
-            _undress(axes, plane)
+            undress(axes, plane)
             _letters(axes, plane.letters)
             if column == 0 and row == len(planes) - 1:
                 _scale_bar(figure, x, scale)
@@ -116,7 +116,8 @@ def compose(
     return figure
 
 
-def _undress(axes: Axes, plane: Plane) -> None:
+def undress(axes: Axes, plane: Plane) -> None:
+    """No frame and no ticks: the panel is the plane, pixel for pixel."""
     rows, columns = plane.points.shape[:2]
     axes.set(xticks=[], yticks=[], xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="auto")
     axes.set_facecolor("black")

@@ -20,10 +20,10 @@ from .agreement import mean_cosine
 from .align import Alignment
 from .boundary_fade import faded_at_boundary
 from .evidence import ONCE, Evidence, deformation_helps, kept
+from .handed_on import FeaturePair, FieldStart, Prepared, Start
 from .landmark_forces import Pairs
 from .prepared_image import PreparedImage
 from .refinement import distances
-from .stages import FeaturePair, FieldStart, Prepared, Start
 
 GROWTH = 2.0
 """Percent by which one person's scans may differ in length before it is said."""

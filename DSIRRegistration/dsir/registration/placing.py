@@ -19,8 +19,8 @@ from ..features.normalise import normalise
 from ..features.place_descriptor import PlaceOutput
 from ..geometry.image import Image
 from ..transforms.composite import Transform
+from .handed_on import FeaturePair, Prepared
 from .prepared_image import PreparedImage
-from .stages import FeaturePair, Prepared
 from .working_grid import FeatureMap, grown
 
 SHARE = 0.5

@@ -15,6 +15,7 @@ from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
 from .findings import verdict_of
+from .handed_on import Start
 from .landmark_forces import Pairs
 from .levels import descend_levels
 from .magnification import brought_back, enlarged, enlarged_pairs, enlarged_transform, magnification
@@ -22,7 +23,7 @@ from .outcome import finish, landmark_distances
 from .placing import LevelFeatures
 from .repeatable import repeatable
 from .settings import RegistrationSettings
-from .stages import Start, align_linearly, describe_both, prepare, starting_field, undeformed
+from .stages import align_linearly, describe_both, prepare, starting_field, undeformed
 from .stopwatch import Stopwatch
 from .verdict import judged_by_masks, judged_by_size
 from .verdict_images import judged_by_images

@@ -135,21 +135,13 @@ def as_field_and_matrix(transform: Transform, fixed: Lattice) -> tuple[Displacem
     parts = transform.parts
     fields = [part for part in parts if isinstance(part, DisplacementField)]
     if len(fields) == 1 and parts[0] is fields[0]:
-        lattice = _covering(_right_handed(fields[0].lattice), fixed)
+        lattice = _covering(fields[0].lattice.right_handed(), fixed)
         matrix = linear_matrix(Transform(parts[1:]))
         assert matrix is not None
         return fields[0].on(lattice), matrix
     finest = min(float(part.lattice.spacing.min()) for part in fields)
-    lattice = _right_handed(fixed.with_spacing(np.maximum(fixed.spacing, min(finest, 3.0))))
+    lattice = fixed.with_spacing(np.maximum(fixed.spacing, min(finest, 3.0))).right_handed()
     return transform.displacement(lattice), np.eye(4)
-
-
-def _right_handed(lattice: Lattice) -> Lattice:
-    if np.linalg.det(lattice.affine[:3, :3]) > 0:
-        return lattice
-    flip = np.diag([-1.0, 1.0, 1.0, 1.0])
-    flip[0, 3] = lattice.shape[0] - 1
-    return Lattice(lattice.shape, lattice.affine @ flip)
 
 
 def _covering(lattice: Lattice, fixed: Lattice) -> Lattice:

@@ -18,6 +18,7 @@ from matplotlib.patheffects import withStroke
 from ..features.normalise import robust_range
 from ..geometry.body_mask import body_mask
 from ..geometry.image import Image
+from ..preview.figure import undress
 from ..preview.planes import Plane, look, planes_through
 from .compare import COUNTED, Finding, Partner
 from .surroundings import DISTANCES
@@ -71,7 +72,7 @@ def draw(
                 _anatomy(axes, partner, picture)
             else:
                 _heat(axes, row[column - 1], partner, picture)
-            _undress(axes, picture)
+            undress(axes, picture)
         top -= GAP
     headings = ["image", *(NAMES.get(f.descriptor, f.descriptor) for f in findings[0])]
     for column, heading in enumerate(headings):
@@ -149,14 +150,6 @@ def _pixel(plane: Plane, point: np.ndarray) -> tuple[float, float, float]:
         float(offset @ down) / plane.pixel,
         abs(float(offset @ np.cross(right, down))),
     )
-
-
-def _undress(axes: Axes, plane: Plane) -> None:
-    lines, pixels = plane.points.shape[:2]
-    axes.set(xticks=[], yticks=[], xlim=(-0.5, pixels - 0.5), ylim=(lines - 0.5, -0.5))
-    axes.set_facecolor("black")
-    for spine in axes.spines.values():
-        spine.set_visible(False)
 
 
 AROUND = f"similarity with the marked voxel and what lies {' and '.join(f'{d:g}' for d in DISTANCES)} mm around it"

@@ -32,7 +32,7 @@ def random_curve(image: torch.Tensor, generator: torch.Generator, *, monotone: f
         knots = torch.rand(count, generator=generator)
         if chance(0.7, generator):  # knots where the tissues are, not where the scale is
             knots = ((torch.quantile(body, knots) - low) / (high - low)).clamp(0, 1)
-        table = _linear(x, knots.sort().values, torch.rand(count, generator=generator))
+        table = _interpolate(x, knots.sort().values, torch.rand(count, generator=generator))
     if chance(0.5, generator):
         table = 1 - table
     return lambda image: table[(((image - low) / (high - low)).clamp(0, 1) * (ENTRIES - 1)).long()]
@@ -46,10 +46,6 @@ def _bezier(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         3 * (1 - t) ** 2 * t * points[0, axis] + 3 * (1 - t) * t**2 * points[1, axis] + t**3 for axis in (0, 1)
     )
     return _interpolate(x, along.sort().values, height.sort().values)
-
-
-def _linear(x: torch.Tensor, knots: torch.Tensor, heights: torch.Tensor) -> torch.Tensor:
-    return _interpolate(x, knots, heights)
 
 
 def _interpolate(x: torch.Tensor, knots: torch.Tensor, heights: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ..geometry.sampling import gaussian_blur
-from .random_numbers import chance, normal, uniform
+from .random_numbers import chance, uniform
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def degrade(image: torch.Tensor, settings: Degradation, generator: torch.Generat
         image = _thick(image, uniform(1.3, settings.thickness, generator), generator)
     if chance(0.75, generator):
         amount = settings.noise * spread * uniform(0, 1, generator) ** 2
-        image = image + amount * normal(image.shape, generator)
+        image = image + amount * torch.randn(image.shape, generator=generator)
     return image
 
 
@@ -70,5 +70,5 @@ def _thick(image: torch.Tensor, factor: float, generator: torch.Generator) -> to
 
 def smooth_field(shape: torch.Size | tuple[int, ...], points: int, generator: torch.Generator) -> torch.Tensor:
     """(n, n, n) a smooth random field of unit deviation, from ``points`` control points along each axis."""
-    control = normal((1, 1, points, points, points), generator)
+    control = torch.randn((1, 1, points, points, points), generator=generator)
     return F.interpolate(control, size=tuple(shape), mode="trilinear", align_corners=True)[0, 0]

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 
 from ..geometry.sampling import sample
-from .views import View, partners_seen
+from .views import View, cube, partners_seen
 
 SIDE = 7
 """Voxels of a patch along each axis: 14 mm, as the solver sums at its finest."""
@@ -74,12 +74,6 @@ class GaussNewton:
     rest: float
     error: float
     inside: float
-
-
-def cube(reach: int) -> torch.Tensor:
-    """(3, 1, N) whole voxels within ``reach`` of a voxel along each axis."""
-    line = torch.arange(-reach, reach + 1)
-    return torch.stack(torch.meshgrid(line, line, line, indexing="ij")).reshape(3, 1, -1)
 
 
 def draw_patches(

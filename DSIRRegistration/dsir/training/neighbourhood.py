@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from ..geometry.sampling import gaussian_blur
 from .curves import random_curve
-from .random_numbers import chance, normal, uniform
+from .random_numbers import chance, uniform
 
 BLURS = (0.8, 1.6, 3.2)
 """Voxels: standard deviations of what the function sees beside the voxel itself."""
@@ -30,9 +30,10 @@ def random_neighbourhood(image: torch.Tensor, generator: torch.Generator, *, hid
     # How much the surroundings may say beside the voxel itself differs from look to look.
     weight = torch.ones(channels.shape[0])
     weight[1:] = uniform(0.1, 0.7, generator)
-    inner = normal((hidden, channels.shape[0]), generator) * weight
-    shift = normal((hidden, 1), generator)
-    out = (normal((1, hidden), generator) @ F.leaky_relu(inner @ channels + shift, 0.1)).reshape(image.shape)
+    inner = torch.randn((hidden, channels.shape[0]), generator=generator) * weight
+    shift = torch.randn((hidden, 1), generator=generator)
+    outer = torch.randn((1, hidden), generator=generator)
+    out = (outer @ F.leaky_relu(inner @ channels + shift, 0.1)).reshape(image.shape)
     return _on_background(out, image, generator)
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from ..geometry.sampling import sample
-from .views import View, partners_seen
+from .views import View, cube, partners_seen
 
 SIDE = 7
 """Voxels of a patch along each axis: 14 mm, as registration sums at its finest."""
@@ -34,9 +34,7 @@ def patches(
     """
     size, reach = first.size, SIDE // 2
     middles = torch.randint(EDGE + reach, size - EDGE - reach, (3, 4 * count, 1), generator=generator)
-    line = torch.arange(-reach, reach + 1)
-    offsets = torch.stack(torch.meshgrid(line, line, line, indexing="ij")).reshape(3, 1, -1)
-    here = (middles + offsets).float()
+    here = (middles + cube(reach)).float()
     partners, inside = partners_seen(here.flatten(1), first, second, visible, EDGE)
     there, seen = partners.reshape(here.shape), inside.reshape(here.shape[1:])
     whole = seen.all(1).nonzero()[:count, 0]

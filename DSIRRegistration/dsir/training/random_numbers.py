@@ -15,11 +15,6 @@ def chance(probability: float, generator: torch.Generator) -> bool:
     return float(torch.rand(1, generator=generator)) < probability
 
 
-def normal(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
-    """Standard normal numbers of this shape."""
-    return torch.randn(*shape, generator=generator)
-
-
 def step_generator(seed: int, step: int) -> torch.Generator:
     """The generator of one training step: a run resumed at that step draws what an uninterrupted one draws."""
     return torch.Generator().manual_seed((seed * 1_000_003 + step) % (2**63 - 1))

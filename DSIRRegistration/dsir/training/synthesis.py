@@ -12,7 +12,7 @@ from ..geometry.sampling import sample
 from .curves import random_curve
 from .degrade import Degradation, degrade, smooth_field
 from .neighbourhood import random_neighbourhood
-from .random_numbers import chance, normal, uniform
+from .random_numbers import chance, uniform
 from .tissue import random_table
 from .views import View
 from .volumes import Source
@@ -74,7 +74,7 @@ def _render(labels: torch.Tensor, grid: torch.Tensor, hidden: bool, generator: t
     table = random_table(int(labels.max()) + 1, generator, hidden=hidden)
     looks = torch.stack([table.mean[labels], table.deviation[labels]])
     seen = sample(looks, grid, padding="zeros")
-    texture = normal(grid.shape[1:], generator)
+    texture = torch.randn(grid.shape[1:], generator=generator)
     if chance(0.5, generator):
         texture = F.avg_pool3d(F.pad(texture[None, None], [1] * 6, mode="replicate"), 3, 1)[0, 0] * 3
     image = seen[0] + seen[1] * texture

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from ..geometry.sampling import index_grid, sample
-from .random_numbers import normal, uniform
+from .random_numbers import uniform
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def draw_views(
         matrix = common * mirror @ _rotation(settings.rotation, generator) @ torch.diag(scales)
         warp = torch.zeros(3, size, size, size)
         if torch.rand(1, generator=generator) < 0.4:
-            control = normal((1, 3, 5, 5, 5), generator) * settings.warp
+            control = torch.randn((1, 3, 5, 5, 5), generator=generator) * settings.warp
             warp = F.interpolate(control, size=(size,) * 3, mode="trilinear", align_corners=True)[0]
         views.append(View(matrix, middle + sign * (matrix @ apart), warp))
     return views[0], views[1]
@@ -156,7 +156,7 @@ def corresponding(
     if a.shape[1] == 0:
         return a, b
     anchors = a[:, torch.randint(0, a.shape[1], (int(1.3 * count * near),), generator=generator)]
-    direction = F.normalize(normal(anchors.shape, generator), dim=0)
+    direction = F.normalize(torch.randn(anchors.shape, generator=generator), dim=0)
     around = anchors + direction * (1 + 3 * torch.rand(1, anchors.shape[1], generator=generator))
     c, d = _seen(around.clamp(border, size - 1 - border), first, second, visible, border)
     return torch.cat([a, c], 1)[:, :count], torch.cat([b, d], 1)[:, :count]
@@ -167,6 +167,12 @@ def _seen(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     partners, inside = partners_seen(positions, first, second, visible, border)
     return positions[:, inside], partners[:, inside]
+
+
+def cube(reach: int) -> torch.Tensor:
+    """(3, 1, N) whole voxels within ``reach`` of a voxel along each axis."""
+    line = torch.arange(-reach, reach + 1)
+    return torch.stack(torch.meshgrid(line, line, line, indexing="ij")).reshape(3, 1, -1)
 
 
 def partners_seen(

@@ -109,51 +109,43 @@ def _binary_tables(content: bytes, elements: list[Element], at: int, order: str)
 
 def _uneven(content: bytes, element: Element, at: int, order: str) -> tuple[Table, int]:
     """Records with lists; at once where all lists are as long as in the first record, as in surfaces of triangles."""
-    lengths: list[int] = []
-    for p in element.properties if element.count else ():
-        if p.length:
-            lengths.append(int(np.frombuffer(content, order + p.length, 1, at + _size(element, lengths))[0]))
-    even = _even_kind(element, lengths, order)
-    if element.count and len(content) - at >= element.count * even.itemsize:
-        records = np.frombuffer(content, even, element.count, at)
-        wanted = dict(zip((p.name for p in element.properties if p.length), lengths, strict=True))
-        if all((records[f"{name} length"] == length).all() for name, length in wanted.items()):
-            columns: Table = {p.name: records[p.name] for p in element.properties}
-            return columns, at + element.count * even.itemsize
+    if element.count:
+        first, _ = _record(content, element, at, order)
+        even = _even_kind(element, {name: len(values) for name, values in first.items()}, order)
+        if len(content) - at >= element.count * even.itemsize:
+            records = np.frombuffer(content, even, element.count, at)
+            if all((records[f"{p.name} length"] == len(first[p.name])).all() for p in element.properties if p.length):
+                columns: Table = {p.name: records[p.name] for p in element.properties}
+                return columns, at + element.count * even.itemsize
     rows: dict[str, list] = {p.name: [] for p in element.properties}
     for _ in range(element.count):
+        record, at = _record(content, element, at, order)
         for p in element.properties:
-            size = 1
-            if p.length:
-                size = int(np.frombuffer(content, order + p.length, 1, at)[0])
-                at += np.dtype(p.length).itemsize
-            if size < 0:
-                raise MeshError("is damaged: a list has fewer than no entries.")
-            values = np.frombuffer(content, order + p.kind, size, at) if size else np.zeros(0, p.kind)
-            at += values.nbytes
-            rows[p.name].append(values if p.length else values[0])
+            rows[p.name].append(record[p.name] if p.length else record[p.name][0])
     return dict(rows), at
 
 
-def _size(element: Element, lengths: list[int]) -> int:
-    """Bytes of the first record up to the next list of unknown length."""
-    size, known = 0, list(lengths)
+def _record(content: bytes, element: Element, at: int, order: str) -> tuple[dict[str, np.ndarray], int]:
+    """The properties of the record that begins at ``at``, and where it ends."""
+    found = {}
     for p in element.properties:
-        if p.length and not known:
-            break
-        size += np.dtype(p.kind).itemsize * (known.pop(0) if p.length else 1)
-        size += np.dtype(p.length).itemsize if p.length else 0
-    return size
+        size = 1
+        if p.length:
+            size = int(np.frombuffer(content, order + p.length, 1, at)[0])
+            at += np.dtype(p.length).itemsize
+        if size < 0:
+            raise MeshError("is damaged: a list has fewer than no entries.")
+        found[p.name] = np.frombuffer(content, order + p.kind, size, at) if size else np.zeros(0, p.kind)
+        at += found[p.name].nbytes
+    return found, at
 
 
-def _even_kind(element: Element, lengths: list[int], order: str) -> np.dtype:
-    fields, known = [], list(lengths)
+def _even_kind(element: Element, lengths: dict[str, int], order: str) -> np.dtype:
+    """Of records whose lists have these lengths."""
+    fields: list[tuple] = []
     for p in element.properties:
         if p.length:
-            length = known.pop(0) if known else 0
-            if not 0 <= length < 1 << 16:
-                raise MeshError("is damaged: a list has too many entries.")
-            fields += [(f"{p.name} length", order + p.length), (p.name, order + p.kind, (length,))]
+            fields += [(f"{p.name} length", order + p.length), (p.name, order + p.kind, (lengths[p.name],))]
         else:
             fields.append((p.name, order + p.kind))
     return np.dtype(fields)
