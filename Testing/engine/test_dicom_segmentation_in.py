@@ -10,6 +10,9 @@ import pydicom
 import pytest
 from dsir.errors import DsirError
 from dsir.rt.segmentation_in import Segmentation, read_segmentation_object
+from dsir.structures.segmentations import read_dicom_segmentation
+from dsir.transforms.composite import Transform
+from dsir.warp.pullback import pull_back
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 from test_dicom_missing_tags import made_segmentation
@@ -110,3 +113,11 @@ def test_a_rounded_spacing_does_not_add_up(spoiled) -> None:
 
     found = spoiled(fine)
     assert found.lattice.shape[2] == 181 and np.isclose(found.lattice.spacing[2], 0.9375, atol=1e-3)
+
+
+def test_the_last_frame_of_a_segment_is_not_the_end_of_the_scan(tmp_path: Path) -> None:
+    found = read_dicom_segmentation(made_segmentation(tmp_path / "seg.dcm", "BINARY"))
+    fixed = found.scan.window(np.full(3, -9), np.array(found.scan.shape) + 18)
+    z = [structure.cut for structure in pull_back(found.structures, Transform(()), found.scan, fixed)]
+    inner = found.scan.window(np.array([0, 0, 1]), np.array(found.scan.shape) - [0, 0, 2])
+    assert z == [False, False] and all(s.cut for s in pull_back(found.structures, Transform(()), inner, fixed))

@@ -29,16 +29,18 @@ def test_two_segments_cannot_own_the_same_voxels(tmp_path: Path) -> None:
         read_segmentation(tmp_path / "two.seg.nrrd")
 
 
-def test_of_two_structures_with_one_number_the_later_is_named_as_left_out(tmp_path: Path) -> None:
+def test_of_two_structures_with_one_number_nobody_knows_whose_contours_are_whose(tmp_path: Path) -> None:
     grid = Lattice((30, 30, 12), np.diag([-2.0, -2.0, 3.0, 1.0]))
     series = read_series(make_series(tmp_path / "ct", grid))
     outlines = ball(grid, grid.centre, 10.0)
-    drawn = make_rtstruct(tmp_path / "rs.dcm", grid, {"a": outlines, "b": outlines}, frame=series.frame_of_reference)
-    drawn.StructureSetROISequence[1].ROINumber = 1
+    rois = {"a": ball(grid, grid.centre, 14.0), "b": outlines, "c": outlines}
+    drawn = make_rtstruct(tmp_path / "rs.dcm", grid, rois, frame=series.frame_of_reference)
+    drawn.StructureSetROISequence[1].ROINumber = drawn.ROIContourSequence[1].ReferencedROINumber = 1
     drawn.save_as(tmp_path / "rs.dcm")
     found = read_rtstruct(tmp_path / "rs.dcm", series)
-    assert [structure.name for structure in found.structures] == ["a"]
-    assert "b is left out: its number 1 is another structure's." in found.remarks
+    assert [structure.name for structure in found.structures] == ["c"]  # b would have been a hole of a
+    said = " ".join(found.remarks)
+    assert "a is left out: several structures have its number 1" in said and "b is left out: its number 1" in said
 
 
 def test_names_cut_to_what_dicom_holds_stay_apart() -> None:

@@ -40,6 +40,25 @@ def test_parameters_over_which_itk_ends_the_process_are_refused(parameters: str,
         read_transform(path)
 
 
+def test_several_transforms_that_nothing_joins_are_refused(tmp_path: Path) -> None:
+    sitk.WriteTransform(sitk.Euler3DTransform(), str(tmp_path / "one.tfm"))
+    text = (tmp_path / "one.tfm").read_text()
+    (tmp_path / "two.tfm").write_text(text + text.split("\n", 1)[1])
+    with pytest.raises(DsirError, match="holds 2 transforms and does not say how they follow"):
+        read_transform(tmp_path / "two.tfm")
+    sitk.WriteTransform(sitk.CompositeTransform([sitk.Euler3DTransform()] * 2), str(tmp_path / "joined.tfm"))
+    read_transform(tmp_path / "joined.tfm")
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_kind_for_which_simpleitk_has_no_class_is_refused(joined: bool, tmp_path: Path) -> None:
+    turn = sitk.ComposeScaleSkewVersor3DTransform()
+    both = sitk.CompositeTransform([turn, sitk.BSplineTransform(3)])
+    sitk.WriteTransform(both if joined else turn, str(tmp_path / "turn.tfm"))
+    with pytest.raises(DsirError, match="a kind of transform that SimpleITK does not know"):
+        read_transform(tmp_path / "turn.tfm")
+
+
 def test_so_are_too_few_in_a_matlab_file(tmp_path: Path) -> None:
     path = tmp_path / "turn.mat"
     sitk.WriteTransform(sitk.Euler3DTransform(), str(path))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +103,8 @@ def read(arguments: argparse.Namespace) -> Drawn:
     points = [p for point_set in source.point_sets for p in point_set.points] if files else []
     if scan and not any(overlap(grid, scan) for grid in drawn_on) and not any(scan.contains(p) for p in points):
         raise DsirError("What was drawn lies wholly outside the moving scan; are they of the same patient and frame?")
+    if scan:  # a segmentation ends with what was drawn, and only the scan says what lies beyond
+        source = replace(source, scan=scan)
     reference = None
     if arguments.reference:
         reference = read_structures(*arguments.reference, series=fixed.series, names=names)

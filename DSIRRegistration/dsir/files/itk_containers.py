@@ -38,15 +38,23 @@ def check_parameters(path: Path) -> None:
     Raises:
         DsirError: it is.
     """
-    kind, parameters = "", np.zeros(0)
+    kind, parameters, kinds = "", np.zeros(0), []
     for line in path.read_text(errors="replace").splitlines():
         key, _, rest = line.partition(":")
         if key.strip() == "Transform":
             kind = rest.strip()
+            kinds.append(kind)
         elif key.strip() == "Parameters":
             parameters = _numbers(rest, path)
         elif key.strip() == "FixedParameters":
             _check_count(kind, parameters, _numbers(rest, path), path)
+    _check_single(kinds, path)
+
+
+def _check_single(kinds: list[str], path: Path) -> None:
+    """Refuse several transforms that no composite joins: ITK takes the first, and nobody knows in which order."""
+    if len(kinds) > 1 and not kinds[0].startswith("Composite"):
+        raise DsirError(f"{path} holds {len(kinds)} transforms and does not say how they follow; write a composite.")
 
 
 def check_hdf5(path: Path) -> None:
@@ -83,6 +91,7 @@ def check_matlab(path: Path) -> None:
         raise _nonsense(path)
     for (name_of, parameters), (_, fixed) in zip(found[::2], found[1::2], strict=False):
         _check_count(name_of, parameters, fixed, path)
+    _check_single([name_of for name_of, _ in found[::2]], path)
 
 
 def _numbers(words: str, path: Path) -> np.ndarray:

@@ -127,6 +127,8 @@ def _itk_transform(path: Path) -> Transform:
     try:
         with muted():
             transform = sitk.ReadTransform(str(path))
+    except KeyError:
+        raise TransformError(_no_class(path)) from None
     except (RuntimeError, UnicodeDecodeError):  # SimpleITK cannot say its own sentence where it holds a spoiled name
         if check is check_hdf5:
             silent_end()
@@ -135,8 +137,15 @@ def _itk_transform(path: Path) -> Transform:
         raise TransformError(f"{path} holds a {transform.GetDimension()}-D transform; a 3-D one is needed.")
     try:
         return Transform(tuple(from_itk(transform, path)))
+    except KeyError:  # in a composite
+        raise TransformError(_no_class(path)) from None
     except TransformError as error:
         raise error if str(path) in str(error) else TransformError(f"{path}: {error}") from None
+
+
+def _no_class(path: Path) -> str:
+    """Of a file with a kind that SimpleITK writes and has no class for (ComposeScaleSkewVersor3DTransform)."""
+    return f"{path} holds a kind of transform that SimpleITK does not know; write it as an affine one."
 
 
 def _unread(path: Path) -> str:

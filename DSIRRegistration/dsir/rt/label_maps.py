@@ -25,8 +25,8 @@ def read_labels(path: str | Path) -> tuple[torch.Tensor, Lattice]:
     for segment in found.segments:
         if bool((labels[segment.mask] > 0).any()):
             raise DsirError(
-                f"{path} holds segments that overlap ({segment.name} and another); take dsir propagate for them "
-                "--segmentation, which keeps each."
+                f"{path} holds segments that overlap ({segment.name} and another); take dsir propagate --segmentation "
+                "for them, which keeps each."
             )
         labels[segment.mask] = segment.number
     return labels, found.lattice

@@ -35,6 +35,7 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
     rois = _numbered(listed, "ROINumber")
     if not rois:
         raise DsirError(f"{path} holds no structures.")
+    shared = _shared(listed)
     names, remarks = unique_names([_name(roi, number) for number, roi in rois.items()])
     remarks += _unnumbered(listed, rois)
     drawn = _drawn(dataset)
@@ -43,7 +44,7 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
         remarks.append("The structure set lacks its last part (RT ROI Observations): it may be cut short.")
     structures, point_sets = [], []
     for name, (number, roi) in zip(names, rois.items(), strict=True):
-        refusal = _foreign(roi, drawn.get(number), series)
+        refusal = shared.get(number) or _foreign(roi, drawn.get(number), series)
         contours = (drawn[number].get("ContourSequence") or ()) if number in drawn else ()
         if refusal or not contours:
             remarks.append(f"{name} is left out: {refusal or 'it has no contours'}.")
@@ -109,6 +110,17 @@ def _drawn(dataset: Dataset) -> dict[int, Dataset]:
         if len(same) > 1:
             item.ContourSequence = [contour for other in same for contour in other.get("ContourSequence") or ()]
     return found
+
+
+def _shared(listed: Iterable[Dataset]) -> dict[int, str]:
+    """Numbers that structures of several names bear, and why what was drawn under them is nobody's."""
+    names: dict[int, set[str]] = {}
+    for roi in listed:
+        number = whole(roi, "ROINumber")
+        if number is not None:
+            names.setdefault(number, set()).add(_name(roi, number))
+    why = "several structures have its number {}, and nobody knows whose contours are whose"
+    return {number: why.format(number) for number, called in names.items() if len(called) > 1}
 
 
 def _unnumbered(listed: Iterable[Dataset], rois: dict[int, Dataset]) -> list[str]:

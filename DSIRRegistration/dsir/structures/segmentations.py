@@ -139,7 +139,8 @@ def read_segmentation(path: str | Path) -> StructureSet:
 
 
 def read_dicom_segmentation(path: str | Path) -> StructureSet:
-    """Every segment of a DICOM segmentation object.
+    """Every segment of a DICOM segmentation object, and the slice before and behind: that its frames end there says
+    nothing of the scan, since those that no segment meets are left out of the object.
 
     Raises:
         DsirError: as :func:`dsir.rt.segmentation_in.read_segmentation_object`.
@@ -150,7 +151,8 @@ def read_dicom_segmentation(path: str | Path) -> StructureSet:
         from_mask(s.mask, found.lattice, name=name, number=s.number, colour=s.colour, role=s.role)
         for name, s in zip(names, found.segments, strict=True)
     ]
-    return StructureSet(found.lattice, tuple(structures), remarks=(*found.remarks, *remarks))
+    wider = found.lattice.window(np.array([0, 0, -1]), [*np.array(found.lattice.shape), 0, 0, 2])
+    return StructureSet(wider, tuple(structures), remarks=(*found.remarks, *remarks))
 
 
 def _place(segment: Mapping[str, str], number: int, path: Path) -> tuple[int, int]:

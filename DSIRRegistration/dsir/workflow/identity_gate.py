@@ -104,4 +104,4 @@ def header_at(path: Path) -> Dataset | None:
 
 
 def _said(role: str) -> str:
-    return f"the {role.replace('_', ' ')}"
+    return f"the {role.replace('_', ' ')}{' scan' if role in ('fixed', 'moving') else ''}"
