@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -236,3 +237,17 @@ def test_an_stl_in_capitals_is_one(tmp_path):
         f"SOLID A\nFACET NORMAL 0 0 1\nOUTER LOOP\n{corners}ENDLOOP\nENDFACET\nENDSOLID A\n"
     )
     assert read_mesh(tmp_path / "a.stl").points.tolist() == [[-1, -2, 3], [-2, -2, 3], [-1, -3, 3]]
+
+
+def test_the_solids_of_an_stl_stay_apart_under_their_names(tmp_path):
+    text = "".join(
+        f"solid {name}\nfacet normal 0 0 1\nouter loop\nvertex {n} 0 0\nvertex {n} 1 0\nvertex {n + 1} 0 0\n"
+        f"endloop\nendfacet\nendsolid {name}\n"
+        for n, name in enumerate(("normal tissue", "tumour"))
+    )
+    (tmp_path / "two.stl").write_text(text)
+    mesh, shift = read_mesh(tmp_path / "two.stl"), np.array([0.0, 0.0, 7.0])
+    mesh.write(tmp_path / "moved.stl", mesh.points + shift)
+    moved = (tmp_path / "moved.stl").read_text()
+    assert re.findall("solid.*", moved) == re.findall("solid.*", text) and moved.count("facet normal 0 0 -1") == 2
+    assert np.allclose(read_mesh(tmp_path / "moved.stl").points, mesh.points + shift)

@@ -33,22 +33,24 @@ def _binary(content: bytes) -> MeshParts:
     return MeshParts(points, None, content[:80].decode("latin-1"), rebuild, np.arange(len(points)).reshape(-1, 3))
 
 
+VERTEX, NORMAL = (
+    re.compile(rf"(\b{words}\s+)(\S+)\s+(\S+)\s+(\S+)", re.IGNORECASE) for words in ("vertex", r"facet\s+normal")
+)
+
+
 def _ascii(text: str) -> MeshParts:
-    vertices = re.findall(r"vertex\s+(\S+)\s+(\S+)\s+(\S+)", text, re.IGNORECASE)
-    name = text.lstrip().splitlines()[0]
+    """Of all solids in the file; their names and order stay as they are."""
+    vertices = [match.groups()[1:] for match in VERTEX.finditer(text)]
     if not vertices or len(vertices) % 3 or "endsolid" not in text.lower():
         raise MeshError("is damaged: its facets are not complete triangles.")
 
     def rebuild(points: np.ndarray, normals: np.ndarray | None) -> bytes:
-        lines = [name]
-        for normal, facet in zip(_normals(points).tolist(), points.reshape(-1, 3, 3).tolist(), strict=True):
-            lines += [" facet normal {:.6g} {:.6g} {:.6g}".format(*normal), "  outer loop"]
-            lines += ["   vertex {:.9g} {:.9g} {:.9g}".format(*vertex) for vertex in facet]
-            lines += ["  endloop", " endfacet"]
-        return "\n".join([*lines, "endsolid", ""]).encode("latin-1")
+        places, facing = iter(points.tolist()), iter(_normals(points).tolist())
+        turned = NORMAL.sub(lambda m: m[1] + "{:.6g} {:.6g} {:.6g}".format(*next(facing, m.groups()[1:])), text)
+        return VERTEX.sub(lambda m: m[1] + "{:.9g} {:.9g} {:.9g}".format(*next(places)), turned).encode("latin-1")
 
     points = np.array(vertices, dtype=np.float64)
-    return MeshParts(points, None, name, rebuild, np.arange(len(points)).reshape(-1, 3))
+    return MeshParts(points, None, text.lstrip().splitlines()[0], rebuild, np.arange(len(points)).reshape(-1, 3))
 
 
 def _normals(points: np.ndarray) -> np.ndarray:
