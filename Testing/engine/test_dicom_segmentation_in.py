@@ -117,7 +117,7 @@ def test_a_rounded_spacing_does_not_add_up(spoiled) -> None:
 
 def test_the_last_frame_of_a_segment_is_not_the_end_of_the_scan(tmp_path: Path) -> None:
     found = read_dicom_segmentation(made_segmentation(tmp_path / "seg.dcm", "BINARY"))
-    fixed = found.scan.window(np.full(3, -9), np.array(found.scan.shape) + 18)
-    z = [structure.cut for structure in pull_back(found.structures, Transform(()), found.scan, fixed)]
-    inner = found.scan.window(np.array([0, 0, 1]), np.array(found.scan.shape) - [0, 0, 2])
-    assert z == [False, False] and all(s.cut for s in pull_back(found.structures, Transform(()), inner, fixed))
+    shape, one = np.array(found.scan.shape), np.array([0, 0, 1])
+    fixed, frames = found.scan.window(np.full(3, -9), shape + 18), found.scan.window(one, shape - 2 * one)
+    for scan, cut in ((found.scan, False), (frames, True)):
+        assert all(shape.cut == cut for shape in pull_back(found.structures, Transform(()), scan, fixed))

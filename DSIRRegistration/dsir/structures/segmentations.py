@@ -151,7 +151,8 @@ def read_dicom_segmentation(path: str | Path) -> StructureSet:
         from_mask(s.mask, found.lattice, name=name, number=s.number, colour=s.colour, role=s.role)
         for name, s in zip(names, found.segments, strict=True)
     ]
-    wider = found.lattice.window(np.array([0, 0, -1]), [*np.array(found.lattice.shape), 0, 0, 2])
+    slice_before = np.array([0, 0, -1])
+    wider = found.lattice.window(slice_before, np.array(found.lattice.shape) - 2 * slice_before)
     return StructureSet(wider, tuple(structures), remarks=(*found.remarks, *remarks))
 
 
