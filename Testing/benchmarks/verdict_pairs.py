@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from catalogue import KNOWN
 from dsir.evaluation.deformation import DeformationSettings, random_deformation
 from dsir.files.images import read_image
 from dsir.geometry.body_mask import body_mask
@@ -45,6 +46,9 @@ UNSEEN = (
     "head_ct_mr_template/fixed", "head_ct_mr_template/moving", "head_ct_mr_template/moving_t2", "porcine_ct_t2/fixed",
 )  # fmt: skip
 """Scans of ``cases/`` that were in no pair on which a threshold was set but as they are."""
+
+BENT = 4
+"""Deformations of each pair of ``peers.py``."""
 
 SPACING = 2.0
 """mm at which single scans are taken, at the least: a fair verdict needs no more, and this machine has no time."""
@@ -104,6 +108,14 @@ def unseen(data: Path) -> Iterator[Case]:
             yield known(name + again, image, None, seed + n, "unseen")
     for n, name in enumerate((*(f"neck_{number}" for number in NECKS), *SINGLE)):
         yield known(f"{name} again", body(data, name), None, 601 + n, "again")
+
+
+def bent(data: Path) -> Iterator[Case]:
+    """The known pairs of ``peers.py``, bent by up to 14 mm with 38 mm between knots: more than the others."""
+    for seed in range(BENT):
+        for build in KNOWN.values():
+            pair = build(data / "cases", seed)
+            yield Case(pair.name, "bent", pair.fixed, pair.moving, truth=known_field(pair.fixed, pair.truth))
 
 
 def spoiled(data: Path) -> Iterator[Case]:

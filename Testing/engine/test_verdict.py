@@ -347,6 +347,21 @@ def test_a_click_in_python_asks_whose_scans_they_are_too(two_persons: tuple[Path
         dsir.query(two_persons[0], SMALL.centre, two_persons[1])
 
 
+def test_where_tissue_vanishes_is_kept() -> None:
+    squeezed = torch.zeros(3, *GRID.shape)
+    squeezed[0, 10] = -2.85  # mm, onto the plane before it: of the 3 mm between them 0.15 are left
+    field = DisplacementField(squeezed, GRID)
+    (found,) = judged_by_size(facts(smallest_determinant=0.05), same_person=None, field=field)
+    assert found.code == "tissue_vanishes" and found.places is not None
+    assert found.places.reach(plane(10)) and not found.places.reach(plane(8)) and not found.places.reach(plane(20))
+
+
+def test_one_person_who_is_bent_far_and_then_agrees_is_not_taken_for_two() -> None:
+    for end, told in ((0.5, True), (0.62, False)):
+        found = judged_by_size(facts(similarity={"linear": 0.3, "end": end}), same_person=None)
+        assert [f.code for f in found] == ["much_deformed"] * told
+
+
 def test_where_nothing_was_matched_no_deformation_is_blamed() -> None:
     report = facts(similarity={"end": -0.001, "linear": -0.002}, coverage=0.62)
     texts = {found.code: found.text for found in judged_by_size(report, same_person=None)}

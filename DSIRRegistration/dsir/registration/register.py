@@ -149,7 +149,7 @@ def register(
         "descriptor": prepared.descriptor.identity,
         "warnings": [*prepared.warnings, *outcome.warnings],
     }
-    sizes = judged_by_size(report, same_person=same)
+    sizes = judged_by_size(report, same_person=same, field=outcome.residual)
     report["verdict"] = verdict_of([*seen, *sizes, *judged_by_masks(prepared.mask_doubts, borne_out)])
     message = f"similarity {similarity['start']:.2f} to {similarity['end']:.2f}, {folds.folds} folds"
     progress("done", 1.0, message)

@@ -11,10 +11,16 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
+import numpy as np
+from scipy import ndimage
+
 from ..messages import without_minus_zero
+from ..transforms.field import DisplacementField
+from .body_places import Places
 from .evidence import ONCE
 from .findings import Finding, Level
 from .outcome import GROWTH, LOW_SIMILARITY
+from .regularity import smallest_determinant
 
 LOW, DOUBTFUL = LOW_SIMILARITY, 0.39
 """Mean cosine of the descriptors below which nothing was matched, and below which one has to look (unrelated scans
@@ -24,7 +30,14 @@ person 0.43 and more but for 16 slices of a neck: our measurements)."""
 MADE = 0.65
 """Share of the similarity that one person's scans have before they are deformed (measured: 0.69 and more with known
 deformations of up to 15 mm, 0.78 in a lung between two visits; two persons 0.47 to 0.69). Where no linear part was
-asked for, the affine mapping nearest to the result counts in its place (breath: 0.70)."""
+asked for, the affine mapping nearest to the result counts in its place (breath: 0.70). One person who is bent further
+has less, and then agrees all the same."""
+
+AGREES = 0.57
+"""Similarity of a result from which one person is seen, however much was deformed. Measured: known deformations of 14
+mm with 38 mm between knots have 0.46 to 0.64 of their similarity before it and end at 0.60 to 0.71; necks and bodies of
+two persons end at 0.28 to 0.55. Two persons' brains reach 0.61 and are told by their sides alone (:mod:`.laterality`).
+Drawn on these pairs."""
 
 COVERED, MOSTLY = 0.5, 2 / 3
 """Share of the fixed body that the moving scan must show; below it the result is an extrapolation. A scan that is
@@ -47,6 +60,8 @@ SMALLEST, ROUGH = 0.1, 0.6
 (lungs: about 0.2, two persons 0.3 to 0.4: our measurements). Of two persons one may have next to nothing where the
 other has a vessel or a fold of fat: right pairs of necks reach 0.09, and only a fold (TG-132) is impossible."""
 
+VANISHES_THERE = f"It lies where tissue shrinks to less than {100 * SMALLEST:.0f} % of its volume."
+
 REFUSED, REFUSED_SOMEWHERE = 2.0, 6.0
 """mm, in the mean and where it is largest (99th percentile), of a deformation that was found and not confirmed: one of
 the two judges is wrong, or an organ moved that is too small for one of them. Where mutual information falls beyond its
@@ -68,12 +83,18 @@ def judged_by_masks(doubts: Sequence[str], borne_out: bool = False) -> list[Find
     return [] if borne_out else [Finding("mask", "CHECK", sentence, {}) for sentence in doubts]
 
 
-def judged_by_size(report: dict[str, Any], *, same_person: bool | None) -> list[Finding]:
-    """What the figures of a report say: similarity, overlap, turn, growth, folds."""
+def judged_by_size(
+    report: dict[str, Any], *, same_person: bool | None, field: DisplacementField | None = None
+) -> list[Finding]:
+    """What the figures of a report say: similarity, overlap, turn, growth, folds.
+
+    Args:
+        field: the deformation, for the places where tissue vanishes.
+    """
     found: list[Finding] = []
 
-    def say(code: str, level: Level, text: str, **values: float) -> None:
-        found.append(Finding(code, level, text, values))
+    def say(code: str, level: Level, text: str, places: Places | None = None, **values: float) -> None:
+        found.append(Finding(code, level, text, values, places))
 
     end, coverage = without_minus_zero(report["similarity"]["end"]), report["coverage"]
     if end < LOW:
@@ -85,7 +106,7 @@ def judged_by_size(report: dict[str, Any], *, same_person: bool | None) -> list[
         text = f"Only {100 * coverage:.0f} % of the fixed body lies within the moving scan; beyond it nothing is known."
         say("little_overlap", level, text, coverage=coverage)
     rigid = report["deformation"].get("affine", report["similarity"].get("linear", end))
-    if same_person is not False and end >= LOW and rigid < MADE * end:
+    if same_person is not False and LOW <= end < AGREES and rigid < MADE * end:
         text = (
             f"Most of the similarity comes from the deformation ({rigid:.2f} before it, {end:.2f} after): two persons? "
             "Say so (preset two_persons), or look."
@@ -120,11 +141,21 @@ def judged_by_size(report: dict[str, Any], *, same_person: bool | None) -> list[
         say("folds", "FAIL", f"The field folds at {report['folds']} voxels.", folds=float(report["folds"]))
     if report["smallest_determinant"] < SMALLEST and not report["folds"] and same_person is not False:
         text = f"Somewhere tissue shrinks to {100 * report['smallest_determinant']:.0f} % of its volume."
-        say("tissue_vanishes", "CHECK", text, determinant=report["smallest_determinant"])
+        there = None if field is None else where_tissue_vanishes(field)
+        say("tissue_vanishes", "CHECK", text, there, determinant=report["smallest_determinant"])
     if report["sd_log_j"] > ROUGH:
         text = f"The field is rougher (SD of log Jacobian {report['sd_log_j']:.2f}) than bodies deform."
         say("rough", "CHECK", text, sd_log_j=report["sd_log_j"])
     return found
+
+
+def where_tissue_vanishes(field: DisplacementField) -> Places | None:
+    """Boxes around each place where the determinant falls below :data:`SMALLEST`; None where it does nowhere."""
+    pieces, count = ndimage.label((smallest_determinant(field.to_index(), floor=SMALLEST) < SMALLEST).numpy())
+    if not count:
+        return None
+    boxes = np.array([[(side.start, side.stop) for side in box] for box in ndimage.find_objects(pieces)], float)
+    return Places.between(VANISHES_THERE, field.lattice, boxes[:, :, 0], boxes[:, :, 1])
 
 
 def judged_by_known(report: dict[str, Any]) -> list[Finding]:
