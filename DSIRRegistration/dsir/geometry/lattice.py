@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,6 +127,20 @@ class Lattice:
         """The lattice of the box that begins at voxel ``start`` (may be negative) and has ``shape`` voxels."""
         affine = self.affine.copy()
         affine[:3, 3] = self.to_world(np.asarray(start, dtype=np.float64))
+        return Lattice(as_shape(shape), affine)
+
+    def covering(self, points: np.ndarray) -> Lattice:
+        """The lattice with these voxels that covers RAS points (N, 3) and nothing more."""
+        index = self.to_index(points)
+        start = np.floor(index.min(0)).astype(int)
+        return self.window(start, np.ceil(index.max(0)).astype(int) + 1 - start)
+
+    def in_blocks(self, size: int | Sequence[int], shape: Iterable[int]) -> Lattice:
+        """Where the means of blocks of so many voxels lie, ``shape`` of them."""
+        blocks = np.broadcast_to(size, 3)
+        affine = self.affine.copy()
+        affine[:3, 3] = self.to_world((blocks - 1) / 2)
+        affine[:3, :3] *= blocks
         return Lattice(as_shape(shape), affine)
 
     def right_handed(self) -> Lattice:

@@ -21,6 +21,12 @@ def occupied(weight: torch.Tensor) -> Box | None:
     return box[0], box[1], box[2]
 
 
+def extent(weight: torch.Tensor) -> tuple[np.ndarray, np.ndarray] | None:
+    """First and last voxel (3,) of :func:`occupied` along each axis."""
+    box = occupied(weight)
+    return None if box is None else (np.array([s.start for s in box]), np.array([s.stop - 1 for s in box]))
+
+
 def around(box: Box, shape: torch.Size | tuple[int, ...], voxels: int = 1) -> Box:
     """A box so many voxels wider on each side, within ``shape``."""
     rows, columns, planes = (
@@ -39,8 +45,7 @@ def occupied_box(
     mask: torch.Tensor, margin: np.ndarray, shape: tuple[int, int, int]
 ) -> tuple[np.ndarray, tuple[int, int, int]]:
     """First voxel and shape of the smallest box around a mask, ``margin`` voxels (3,) wider, within ``shape``."""
-    box = occupied(mask) or [slice(0, n) for n in shape]
-    first, last = np.array([side.start for side in box]), np.array([side.stop - 1 for side in box])
+    first, last = extent(mask) or (np.zeros(3), np.array(shape) - 1)
     start = np.maximum(np.floor(first - margin).astype(int), 0)
     stop = np.minimum(np.ceil(last + margin).astype(int) + 1, shape)
     return start, as_shape(stop - start)

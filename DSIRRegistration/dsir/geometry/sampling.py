@@ -165,10 +165,7 @@ def thinned(
         pads = [(-size) % block for size, block in zip(part.shape[1:], blocks, strict=True)]
         part = F.pad(part[None], (0, pads[2], 0, pads[1], 0, pads[0]), mode="replicate")[0]
         out[:, start : start + planes] = F.avg_pool3d(part, blocks)
-    affine = lattice.affine.copy()
-    affine[:3, 3] = lattice.to_world((np.array(blocks) - 1) / 2)
-    affine[:3, :3] *= blocks
-    return out, Lattice(shape, affine), rest
+    return out, lattice.in_blocks(blocks, shape), rest
 
 
 def gaussian_blur(volume: torch.Tensor, sigmas: float | Sequence[float]) -> torch.Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from .lattice import Lattice, as_shape
 
@@ -38,15 +37,6 @@ def divisions(spacing: np.ndarray, shape: tuple[int, ...] | np.ndarray) -> np.nd
         if np.prod(np.asarray(shape) * times, dtype=float) <= most:
             return times
     return np.ones(3, dtype=int)
-
-
-def extent(inside: torch.Tensor) -> tuple[np.ndarray, np.ndarray] | None:
-    """First and last voxel (3,) along each axis of a mask (I, J, K) bool; None where it is empty."""
-    along = [inside.flatten(1).any(1), inside.any(2).any(0), inside.flatten(0, 1).any(0)]
-    found = [axis.nonzero()[:, 0] for axis in along]
-    if not len(found[0]):
-        return None
-    return np.array([int(n[0]) for n in found]), np.array([int(n[-1]) for n in found])
 
 
 def overlap(a: Lattice, b: Lattice) -> bool:

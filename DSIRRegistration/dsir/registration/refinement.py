@@ -12,7 +12,7 @@ import torch
 
 from ..geometry.lattice import Lattice
 from ..messages import Message
-from ..transforms.composite import Transform
+from ..transforms.composite import Transform, linear_matrix
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
 from .descent import Level
@@ -58,10 +58,8 @@ def distances(transform: Transform, pairs: Pairs) -> np.ndarray:
 
 def linear_part(transform: Transform) -> np.ndarray:
     """(4, 4) all linear parts of a transform, one after the other, as one."""
-    matrix = np.eye(4)
-    for part in transform.parts:
-        if isinstance(part, Linear):
-            matrix = part.matrix @ matrix
+    matrix = linear_matrix(Transform(tuple(part for part in transform.parts if isinstance(part, Linear))))
+    assert matrix is not None  # of linear parts alone
     return matrix
 
 

@@ -18,7 +18,7 @@ from ..geometry.lattice import Lattice
 from ..transforms.composite import Transform
 from ..transforms.linear import Linear
 from .prepared_image import PreparedImage
-from .working_grid import FeatureMap, covering, describe, reach_in_fixed
+from .working_grid import FeatureMap, describe, reach_in_fixed
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def search(
         tell(n / len(turns))
         matrix = about(turn, fixed_centre, moving_centre)
         pose = Transform((Linear(matrix),))
-        lattice = covering(fixed.lattice, reach_in_fixed(moving.lattice, pose))
+        lattice = fixed.lattice.covering(reach_in_fixed(moving.lattice, pose))
         pulled = describe(descriptor, moving, None, lattice, pose).on(spacing)
         shift, similarity = best_shift(coarse, pulled)
         starts.append(Start(matrix @ shift, similarity))

@@ -89,10 +89,7 @@ def block_means(values: torch.Tensor, lattice: Lattice, target: Lattice) -> tupl
     for n in range(shape[0]):  # plane by plane: a float32 copy of all would be larger than all else
         plane = values[:, n * block : (n + 1) * block].float().sum(1)
         pooled[:, n] = _line_sums(_line_sums(plane, 1, block), 2, block).div_(block**3)
-    affine = lattice.affine.copy()
-    affine[:3, 3] = lattice.to_world(np.full(3, (block - 1) / 2))
-    affine[:3, :3] *= block
-    return pooled, Lattice(shape, affine)
+    return pooled, lattice.in_blocks(block, shape)
 
 
 def _line_sums(plane: torch.Tensor, axis: int, block: int) -> torch.Tensor:
@@ -125,14 +122,6 @@ def widened(lattice: Lattice, mm: float, bounds: np.ndarray | None = None) -> La
         start = np.clip(np.floor(index.min(0)).astype(int), start, 0)
         stop = np.clip(np.ceil(index.max(0)).astype(int) + 1, lattice.shape, stop)
     return lattice.window(start, stop - start)
-
-
-def covering(lattice: Lattice, points: np.ndarray) -> Lattice:
-    """A lattice with the voxels of ``lattice`` that covers the RAS points (N, 3) and nothing more."""
-    index = lattice.to_index(points)
-    start = np.floor(index.min(0)).astype(int)
-    shape = np.ceil(index.max(0)).astype(int) + 1 - start
-    return lattice.window(start, shape)
 
 
 def reach_in_fixed(moving: Lattice, transform: Transform) -> np.ndarray:

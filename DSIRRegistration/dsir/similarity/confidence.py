@@ -176,14 +176,11 @@ def evidence_of(
     factor = max(round(GRID / fine), 1)
     here, there = _coarser(here, factor), _coarser(there, factor)
     body = F.avg_pool3d((inside & seen)[None].float(), factor, ceil_mode=True)[0] > 0.5
-    affine = lattice.affine.copy()
-    affine[:3, 3] = lattice.to_world(np.full(3, (factor - 1) / 2))
-    affine[:3, :3] *= factor
     progress("confidence", 0.8, "looking forth and back")
     values = matches_around(here, there, fine * factor)
     if error is not None:
         values = torch.cat([values, F.avg_pool3d(error, factor, ceil_mode=True)])
-    return Evidence(values, body, Lattice(as_shape(body.shape), affine))
+    return Evidence(values, body, lattice.in_blocks(factor, body.shape))
 
 
 def _expected(here: torch.Tensor, there: torch.Tensor, weight: torch.Tensor, spacing: float) -> torch.Tensor:

@@ -14,6 +14,7 @@ from ..features.extraction import describe
 from ..geometry.body_mask import body_mask
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice, as_shape
+from ..geometry.occupied import occupied_box
 from ..geometry.sampling import resample
 from ..progress import Progress, silent, within
 from .store import FeatureStore, pack
@@ -67,10 +68,8 @@ def describe_image(
 
 def described_lattice(source: Lattice, mask: torch.Tensor, spacing: float) -> Lattice:
     """Isotropic, along the patient's axes, around the mask and its rim; it begins whole voxels from the source's."""
-    occupied = [torch.nonzero(mask.any(dim=a).any(dim=b)).flatten() for a, b in ((2, 1), (2, 0), (1, 0))]
-    low = np.array([int(o[0]) for o in occupied])
-    high = np.array([int(o[-1]) for o in occupied])
-    corners = source.window(low, high - low + 1).corners()
+    start, shape = occupied_box(mask, np.zeros(3), source.shape)
+    corners = source.window(start, shape).corners()
     start = np.floor((corners.min(0) - source.origin) / spacing).astype(int) - RIM
     stop = np.ceil((corners.max(0) - source.origin) / spacing).astype(int) + RIM + 1
     affine = np.diag([spacing, spacing, spacing, 1.0])

@@ -90,10 +90,7 @@ class FeatureStore:
                 total[:, : size[1], : size[2]] += plane.reshape(self.channels, *size[1:])
             rows = total[:, 0::2] + total[:, 1::2]
             data[i] = ((rows[:, :, 0::2] + rows[:, :, 1::2] + 4) >> 3).reshape(self.channels, -1)
-        affine = self.lattice.affine.copy()
-        affine[:3, 3] = self.lattice.to_world(np.full(3, 0.5))
-        affine[:3, :3] *= 2
-        return FeatureStore(data, Lattice(half, affine), self.descriptor, self.image)
+        return FeatureStore(data, self.lattice.in_blocks(2, half), self.descriptor, self.image)
 
     def check(self, image: str, descriptor: dict[str, Any]) -> None:
         """Make sure that these are the descriptors of this image.

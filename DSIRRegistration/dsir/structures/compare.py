@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from ..geometry.lattice import Lattice
-from ..geometry.subgrids import LARGEST, extent
+from ..geometry.occupied import extent
+from ..geometry.subgrids import LARGEST
 from ..metrics.overlap import LabelScore, mask_score
 from ..shapes.structure import Structure
 from ..transforms.composite import Transform
@@ -38,10 +39,8 @@ def covering(structures: Sequence[Structure], like: Lattice) -> Lattice:
         box = extent(structure.distance > 0)
         if box is not None:
             ends = np.stack(np.meshgrid(*zip(box[0] - 1, box[1] + 1, strict=True)), -1).reshape(-1, 3)
-            corners.append(like.to_index(structure.lattice.to_world(ends)))
-    index = np.concatenate(corners) if corners else np.zeros((1, 3))
-    low, high = np.floor(index.min(0)).astype(int), np.ceil(index.max(0)).astype(int) + 1
-    return like.window(low, high - low)
+            corners.append(structure.lattice.to_world(ends))
+    return like.covering(np.concatenate(corners) if corners else like.origin[None])
 
 
 def sample_on(structure: Structure, grid: Lattice) -> torch.Tensor:

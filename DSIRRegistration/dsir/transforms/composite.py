@@ -65,13 +65,11 @@ class Transform:
         back = [part.inverse() for part in reversed(tail) if isinstance(part, Linear)]
         if last_field < 0:
             return Transform(tuple(back))
-        matrix = np.eye(4)
-        for part in back:
-            matrix = part.matrix @ matrix
         head = Transform(self.parts[: last_field + 1])
-        bounds = Linear(matrix).transform_points(lattice.corners())  # where the moving image lies before the tail
+        bounds = Transform(tuple(back)).transform_points(lattice.corners())  # before the tail
         field = head.as_one_field()
-        return Transform((*back, invert_field(field, _covering(bounds, field.lattice))))
+        reach = field.lattice.covering(np.concatenate([bounds, field.lattice.corners()]))
+        return Transform((*back, invert_field(field, reach)))
 
     def as_one_field(self) -> DisplacementField:
         """A chain that begins with a field, as one field on that one's lattice.
@@ -103,11 +101,3 @@ def _then_linear(field: DisplacementField, linear: Linear) -> DisplacementField:
 
     matrix = torch.tensor(linear.matrix[:3, :3], dtype=torch.float32)
     return DisplacementField(moved.vectors + torch.einsum("rc,cijk->rijk", matrix, field.vectors), field.lattice)
-
-
-def _covering(points: np.ndarray, like: Lattice) -> Lattice:
-    """A lattice with the voxels of ``like`` that covers the RAS points (N, 3) and ``like`` itself."""
-    index = np.concatenate([like.to_index(points), like.to_index(like.corners())])
-    start = np.floor(index.min(0)).astype(int)
-    stop = np.ceil(index.max(0)).astype(int) + 1
-    return like.window(start, stop - start)

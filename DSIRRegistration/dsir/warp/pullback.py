@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from ..geometry.lattice import Lattice
+from ..geometry.occupied import extent
 from ..geometry.sampling import index_grid, index_map, sample
-from ..geometry.subgrids import divided, divisions, extent
+from ..geometry.subgrids import divided, divisions
 from ..progress import Progress, silent
 from ..shapes.structure import Structure
 from ..transforms.composite import Transform

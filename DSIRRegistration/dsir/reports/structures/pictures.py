@@ -15,8 +15,8 @@ from matplotlib.patheffects import withStroke
 
 from ...geometry.image import Image
 from ...geometry.lattice import Lattice, as_shape
+from ...geometry.occupied import extent
 from ...geometry.sampling import sample
-from ...geometry.subgrids import extent
 from ...geometry.windows import fitting_window, window_beside
 from ...shapes.structure import PointSet, Structure
 from ...structures.compare import sample_on
