@@ -33,7 +33,6 @@ LONGEST = (
     "test_registration_refining.py",
     "2_click_and_steer.ipynb",
     "1_register_and_look.ipynb",
-    "3_contours.ipynb",
     "test_commissioning.py",
     "test_batch_studies.py",
 )

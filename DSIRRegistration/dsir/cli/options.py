@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DsirError
+from ..registration.preset_words import TASK_WORDS, WORDS
 from .settings_file import merged, read_settings_file
 from .values import above_zero, count, mebibytes, millimetres
 
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
     from ..progress import Progress
     from ..registration.settings import RegistrationSettings
 
-TASKS = ("head_mr_mr", "head_ct_mr", "body_ct_mr", "ct_ct", "ct_cbct", "lung_4dct", "pet_ct", "two_persons")
-PRESETS = ("fast", "default", "accurate", "paper", *TASKS)
-"""Those of dsir.registration.settings, named here so that ``--help`` need not load torch; a test holds them equal."""
+TASKS, PRESETS = tuple(TASK_WORDS), tuple(WORDS)
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -29,7 +28,8 @@ IMAGE_KINDS = "NIfTI, NRRD, MHA, or a folder with one DICOM series"
 TRANSFORM_KINDS = ".h5, .tfm, or a displacement field as .nii.gz or .nrrd"
 SURFACES = (".vtp", ".vtu", ".vtk", ".stl", ".ply")
 POINTS = (".json", ".fcsv", ".csv")
-"""Suffixes that dsir.structures.surfaces_and_points reads; the same test."""
+"""Suffixes that dsir.structures.surfaces_and_points reads, named here so that ``--help`` need not load torch; a test
+holds them equal."""
 
 
 def add_machine(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
