@@ -130,6 +130,8 @@ def test_labels_keep_their_values_and_a_scan_is_no_label_map() -> None:
     assert labels.dtype == torch.int32 and np.array_equal(labels.numpy(), values)
     with pytest.raises(dsir.DsirError, match="whole numbers"):
         as_labels((values - 0.5, np.eye(4)))
+    with pytest.raises(dsir.DsirError, match="whole numbers from 0 on; for a scan use"):
+        as_labels((np.random.default_rng(0).integers(0, 4095, (9, 9, 9)), np.eye(4)))
 
 
 def test_a_rigid_registration_is_rigid_and_finds_the_shift(result: dsir.Registration) -> None:

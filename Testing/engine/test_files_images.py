@@ -281,3 +281,14 @@ RT = Path(__file__).parents[3] / "shared" / "data" / "rt" / "pat_1"
 def test_a_planning_ct_beside_its_structure_set_is_read():
     image = read_image(RT)
     assert image.data.shape == (204, 201, 60) and image.data.min() >= -1024
+
+
+def test_a_scan_given_as_a_label_map_is_refused_and_a_fine_atlas_is_none(tmp_path):
+    index = np.indices((24, 24, 24)) // 2
+    atlas = (index * np.array([1, 12, 144])[:, None, None, None]).sum(0)  # 1,728 cubes of 2 voxels
+    scan = np.random.default_rng(0).integers(0, 4095, atlas.shape)
+    for name, values in (("atlas", atlas), ("scan", scan)):
+        nib.save(nib.Nifti1Image(values.astype(np.int16), np.eye(4)), tmp_path / f"{name}.nii.gz")
+    assert len(read_labels(tmp_path / "atlas.nii.gz")[0].unique()) == 1728
+    with pytest.raises(DsirError, match="is not a label map but a scan"):
+        read_labels(tmp_path / "scan.nii.gz")

@@ -264,6 +264,22 @@ def make_text(path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize(("first", "right"), [(0.0, True), (7.0, False)])
+def test_a_dose_that_begins_at_two_places_is_refused(first: float, right: bool, tmp_path: Path) -> None:
+    grid = Lattice((8, 8, 5), np.diag([-2.0, -2.0, 3.0, 1.0]))
+    make_dose(tmp_path / "dose.dcm", grid)
+    dataset = pydicom.dcmread(tmp_path / "dose.dcm")
+    dataset.ImagePositionPatient = [0, 0, -40]
+    for begins in (first, first - 40):  # relative, and absolute
+        dataset.GridFrameOffsetVector = [begins + 3 * k for k in range(5)]
+        dataset.save_as(tmp_path / "dose.dcm")
+        if right:
+            assert read_dose(tmp_path / "dose.dcm").lattice.origin.tolist() == [0, 0, -40]
+        else:
+            with pytest.raises(DsirError, match="says twice where its planes begin"):
+                read_dose(tmp_path / "dose.dcm")
+
+
 def make_dose(path: Path, grid: Lattice) -> None:
     """An RTDOSE with a linear dose on ``grid``."""
     make_series(path.parent / "as_ct", grid, values=truth)

@@ -11,7 +11,7 @@ import torch
 
 from ..errors import DsirError
 from ..files import itk
-from ..files.images import read_image
+from ..files.images import is_scattered, read_image
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..rt.label_maps import read_labels
@@ -69,7 +69,7 @@ def as_labels(given: Any) -> Labels:
         values, lattice = given.data.detach().cpu().numpy(), given.lattice
     else:
         values, lattice = _values(given)
-    if not np.isfinite(values).all() or values.min() < 0 or (values != np.rint(values)).any():
+    if not np.isfinite(values).all() or values.min() < 0 or (values != np.rint(values)).any() or is_scattered(values):
         raise DsirError("Labels have to be whole numbers from 0 on; for a scan use apply(image=...).")
     if values.max() > np.iinfo(np.int32).max:
         raise DsirError(f"The label {values.max():g} is too large; 2147483647 is the most.")

@@ -67,7 +67,25 @@ def read_labels(path: str | Path) -> tuple[torch.Tensor, Lattice]:
         values = np.rint(values)
     if values.min() < 0 or values.max() > np.iinfo(np.int32).max:
         raise DsirError(f"{path} is not a label map: its values run from {values.min():g} to {values.max():g}.")
+    if is_scattered(values):
+        raise DsirError(f"{path} is not a label map but a scan: hardly a voxel has the value of the one beside it.")
     return torch.from_numpy(values.astype(np.int32)), lattice
+
+
+FEW = 255
+"""Values up to which nobody asks whether a map is a scan."""
+
+SHARED = 0.25
+"""Share of neighbours with one value below which a map is a scan: its noise has far less, the finest atlas far more."""
+
+
+def is_scattered(values: np.ndarray) -> bool:
+    """Whether whole numbers (I, J, K) are those of a scan: each would be propagated as a shape, for hours."""
+    if values.max(initial=0) <= FEW:
+        return False
+    one, other = values[1:], values[:-1]
+    inside = (one > 0) & (other > 0)
+    return bool((one == other)[inside].mean() < SHARED) if inside.any() else False
 
 
 def read_mask(path: str | Path, on: Lattice | None = None) -> torch.Tensor:

@@ -57,8 +57,13 @@ def read_dose(path: str | Path) -> Image:
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1] = directions[0] * pixel[1], directions[1] * pixel[0]
     normal = np.cross(*directions)
-    first = 0.0 if abs(offsets[0]) < 1e-3 else offsets[0] - float(position @ normal)  # absolute positions are allowed
-    affine[:3, 2], affine[:3, 3] = normal * steps.mean(), position + normal * first
+    apart = offsets[0] - float(position @ normal)  # absolute positions are allowed; the first then is the grid's own
+    if abs(offsets[0]) > 1e-3 and abs(apart) > 0.1 * abs(steps[0]):
+        raise DsirError(
+            f"{path} says twice where its planes begin: {offsets[0]:g} mm by its Grid Frame Offset Vector, "
+            f"{offsets[0] - apart:g} mm by its position."
+        )
+    affine[:3, 2], affine[:3, 3] = normal * steps.mean(), position
     try:
         lattice = Lattice(values.shape[::-1], LPS @ affine)
     except DsirError as error:
