@@ -285,6 +285,17 @@ def test_a_result_that_has_no_place_any_more_goes_to_the_temporary_files(tmp_pat
     assert not hasattr(caught.value, "kept")
 
 
+def test_a_result_that_goes_there_leaves_no_empty_folder_and_names_the_file_where_it_was_to_be(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(OutputError) as failed, OutputFolder(tmp_path / "new" / "r") as out:
+        (out.path / "transform.h5").write_text("ten minutes of work")
+        raise OutputError(f"{out.path / 'warped.nii.gz'} cannot be written: the disk is full.")
+    assert str(failed.value) == f"{tmp_path / 'new' / 'r' / 'warped.nii.gz'} cannot be written: the disk is full."
+    with pytest.raises(OutputError), rescue_folder(failed.value) as folder:
+        (folder / "a").write_text("saved")
+    assert not (tmp_path / "new").exists()
+
+
 def test_what_killed_runs_left_goes_and_what_runs_stays(tmp_path):
     code = (
         "import os, signal, sys\nfrom dsir.files.output_folder import OutputFolder\n"

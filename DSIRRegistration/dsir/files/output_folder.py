@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -79,6 +79,8 @@ class OutputFolder:
             self._keep(failed)
             raise
         finally:
+            if isinstance(error, OutputError):  # of a file where it was to be, not in our hidden folder
+                error.args = (str(error).replace(str(self.path), str(self.name)),)
             if error is not None and (isinstance(error, OutputError) or _is_ours(error)):
                 self._keep(error)
             release(self._work)
@@ -127,14 +129,17 @@ class OutputFolder:
         for spare in (place / LOCK, place / MANIFEST):
             spare.unlink(missing_ok=True)
         shutil.rmtree(place / "former", ignore_errors=True)
-        error.kept = place  # type: ignore[attr-defined]
+        error.kept, error.made = place, self._made  # type: ignore[attr-defined]
 
     def _unmake(self) -> None:
-        for folder in self._made:  # those that we made ourselves, and none that holds anything
-            try:
-                folder.rmdir()
-            except OSError:
-                break
+        _remove_empty(self._made)  # those that we made ourselves
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, the innermost first, up to one that holds anything."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 @contextmanager
@@ -159,6 +164,7 @@ def rescue_folder(error: OutputError) -> Iterator[Path]:
     partial = getattr(error, "kept", None)
     if partial is not None:
         shutil.rmtree(partial, ignore_errors=True)
+        _remove_empty(getattr(error, "made", ()))
     moved = OutputError(str(error))
     moved.kept = folder  # type: ignore[attr-defined]
     raise moved from None
