@@ -16,6 +16,7 @@ from ..features.dsir import has_bfloat16
 from ..features.masrnet import MasrNet
 from ..features.place import PlaceHead, PlaceSettings
 from ..features.place_weights import write_place
+from ..features.thinned import describe_thinned
 from ..features.weights import Weights
 from ..progress import Progress, silent
 from .batches import DRAWS, Examples, ExampleSettings
@@ -208,7 +209,7 @@ class Placing:
         if self.settings.head.context:
             half = has_bfloat16(view.device)  # emulated, where there are no units for it: nine tenths of a step
             with torch.no_grad(), torch.autocast(view.device.type, torch.bfloat16, enabled=half):
-                context = self.find(volume)
+                context = describe_thinned(self.find, volume)
         return model(volume, context)[0]
 
     def write(self, path: Path, network: nn.Module, provenance: dict[str, object]) -> None:
