@@ -1,7 +1,7 @@
 """Find vectors of a volume of which the network sees every second voxel.
 
-What the search and the place head ask of the find vectors, what a voxel is, changes slowly: described at 4 mm instead of
-2 mm they take a quarter of the time, and the whole registration errs no more (Docs/measurements/solver.md).
+What the search and the place head ask of the find vectors, what a voxel is, changes slowly: described at 4 mm they take
+a quarter of the time that they take at 2 mm, and the registration errs hardly more (Docs/measurements/solver.md).
 """
 
 from __future__ import annotations
