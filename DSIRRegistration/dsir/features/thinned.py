@@ -23,10 +23,10 @@ def describe_thinned(network: MasrNet, volume: torch.Tensor, inner: Box | None =
 
     The vectors of every second voxel lie on those voxels; between them they are interpolated linearly.
     """
-    inner = inner or tuple(slice(0, size) for size in volume.shape[2:])
-    small = thinned(F.pad(volume, [1] * 6, mode="replicate"))
-    vectors = network(small, tuple(slice(ends.start // 2, -(-ends.stop // 2)) for ends in inner))
-    planes, rows, columns = (ends.stop - ends.start for ends in inner)
+    box = inner or tuple(slice(0, size) for size in volume.shape[2:])
+    first, second, third = (slice(ends.start // 2, -(-ends.stop // 2)) for ends in box)
+    vectors = network(thinned(F.pad(volume, [1] * 6, mode="replicate")), (first, second, third))
+    planes, rows, columns = (ends.stop - ends.start for ends in box)
     out = torch.empty(*vectors.shape[:2], planes, rows, columns, dtype=vectors.dtype, device=vectors.device)
     for start in range(0, vectors.shape[2], PLANES):
         slab = double(vectors[:, :, start : start + PLANES + 1])[:, :, : 2 * PLANES]
