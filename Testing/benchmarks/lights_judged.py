@@ -13,6 +13,7 @@ from dsir.errors import DsirError
 from dsir.registration.findings import Finding
 from dsir.similarity.calibration import RIGHT, Calibration, shipped
 from dsir.similarity.confidence import SURE
+from dsir.structures.doubts import OTHER_PERSON
 from dsir.structures.measures import Measures
 from dsir.structures.verdict import AWAY, AWAY_OVERLAP, Light, judge
 from labelled import FITTED, NECKS
@@ -146,6 +147,7 @@ def is_green(result: Result, row: Row, times: float = 1.0) -> bool:
     carried: Any = SimpleNamespace(structure=source, source=source, cut=row.cut, rescued=False)
     level: Any = row.level or result.level
     doubts = [Finding("registration", level, "", {})] if level in ("CHECK", "FAIL") else []
+    doubts += [OTHER_PERSON] if result.kind == "two_persons" else []
     light = judge(carried, Measures(**values), slice_mm=result.slice_mm, doubts=doubts).light
     return light is Light.GREEN and far(row) <= times
 

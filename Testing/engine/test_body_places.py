@@ -111,3 +111,14 @@ def test_points_are_judged_by_where_they_lie_as_well(tmp_path: Path) -> None:
     doubts = saved(tmp_path, Finding("better_in_parts", "CHECK", "In 1 of 8 parts ...", {}, beyond(5.0)))
     said = [verdict.reasons for verdict in propagated(StructureSet(SCAN, (), marks), doubts).verdicts]
     assert HERE in said[0] and HERE not in said[1]
+
+
+@pytest.mark.parametrize(("same", "light"), [(None, Light.GREEN), (True, Light.GREEN), (False, Light.AMBER)])
+def test_the_images_do_not_vouch_for_another_person_s_outline(tmp_path: Path, same: bool | None, light: Light) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({"settings": {"same_person": same}}))
+    source, doubts = StructureSet(SCAN, (ball_at(0.0),)), findings_beside(tmp_path / "transform.h5")
+    (verdict,) = propagated(source, doubts).verdicts
+    assert verdict.light is light and ("of two persons" in verdict.reasons[0]) == (same is False)
+    sure = TransformConfidence(Image(torch.full(SCAN.shape, 0.99), SCAN))
+    compared = propagate(source, Transform(), SCAN, reference=source, confidence=sure, doubts=doubts)
+    assert compared.verdicts[0].light is Light.GREEN  # a reference does

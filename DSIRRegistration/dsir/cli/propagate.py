@@ -106,6 +106,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..files.dicom_registration import Frames
     from ..files.images import geometry_remarks, read_image
     from ..reports.structures.verdicts import write_verdicts
+    from ..structures.doubts import OTHER_PERSON
     from ..structures.propagate import propagate
     from ..structures.structure_io import identity_of
     from ..structures.transform_confidence import TransformConfidence
@@ -122,7 +123,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     )
     transform = given.transform
     confidence = TransformConfidence(read_image(arguments.confidence)) if arguments.confidence else None
-    doubts = findings_beside(arguments.transform)
+    doubts = [*findings_beside(arguments.transform), *([OTHER_PERSON] if drawn.persons else [])]
     if arguments.measure_confidence:
         from ..structures.confidence_map import doubts_of, measure_confidence
 

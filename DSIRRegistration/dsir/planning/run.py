@@ -26,6 +26,7 @@ from ..rt.series_out import write_series
 from ..rt.structures_in import read_rtstruct
 from ..shapes.structure import StructureSet
 from ..structures.confidence_map import measure_confidence
+from ..structures.doubts import OTHER_PERSON
 from ..structures.propagate import Propagation, propagate
 from ..structures.structure_io import write_structures
 from ..transforms.composite import Transform
@@ -88,7 +89,7 @@ def run_plan(
             remarks.append(WITHHELD)
         else:
             transform = read_transform(folder.path / "registration" / "transform.h5")
-            doubts = findings_of(registered)
+            doubts = [*findings_of(registered), *([OTHER_PERSON] if two else [])]
             work = _Hand(plan, folder.path, images, transform, doubts, pseudonym, within(progress, 0.6, 0.95))
             found, doses = work.all()
             files |= work.files

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..files.report import read_report
 from ..registration.findings import Finding, findings_of
+from ..structures.doubts import OTHER_PERSON
 
 WRITTEN = ("transform.h5", "transform.tfm", "matrix.txt", "displacement.nii.gz")
 """The transforms that ``dsir register`` writes into one folder with its report."""
@@ -18,8 +19,11 @@ def report_beside(transform: Path) -> dict[str, Any]:
 
 
 def findings_beside(transform: Path) -> list[Finding]:
-    """The reasons of the verdict in the report beside a transform; none where it is not one of ours."""
+    """The reasons of the verdict in the report beside a transform, and whether it is said to be of two persons; none
+    where it is not one of ours."""
+    report = report_beside(transform)
     try:
-        return findings_of(report_beside(transform))
+        other = [OTHER_PERSON] if report.get("settings", {}).get("same_person") is False else []
+        return [*findings_of(report), *other]
     except (AttributeError, TypeError, KeyError, ValueError):
         return []
