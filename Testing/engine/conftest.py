@@ -21,7 +21,6 @@ torch.set_num_threads(1)
 
 LONGEST = (
     "test_viewer_browser.py",
-    "test_viewer_page.py",
     "test_registration_pipeline.py",
     "test_linear_choice.py",
     "test_registration_limits.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,12 @@ from dsir.transforms.composite import Transform
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
 from DSIRRegistrationLib.roles import FIXED
+from DSIRRegistrationLib.viewer import __main__ as command
+from DSIRRegistrationLib.viewer import app as page
+from DSIRRegistrationLib.viewer import serving
 from DSIRRegistrationLib.viewer.deformation import ARROWS, GRID, NONE
 from DSIRRegistrationLib.viewer.maps import CONFIDENCE, JACOBIAN, LENGTH
-from DSIRRegistrationLib.viewer.overlays import AFTER
+from DSIRRegistrationLib.viewer.overlays import AFTER, BEFORE
 from DSIRRegistrationLib.viewer.picture import grab
 from DSIRRegistrationLib.viewer.session import Session
 from DSIRRegistrationLib.viewer.stencil import BLEND, CHECKERBOARD, CURTAIN, SQUARE
@@ -63,6 +67,7 @@ def test_a_given_transform_is_shown_as_after_at_once(session: Session) -> None:
     assert session.overlays.overlay == AFTER
     warped = slicer.util.arrayFromVolume(session.result.warped)
     assert warped.shape == slicer.util.arrayFromVolume(session.sides[FIXED].volume).shape
+    assert np.abs(seen(session, mode=BLEND, opacity=1.0) - seen(session, overlay=BEFORE)).max() > 60
 
 
 def test_the_curtain_shows_the_fixed_scan_left_and_the_other_right_of_it(session: Session) -> None:
@@ -157,3 +162,14 @@ def test_a_linear_transform_has_maps_too(app: SlicerApp, tmp_path: Path) -> None
     assert made.legend.said == "3.0 to 3.0 mm in the body"
     session.close()
     app.scene.Clear(False)
+
+
+def test_the_command_line_hands_the_transform_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given: dict[str, object] = {}
+    monkeypatch.setattr(command, "keep_none_alive", lambda: None)
+    monkeypatch.setattr(page, "Viewer", lambda *scans, **options: given.update(options, scans=scans))
+    monkeypatch.setattr(serving, "serve", lambda viewer, **options: given.update(options))
+    monkeypatch.setattr(sys, "argv", ["view", "a.nii", "b.nii", "--transform", "known.h5", "--no-browser"])
+    assert command.main() == 0
+    assert (given["scans"], given["transform"]) == ((Path("a.nii"), Path("b.nii")), Path("known.h5"))
+    assert not given["browser"]
