@@ -30,12 +30,12 @@ LONGEST = (
     "test_cli_stopping.py",
     "test_face.py",
     "test_registration_refining.py",
-    "2_click_and_steer.ipynb",
     "1_register_and_look.ipynb",
+    "2_click_and_steer.ipynb",
     "test_commissioning.py",
     "test_batch_studies.py",
 )
-"""Names of files, the longest first (processor seconds: 35, 25, ... 14); all others follow as they were found.
+"""Names of files, the longest first (processor seconds: 50 ... 14); all others follow as they were found.
 ``pytest -n 2 --dist loadfile --no-loadscope-reorder`` keeps this order; xdist's own begins with the most tests."""
 
 
