@@ -297,3 +297,10 @@ def test_the_page_has_the_bad_verdicts_first_and_leads_to_each_pairs_own_page(tm
     assert names == ["gone", "bad &amp; &lt;odd&gt;", "bare", "good"]
     assert re.findall(r'href="([^"]*)"', text) == ["bad%20%26%20%3Codd%3E/report.html", "good/report.html"]
     assert "It was &lt;not&gt; found." in text and "1 FAIL</span>" in text
+
+
+def test_workers_share_what_others_leave_of_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dask.system.CPU_COUNT", 16)
+    monkeypatch.setattr(cluster, "sensible_threads", lambda: 8)
+    monkeypatch.setattr(cluster.sys, "platform", "linux")
+    assert [cluster.threads_each(workers) for workers in (1, 2, 4, 16)] == [0, 4, 2, 1]

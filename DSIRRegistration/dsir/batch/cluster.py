@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DsirError
+from ..processors import sensible_threads
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -119,10 +120,16 @@ def sensible_workers(pairs: int, gpus: int) -> int:
 
 
 def threads_each(workers: int) -> int:
-    """CPU threads of each of so many workers on this machine."""
+    """CPU threads of each of so many workers on this machine: a share of the processors that nobody else keeps busy.
+
+    One worker alone gets 0, so that each registration takes what is free then, and makes room while it runs. (Where
+    workers are not forked, Dask would hold it to one thread.)
+    """
+    if workers == 1 and sys.platform == "linux":
+        return 0
     from dask.system import CPU_COUNT
 
-    return max(1, CPU_COUNT // workers)
+    return max(1, min(CPU_COUNT, sensible_threads()) // workers)
 
 
 def offers_gpu(client: Client) -> bool | None:
