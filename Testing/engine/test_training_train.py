@@ -68,6 +68,7 @@ def test_a_run_of_minutes_says_so_and_keeps_checkpoints(scans, tmp_path):
         (["--minutes", "0"], "not a number above zero"),
         (["--hours", "nan"], "not a number above zero"),
         (["--size", "4"], "16 to 192 voxels"),
+        (["--steps", "0"], "one step"),
     ],
 )
 def test_impossible_runs_are_refused_before_they_begin(scans, tmp_path, capsys, wrong, said):

@@ -64,12 +64,14 @@ def _check(arguments: argparse.Namespace) -> None:
     """Say before the work what makes a training impossible.
 
     Raises:
-        DsirError: no folder, or views too small to hold anything.
+        DsirError: no folder, no step, or views too small to hold anything.
     """
     if not arguments.data.is_dir():
         raise DsirError(f"{arguments.data} is not a folder of volumes.")
     if arguments.size is not None and not SMALLEST <= arguments.size <= LARGEST:
         raise DsirError(f"Views have {SMALLEST} to {LARGEST} voxels along each side, not {arguments.size}.")
+    if 0 in (arguments.steps, arguments.batch):
+        raise DsirError("A training takes one step of one example at the least.")
 
 
 SMALLEST, LARGEST = 16, 192
