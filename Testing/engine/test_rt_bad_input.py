@@ -72,6 +72,17 @@ def test_a_foreign_frame_is_forgiven_when_the_contours_name_this_very_series(tmp
     assert len(spoiled(tmp_path, series, {"good": GOOD}, spoil).structures) == 1
 
 
+def test_a_structure_set_that_names_no_scan_is_read_and_said(tmp_path, series):
+    def spoil(dataset):
+        del dataset.StructureSetROISequence[0].ReferencedFrameOfReferenceUID
+        for drawn in first(dataset):
+            drawn.pop("ContourImageSequence", None)
+
+    found = spoiled(tmp_path, series, {"a": GOOD}, spoil)
+    assert len(found.structures) == 1
+    assert "does not say on which scan it was drawn" in " ".join(found.remarks)
+
+
 def test_only_foreign_structures_are_an_error_that_says_so(tmp_path, series):
     make_rtstruct(tmp_path / "rs.dcm", GRID, {"a": GOOD}, frame=generate_uid())
     with pytest.raises(DsirError, match="another frame of reference"):
@@ -116,6 +127,17 @@ def test_a_contour_that_bounds_nothing_is_left_out_and_the_rest_stays(tmp_path, 
     assert "1 contour of a was left out" in found.remarks[0]
     assert words in found.remarks[0]
     assert volume(found)[0] == pytest.approx(4 / 3 * np.pi * 1.2**3, rel=0.03)
+
+
+@pytest.mark.parametrize("offset, kept", [([0, 0, 0], True), ([0, 0, 5], False)])
+def test_contours_that_are_to_be_shifted_are_left_out(tmp_path, series, offset, kept):
+    def spoil(dataset):
+        added = contour(GRID, circle((20, 20), 5, GRID.spacing), 9)
+        added.ContourOffsetVector = offset
+        first(dataset).append(added)
+
+    said = " ".join(spoiled(tmp_path, series, {"a": GOOD}, spoil).structures[0].remarks)
+    assert ("offset that DICOM has retired" in said) is not kept
 
 
 def test_sagittal_contours_and_contours_beyond_the_scan_are_named(tmp_path, series):

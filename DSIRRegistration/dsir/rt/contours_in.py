@@ -53,6 +53,9 @@ def sorted_contours(contours: list[Dataset], scan: Lattice) -> SortedContours:
         if promised is not None and promised != len(values) // 3:
             out.fault("they have fewer or more points than they say")
             continue
+        if _shifted(contour):
+            out.fault("they are to be shifted by an offset that DICOM has retired")
+            continue
         world = values.reshape(-1, 3) * [-1.0, -1.0, 1.0]
         if kind == "POINT" and len(world) == 1:
             out.points.append(world[0])
@@ -71,6 +74,12 @@ def _coordinates(contour: Dataset) -> np.ndarray:
     if isinstance(data, bytes):
         data = data.decode("ascii").rstrip("\0 ").split("\\")
     return np.array([float(v) for v in data])
+
+
+def _shifted(contour: Dataset) -> bool:
+    """Whether an item moves its points (Contour Offset Vector, retired): from where, programs never agreed upon."""
+    offset = contour.get("ContourOffsetVector")
+    return offset is not None and any(float(mm or 0) for mm in np.atleast_1d(np.array(offset, dtype=object)))
 
 
 def _place(index: np.ndarray, scan: Lattice, out: SortedContours) -> None:

@@ -62,6 +62,9 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
             structures.append(Structure(name, built.distance, built.lattice, number, colour, role, tuple(said)))
         elif not found.points:
             remarks.append(f"{name} is left out: {_reason(found.faults)}.")
+    nowhere = [n for n, roi in rois.items() if not text(roi, "ReferencedFrameOfReferenceUID")]
+    if any(not _names(drawn.get(number), series) for number in nowhere):
+        remarks.append("The structure set does not say on which scan it was drawn: look where its contours lie.")
     if not structures and not point_sets:
         raise DsirError(f"Nothing in {path} can be used. {' '.join(remarks)}")
     label = str(dataset.get("StructureSetLabel", "") or "")
@@ -140,15 +143,18 @@ def _foreign(roi: Dataset, drawn: Dataset | None, series: Series) -> str:
 
     A frame of reference that differs is forgiven where the contours name images of this very series.
     """
-    frame = str(roi.get("ReferencedFrameOfReferenceUID", "") or "")
-    if not frame or not series.frame_of_reference or frame == series.frame_of_reference:
+    frame = text(roi, "ReferencedFrameOfReferenceUID")
+    if not frame or not series.frame_of_reference or frame == series.frame_of_reference or _names(drawn, series):
         return ""
-    known = {s.sop_instance for s in series.slices.values()}
-    for contour in (drawn.get("ContourSequence") or ()) if drawn is not None else ():
-        images = contour.get("ContourImageSequence") or ()
-        if any(text(image, "ReferencedSOPInstanceUID") in known for image in images):
-            return ""
     return "it was drawn in another frame of reference than the moving series has"
+
+
+def _names(drawn: Dataset | None, series: Series) -> bool:
+    """Whether contours name an image of the series."""
+    known = {s.sop_instance for s in series.slices.values()}
+    contours = (drawn.get("ContourSequence") or ()) if drawn is not None else ()
+    images = (image for contour in contours for image in contour.get("ContourImageSequence") or ())
+    return any(text(image, "ReferencedSOPInstanceUID") in known for image in images)
 
 
 def _name(roi: Dataset, number: int) -> str:
