@@ -55,7 +55,6 @@ class Method:
 METHODS: dict[str, Method] = {
     "ours-mind": Method("peer_ours.py", "mind:default"),
     "ours-dsir": Method("peer_ours.py", "dsir:default"),
-    "ours-dsir-every-voxel": Method("peer_ours.py", "dsir:default:every-voxel"),
     "ours-mind-fast": Method("peer_ours.py", "mind:fast"),
     "ours-dsir-fast": Method("peer_ours.py", "dsir:fast"),
     "ours-mind-accurate": Method("peer_ours.py", "mind:accurate"),

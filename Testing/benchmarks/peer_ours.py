@@ -1,12 +1,8 @@
-"""DSIR Registration itself, in a process of its own like every peer.
-
-The setting is ``descriptor:preset``, or ``descriptor:preset:every-voxel``, whose network sees every voxel.
-"""
+"""DSIR Registration itself, in a process of its own like every peer; the setting is ``descriptor:preset``."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from peer_files import read_task
@@ -21,10 +17,8 @@ from dsir.registration.register import register
 def main() -> None:
     """Register with nothing but the two images."""
     task = read_task()
-    descriptor, name, *every_voxel = task.setting.split(":")
-    settings = preset(name, descriptor=descriptor, device="cpu", threads=task.threads)
-    if every_voxel:
-        settings = replace(settings, thinned=False)
+    descriptor, _, name = task.setting.partition(":")
+    settings = preset(name or "default", descriptor=descriptor, device="cpu", threads=task.threads)
     fixed, moving = read_image(task.fixed), read_image(task.moving)
     field = register(fixed, moving, settings).displacement(fixed.lattice)
     task.finish(field.vectors.permute(1, 2, 3, 0).numpy())

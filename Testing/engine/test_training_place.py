@@ -9,12 +9,15 @@ import pytest
 import torch
 from dsir.errors import DsirError
 from dsir.features.descriptor import load_descriptor
+from dsir.features.layers import thinned
+from dsir.features.masrnet import MasrNet, MasrNetSettings
 from dsir.features.place import PlaceHead, PlaceSettings
 from dsir.features.place_weights import is_place, read_place, write_place
 from dsir.features.weights import shipped
 from dsir.geometry.sampling import gaussian_blur, index_grid
 from dsir.training.closed_form import placing_weights, sums
 from dsir.training.gauss_newton import SIDE, Patches, basin, descended, gauss_newton, normal_matrices
+from dsir.training.place import every_second
 
 pytestmark = [pytest.mark.slow, pytest.mark.models]
 
@@ -121,3 +124,15 @@ def test_the_closed_form_weighs_the_channel_that_places_and_drops_the_one_that_p
     weights = placing_weights(h, b)
     assert weights[0] > 20 * weights[1]
     assert float((h.mean((0, 1)) * weights).sum()) == pytest.approx(float(h.mean((0, 1)).mean()), rel=1e-2)
+
+
+def test_find_vectors_of_every_second_voxel_stay_on_those_voxels_and_fill_the_line_between() -> None:
+    find = MasrNet(MasrNetSettings(widths=(4, 8), depth=(0, 0), local_contrast=(2,), features=4, channels=6)).eval()
+    volume = torch.rand(1, 1, 25, 16, 17, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        vectors = every_second(find, volume)
+        coarse = find(thinned(torch.nn.functional.pad(volume, [1] * 6, mode="replicate")))
+    assert vectors.shape == (1, 6, 25, 16, 17)
+    assert torch.allclose(vectors[..., ::2, ::2, ::2], coarse, atol=1e-5)
+    between = torch.nn.functional.normalize(coarse[:, :, :-1] + coarse[:, :, 1:], dim=1)
+    assert torch.allclose(vectors[:, :, 1::2, ::2, ::2], between, atol=1e-5)

@@ -55,13 +55,12 @@ class Descriptor(Protocol):
         """(I, J, K) raw, finite intensities to (C, I, J, K): ``describe(normalise(volume, mask))``."""
 
 
-def load_descriptor(name: str, device: str | torch.device = "cpu", *, thinned: bool = False) -> Descriptor:
+def load_descriptor(name: str, device: str | torch.device = "cpu") -> Descriptor:
     """A descriptor by name.
 
     Args:
         name: ``"mind"``; a shipped model such as ``"dsir"``; ``"cnn"``: the same network untrained; or the path of a
             ``.safetensors`` file that training wrote. A model's name followed by ``-mirrored`` asks it three times.
-        thinned: a find network sees every second voxel (:mod:`.thinned`).
 
     Raises:
         DsirError: no descriptor has this name, or its weights are damaged.
@@ -69,17 +68,17 @@ def load_descriptor(name: str, device: str | torch.device = "cpu", *, thinned: b
     if name == "mind":
         return Mind()
     if name.endswith("-mirrored"):
-        inner = load_descriptor(name.removesuffix("-mirrored"), device, thinned=thinned)
+        inner = load_descriptor(name.removesuffix("-mirrored"), device)
         if not isinstance(inner, Dsir):
             raise DsirError(f"Only the trained networks are asked in a mirror too, and {inner.name!r} is none of them.")
         return Mirrored(inner)
     if name == "cnn":
         return Dsir.untrained(MasrNetSettings())
     if name in (models := manifest()):
-        return Dsir.trained(shipped(name), name=name, device=device, thinned=thinned)
+        return Dsir.trained(shipped(name), name=name, device=device)
     if name.endswith(".safetensors") and is_place(Path(name)):
         return Placed(shipped("dsir"), read_place(Path(name)), name=Path(name).stem, device=device)
     if name.endswith(".safetensors"):
-        return Dsir.trained(read_weights(Path(name)), name=Path(name).stem, device=device, thinned=thinned)
+        return Dsir.trained(read_weights(Path(name)), name=Path(name).stem, device=device)
     known = ", ".join(["mind", "cnn", *models])
     raise DsirError(f"There is no descriptor named '{name}'; choose one of: {known}.")

@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from ..errors import DsirError
 from .masrnet import MasrNet, MasrNetSettings
 from .normalise import normalise
-from .thinned import describe_thinned
 from .weights import Weights
 
 RIM = 8
@@ -38,22 +37,18 @@ class Dsir:
         spacing: float,
         device: str | torch.device = "cpu",
         half: bool | None = None,
-        thinned: bool = False,
         identity: dict[str, object] | None = None,
     ) -> None:
-        """``thinned``: the network sees every second voxel of what it describes (:mod:`.thinned`)."""
-        self.name, self.spacing, self.thinned = name, spacing, thinned
-        self.channels, times = network.settings.channels, 2 if thinned else 1
-        self.margin, self.stride = times * network.settings.margin, times * network.settings.stride
+        self.name, self.spacing = name, spacing
+        self.channels, self.margin = network.settings.channels, network.settings.margin
+        self.stride = network.settings.stride
         self.identity = {"descriptor": name, **(identity or {})}
         self.device = torch.device(device)
         self.half = has_bfloat16(self.device) if half is None else half
         self.network = network.to(self.device).eval().requires_grad_(False)
 
     @staticmethod
-    def trained(
-        weights: Weights, *, name: str = "dsir", device: str | torch.device = "cpu", thinned: bool = False
-    ) -> Dsir:
+    def trained(weights: Weights, *, name: str = "dsir", device: str | torch.device = "cpu") -> Dsir:
         """The descriptor of these weights.
 
         Raises:
@@ -79,7 +74,7 @@ class Dsir:
         ) as error:
             reason = " ".join(str(error).split())[:200]
             raise DsirError(f"The weights of {name} are damaged, or of another network: {reason}.") from error
-        return Dsir(network, name=name, spacing=spacing, device=device, thinned=thinned, identity=identity)
+        return Dsir(network, name=name, spacing=spacing, device=device, identity=identity)
 
     @staticmethod
     def untrained(
@@ -105,11 +100,9 @@ class Dsir:
         rims = [2 * RIM if size < THIN else RIM for size in normalised.shape]
         volume = normalised[None, None].float().to(self.device)
         volume = F.pad(volume, [rim for rim in reversed(rims) for _ in range(2)])
-        rows, columns, planes = (slice(rim, rim + size) for rim, size in zip(rims, normalised.shape, strict=True))
-        inner = rows, columns, planes
+        inner = tuple(slice(rim, rim + size) for rim, size in zip(rims, normalised.shape, strict=True))
         with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            vectors = describe_thinned(self.network, volume, inner) if self.thinned else self.network(volume, inner)
-        return vectors[0].cpu()
+            return self.network(volume, inner)[0].cpu()
 
     def __call__(self, volume: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """(I, J, K) raw intensities on an isotropic lattice to (C, I, J, K)."""

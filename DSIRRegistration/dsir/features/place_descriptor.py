@@ -39,7 +39,7 @@ class Placed:
     def __init__(self, find: Weights, place: PlaceWeights, *, name: str, device: str | torch.device = "cpu") -> None:
         if place.provenance.get("find") not in (None, find.sha256):
             raise DsirError(f"The place head {name} was trained beside another find network than the one that is here.")
-        self.find = Dsir.trained(find, device=device, thinned=True)  # as it was trained
+        self.find = Dsir.trained(find, device=device)
         self.output = PlaceOutput(place, self.find.device, half=self.find.half)
         self.name, self.channels = name, self.output.channels
         self.spacing: float | None = self.find.spacing

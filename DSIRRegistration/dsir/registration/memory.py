@@ -125,7 +125,7 @@ def _plan(
     still, other = (float(np.prod(lattice.shape)) / MIB for lattice in (fixed, moving))  # a MiB for each byte a voxel
     work, piece_mib = voxels / MIB, min(piece, 2.5 * voxels) / MIB
     channels = descriptor.channels
-    network = NETWORK / (8 if settings.thinned else 1) if descriptor.spacing is not None else 0
+    network = NETWORK if descriptor.spacing is not None else 0
     placed = PLACED if network and any(level.place for level in settings.descent.levels) else 0
     images = 5 * (still + other)  # float32 and a mask
     again = 2 * (placed + DIRECTIONS) * 3 * work  # of the levels that place, and what weighed levels descend on

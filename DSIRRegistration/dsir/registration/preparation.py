@@ -84,7 +84,7 @@ def chosen_descriptor(settings: RegistrationSettings) -> Descriptor:
     Raises:
         DsirError: there is none of that name.
     """
-    descriptor = load_descriptor(settings.descriptor, device_named(settings.device), thinned=settings.thinned)
+    descriptor = load_descriptor(settings.descriptor, device_named(settings.device))
     learned = descriptor.spacing is not None
     return Blend(descriptor, Mind(), settings.detail) if learned and settings.detail > 0 else descriptor
 

@@ -52,7 +52,7 @@ PRESETS: dict[str, RegistrationSettings] = {
             )
         ),
     ),
-    "paper": RegistrationSettings(preset="paper", thinned=False, descent=DescentSettings(method="paper")),
+    "paper": RegistrationSettings(preset="paper", descent=DescentSettings(method="paper")),
     **TASKS,
 }
 """For a speed, then for a task (:mod:`.tasks`). ``fast`` looks at 3 mm with MIND-SSC, ``default`` at 2 mm, ``accurate``

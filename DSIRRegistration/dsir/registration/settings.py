@@ -47,8 +47,6 @@ class RegistrationSettings:
         descriptor: ``"dsir"`` (with detail channels) or ``"mind"``. DSIR is the more accurate between modalities, for
             twice the time; MIND-SSC is between phases of one CT (measured: Docs/measurements/solver.md).
         detail: share of MIND-SSC channels put beside a learned descriptor's, 0..1.
-        thinned: whether a find network sees every second voxel of that lattice: a quarter of its time, a registration
-            that errs no more (measured: Docs/measurements/solver.md).
         spacing: mm of the finest lattice that descriptors are computed on; at least half of both images' voxels.
         voxels: the most that lattice may have; coarser spacing is used where it would have more.
         memory: MiB that the whole program may take, 0 for no limit; see :mod:`.memory` for what gives way.
@@ -65,7 +63,6 @@ class RegistrationSettings:
     preset: str = "default"
     descriptor: str = "dsir"
     detail: Share = 0.9
-    thinned: bool = True
     spacing: Positive = 2.0
     voxels: Count = 2_500_000
     memory: Whole = 0
