@@ -101,7 +101,7 @@ def _spacing(image: Image) -> float:
 def _against_nothing(judge: Judge, end: Transform) -> list[Finding]:
     """Does the body meet a body? A scan of which half is blank agrees with itself in the other half."""
     values, body, seen = judge.pulled(end)
-    inside, parts = judge.blocks.judged, Parts.of(judge)
+    inside = judge.blocks.judged
     there, slope = inside * seen, _slope(values, AROUND / float(judge.lattice.spacing[0]))
     met = there * (body > 0.5)
     flat = slope < FLAT * (slope * met).sum() / met.sum() if met.any() else there > 0
@@ -112,6 +112,7 @@ def _against_nothing(judge: Judge, end: Transform) -> list[Finding]:
     text = f"{100 * share:.0f} % of the fixed body lie where the moving scan shows no body, only background."
     if share > MOSTLY_EMPTY:
         return [Finding("blank", "FAIL", text, {"share": share})]
+    parts = Parts.of(judge)
     empty = parts.sums(blank) > EMPTY * parts.sums(inside)
     places = parts.places(empty, BLANK_THERE)
     return [Finding("blank", "CHECK", text, {"share": share}, places)]
