@@ -38,6 +38,10 @@ WORDS = {
     "mirrors": "{file} exchanges left and right (its linear part is a mirror): look whether that is meant.",
     "convention_guessed": "{file} does not say whether its vectors are LPS or RAS; {taken} was taken, by which the "
     "images fit better (similarity {similarity:.2f}, not {other:.2f}).",
+    "field_unchecked": "{file} was read as displacements in {taken} mm, as its header has it; without both scans "
+    "nobody can see whether its numbers are that.",
+    "field_fits_otherwise": "The vectors of {file} were read as {taken} mm, as its header has it, but the scans fit "
+    "better if they are {how} (similarity {other:.2f}, not {given:.2f}).",
     "slices_missing": "{name} lacks {missing} of its {count} slices (the first is slice {first}); they are "
     "interpolated.",
     "ct_unscaled": "{name} says no rescale slope and intercept: its values need not be HU.",
@@ -49,6 +53,8 @@ WORDS = {
     "no_suv": "No SUV of the {role} PET: {reason}.",
     "copies_passed_over": "Copies of slices were passed over: {count}.",
     "parts_missing": "{missing} of {count} parts of it (a concatenation) are missing; what is there was read.",
+    "parts_unknown": "It was stored in parts (a concatenation) and does not say how many there are: {count} were read, "
+    "and a last one that is missing would not be seen.",
     "localiser_left_out": "Left out, as localisers are: {count} of its planes, of another orientation or size.",
 }
 """Code to sentence; a list among the values is written with commas."""

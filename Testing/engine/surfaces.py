@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 
+import nibabel as nib
 import numpy as np
 
 
@@ -122,6 +123,29 @@ def ply(*, binary: bool) -> bytes:
     return (head + "\n".join(rows) + "\n" + "".join("3 {} {} {}\n".format(*t) for t in triangles.tolist())).encode()
 
 
+def obj() -> bytes:
+    """In LPS, as Slicer writes it: points, normals and faces of a corner each; colours and groups beside them."""
+    points, normals, triangles = sphere()
+    lines = [
+        "# 3D Slicer output. SPACE=LPS",
+        "mtllib a.mtl",
+        *("v {:.9g} {:.9g} {:.9g} 1 0 0".format(*p) for p in points.tolist()),
+    ]
+    lines += ["vn {:.9g} {:.9g} {:.9g}".format(*n) for n in normals.tolist()]
+    lines += ["g all", *("f " + " ".join(f"{c}//{c}" for c in t) for t in (triangles + 1).tolist())]
+    return "\n".join([*lines, ""]).encode()
+
+
+def gifti() -> bytes:
+    """A surface as FreeSurfer's and HCP's tools write it in scanner coordinates: RAS."""
+    points, _, triangles = sphere()
+    arrays = [
+        nib.gifti.GiftiDataArray((points * [-1, -1, 1]).astype(np.float32), "NIFTI_INTENT_POINTSET"),
+        nib.gifti.GiftiDataArray(triangles.astype(np.int32), "NIFTI_INTENT_TRIANGLE"),
+    ]
+    return bytes(nib.GiftiImage(darrays=arrays).to_bytes())
+
+
 SURFACES = {
     "appended.vtp": vtp(),
     "appended plain.vtp": vtp(zipped=False),
@@ -133,4 +157,6 @@ SURFACES = {
     "binary.stl": stl(binary=True),
     "ascii.ply": ply(binary=False),
     "binary.ply": ply(binary=True),
+    "text.obj": obj(),
+    "scanner.surf.gii": gifti(),
 }

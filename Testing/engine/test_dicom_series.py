@@ -18,6 +18,7 @@ from dsir.dicom.picks import picking
 from dsir.dicom.series import read_series
 from dsir.errors import DsirError
 from dsir.files.images import read_image
+from dsir.files.report import write_report
 from dsir.geometry.lattice import Lattice
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
@@ -221,6 +222,48 @@ def test_a_part_of_a_concatenation_that_is_missing_is_said(tmp_path: Path) -> No
     assert whole.data.shape[2] == 4 and whole.remarks == ()
     (tmp_path / "2.dcm").unlink()
     assert read_image(tmp_path).remarks[0].startswith("1 of 2 parts")
+    change(tmp_path / "1.dcm", lambda dataset: delattr(dataset, "InConcatenationTotalNumber"))
+    assert "a last one that is missing would not be seen" in read_image(tmp_path).remarks[0]
+
+
+def test_a_slice_shifted_sideways_by_half_a_pixel_is_refused_and_a_rounded_one_is_not(ct: Path) -> None:
+    half = float(pydicom.dcmread(files(ct)[0]).PixelSpacing[0]) / 2
+
+    def aside(dataset: Dataset, mm: float) -> None:
+        dataset.ImagePositionPatient[0] = float(dataset.ImagePositionPatient[0]) + mm
+
+    change(files(ct)[2], lambda dataset: aside(dataset, 0.05))
+    read_image(ct)
+    change(files(ct)[2], lambda dataset: aside(dataset, half))
+    with pytest.raises(DsirError, match="some are shifted sideways by up to"):
+        read_image(ct)
+
+
+@pytest.mark.parametrize("spacing", [4.0, -4.0])
+def test_reconstructed_nuclear_medicine_lies_where_its_detector_and_slice_vector_say(
+    tmp_path: Path, spacing: float
+) -> None:
+    path, values = tmp_path / "nm.dcm", np.arange(5 * 6 * 7, dtype=np.uint16).reshape(5, 6, 7)
+    detector = Dataset()
+    detector.ImagePositionPatient, detector.ImageOrientationPatient = [-10, -20, 30], [1, 0, 0, 0, 1, 0]
+
+    def nuclear(dataset: Dataset) -> None:
+        del dataset.SharedFunctionalGroupsSequence, dataset.PerFrameFunctionalGroupsSequence
+        dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.20"
+        dataset.Modality, dataset.ImageType = "NM", ["ORIGINAL", "PRIMARY", "RECON TOMO", "EMISSION"]
+        dataset.NumberOfFrames, dataset.Rows, dataset.Columns = values.shape
+        dataset.DetectorInformationSequence, dataset.SliceVector = Items([detector]), [1, 2, 3, 4, 5]
+        dataset.PixelSpacing, dataset.SpacingBetweenSlices = [3, 2], spacing
+        dataset.PixelData = values.tobytes()
+
+    change(enhanced(path, [0.0, 3.0]), nuclear)
+    image = read_image(path)
+    for k in range(5):  # each frame's first pixel
+        at = image.lattice.to_index(np.array([[10.0, 20.0, 30.0 + spacing * k]]))[0].round().astype(int)
+        assert image.data[tuple(at)] == values[k, 0, 0]
+    change(path, lambda dataset: delattr(dataset, "SpacingBetweenSlices"))
+    with pytest.raises(DsirError, match="nobody knows where they lie"):
+        read_image(path)
 
 
 def test_a_frame_without_orientation_is_no_localiser(tmp_path: Path) -> None:
@@ -244,6 +287,19 @@ def test_a_volume_of_few_slices_beside_one_of_many_is_a_volume(tmp_path: Path) -
 def test_frames_at_one_place_that_nothing_tells_apart_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DsirError, match="two slices at one place"):
         read_image(enhanced(tmp_path / "e.dcm", [0.0, 3.0, 6.0] * 2))
+
+
+def test_inspect_knows_a_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reason = {"level": "CHECK", "code": "x", "text": "The scans hardly overlap.", "values": {}}
+    report = {"command": "register", "versions": {"dsir": "1.2"}, "inputs": {"fixed": {"name": "ct.nii.gz"}},
+              "verdict": {"level": "CHECK", "reasons": [reason]}, "folds": 3, "warnings": ["Look here."],
+              "jacobian": {"p1": 0.8, "p99": 1.3, "smallest": 0.5, "largest": 2.0}}  # fmt: skip
+    write_report(tmp_path / "report.json", report)
+    assert main(["inspect", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    for words in ("dsir register (dsir 1.2)", "fixed: ct.nii.gz", "CHECK: look before", "hardly overlap",
+                  "×0.80 to ×1.30", "Folded voxels: 3", "Warning: Look here.", "Files: report.json"):  # fmt: skip
+        assert words in printed
 
 
 def test_inspect_shows_series_and_other_objects_without_names(ct: Path, capsys: pytest.CaptureFixture[str]) -> None:

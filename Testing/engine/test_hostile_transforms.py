@@ -12,6 +12,7 @@ from dsir.cli.main import main
 from dsir.errors import DsirError
 from dsir.files.transforms import read_transform
 from dsir.workflow.given_transform import read_given_transform
+from scipy import ndimage
 
 VALUES = np.random.default_rng(0).normal(size=(12, 11, 10)).astype(np.float32)
 
@@ -85,6 +86,52 @@ def test_a_field_of_another_place_is_refused(tmp_path: Path, capsys: pytest.Capt
     assert main([*words, f"{tmp_path}/out.csv", "--points", f"{tmp_path}/points.csv"]) == 0
     printed = capsys.readouterr()
     assert "No place of the points lies on the grid" in printed.out + printed.err
+
+
+@pytest.mark.parametrize(("intent", "turn", "how"), [(1006, (-1, -1, 1), "LPS mm"), (1007, (1, 1, 1), "RAS mm"),
+                                                     (1006, (0.5, 0.5, 0.5), "voxels")])  # fmt: skip
+def test_a_field_whose_header_lies_is_refused(
+    intent: int, turn: tuple[float, ...], how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).normal(size=(34, 32, 30))
+    values, grid, moved = ndimage.gaussian_filter(noise, 2.0), np.diag([2.0, 2.0, 2.0, 1.0]), np.array([6.0, -4.0, 0.0])
+    nib.save(nib.Nifti1Image(values, grid), tmp_path / "fixed.nii.gz")
+    nib.save(nib.Nifti1Image(ndimage.shift(values, moved / 2), grid), tmp_path / "moving.nii.gz")
+    words = ["apply", "-t", f"{tmp_path}/u.nii.gz", "-o", f"{tmp_path}/out.nii.gz"]
+    words += ["--reference", f"{tmp_path}/fixed.nii.gz", "--image", f"{tmp_path}/moving.nii.gz"]
+
+    def write(vectors: np.ndarray) -> None:
+        field = nib.Nifti1Image(np.broadcast_to(vectors, (*values.shape, 1, 3)).astype(np.float32), grid)
+        field.header["intent_code"] = intent
+        nib.save(field, tmp_path / "u.nii.gz")
+
+    write(moved * np.array(turn))
+    assert main(words) == 2
+    assert f"fit better if they are {how}" in capsys.readouterr().err
+    assert not (tmp_path / "out.nii.gz").exists()
+    write(moved * ((1, 1, 1) if intent == 1006 else (-1, -1, 1)))
+    assert main(words) == 0
+    assert "fit better" not in capsys.readouterr().out
+    labels = ["--reference", words[-3], "--labels", f"{tmp_path}/labels.nii.gz", "--overwrite"]
+    nib.save(nib.Nifti1Image((values > 0).astype(np.uint8), grid), tmp_path / "labels.nii.gz")
+    assert main([*words[:5], *labels]) == 0
+    assert "without both scans nobody can see" in capsys.readouterr().out
+
+
+def test_several_transforms_in_an_hdf5_file_that_nothing_joins_are_refused(tmp_path: Path) -> None:
+    sitk.WriteTransform(sitk.CompositeTransform([sitk.Euler3DTransform()] * 2), str(tmp_path / "joined.h5"))
+    read_transform(tmp_path / "joined.h5")
+    content = (tmp_path / "joined.h5").read_bytes()  # ITK writes a plain list where its caller gives one
+    (tmp_path / "listed.h5").write_bytes(content.replace(b"CompositeTransform_", b"Euler3DTransform____"[:19]))
+    with pytest.raises(DsirError, match="does not say how they follow"):
+        read_transform(tmp_path / "listed.h5")
+
+
+@pytest.mark.parametrize("name", ["a.lta", "a.xfm", "register.dat", "a.m3z"])
+def test_transforms_of_freesurfer_are_refused_with_a_way_out(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("type = 1\nnxforms = 1\n")
+    with pytest.raises(DsirError, match="a transform of FreeSurfer or MNI, which is not read; write it"):
+        read_transform(tmp_path / name)
 
 
 def test_a_transform_that_mirrors_says_so(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def test_what_leaves_the_fixed_scan_is_red_or_amber(folder):
     [
         (("a.stl",), "b.ply", "must end in .stl"),
         (("a.stl", "sub/a.stl"), "out", "have the same file name"),
-        (("a.obj",), "b.obj", "surfaces and curves are read from"),
+        (("a.off",), "b.off", "surfaces and curves are read from"),
     ],
 )
 def test_what_is_wrong_is_one_sentence_and_nothing_is_written(folder, capfd, names, out, words):

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import DsirError
 from ..progress import Progress
 from .command import Command, Outcome
+from .register import verdict_lines
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +64,8 @@ def _folder(path: Path) -> dict[str, Any]:
     from ..dicom.dataset import text
     from ..dicom.discover import discover
 
+    if result := _result(path):
+        return {"result": result}
     contents = discover(path)
     if not contents.volumes and not contents.others:
         what = "is empty" if not contents.files else "holds no DICOM object"
@@ -75,6 +78,26 @@ def _folder(path: Path) -> dict[str, Any]:
             {"kind": text(header, "Modality") or "unknown", "file": file.name} for header, file in contents.others
         ],
         "files": contents.files,
+    }
+
+
+def _result(path: Path) -> dict[str, Any]:
+    """What a command of ours left in a folder; empty where none did."""
+    from ..files.report import read_report
+    from ..reports.registration.facts import facts_of, warnings_beside_verdict
+
+    report = read_report(path / "report.json")
+    if not isinstance(report.get("command"), str):
+        return {}
+    inputs = {role: found.get("name") for role, found in (report.get("inputs") or {}).items()}
+    return {
+        "command": report["command"],
+        "version": (report.get("versions") or {}).get("dsir", "?"),
+        "inputs": inputs,
+        "verdict": report.get("verdict"),
+        "figures": {fact.name: fact.value for fact in facts_of(report)},
+        "warnings": warnings_beside_verdict(report),
+        "files": sorted(p.name + "/" * p.is_dir() for p in path.iterdir() if not p.name.startswith(".")),
     }
 
 
@@ -103,6 +126,16 @@ def _volume(number: int, volume: Any, path: Path, frames: list[str]) -> dict[str
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
+    if "result" in found:
+        result = found["result"]
+        return [
+            f"Result of dsir {result['command']} (dsir {result['version']})",
+            *(f"{role.replace('_', ' ')}: {name}" for role, name in result["inputs"].items()),
+            *verdict_lines(result),
+            *(f"{name}: {value}" for name, value in result["figures"].items()),
+            *(f"Warning: {sentence}" for sentence in result["warnings"]),
+            f"Files: {', '.join(result['files'])}",
+        ]
     if "image" in found:
         return [_where(found["image"]), *(f"Warning: {w}" for w in found["image"]["warnings"])]
     if "transform" in found:
@@ -142,7 +175,8 @@ COMMAND = Command(
     summary="show what a folder of DICOM or a file holds",
     description="""\
 Show the series in a folder of DICOM (modality, description, slices, voxel grid, frame of reference), the other objects
-in it, and what is wrong with each; or the grid of an image file; or the parts of a transform. Names of patients are not
+in it, and what is wrong with each; or the grid of an image file; or the parts of a transform; or what a command of dsir
+left in a folder: its inputs, verdict, figures and files. Names of patients are not
 shown. The number in front is what --series takes.""",
     usage="PATH",
     example="dsir inspect study/ --json",

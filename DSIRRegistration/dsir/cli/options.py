@@ -26,7 +26,7 @@ DESCRIPTOR_KINDS = (
 )
 IMAGE_KINDS = "NIfTI, NRRD, MHA, or a folder with one DICOM series"
 TRANSFORM_KINDS = ".h5, .tfm, or a displacement field as .nii.gz or .nrrd"
-SURFACES = (".vtp", ".vtu", ".vtk", ".stl", ".ply")
+SURFACES = (".vtp", ".vtu", ".vtk", ".stl", ".ply", ".obj", ".gii")
 POINTS = (".json", ".fcsv", ".csv")
 """Suffixes that dsir.structures.surfaces_and_points reads, named here so that ``--help`` need not load torch; a test
 holds them equal."""

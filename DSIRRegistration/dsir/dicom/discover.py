@@ -195,14 +195,18 @@ def _missing_parts(planes: Sequence[Plane]) -> Message | None:
     """What is missing of enhanced objects that were stored in parts (PS3.3 C.7.6.16.2.2.4)."""
     parts: dict[str, set[int]] = defaultdict(set)
     counts: dict[str, int] = {}
+    told: set[str] = set()
     for header in {id(plane.header): plane.header for plane in planes}.values():
         whole_one, part = text(header, "ConcatenationUID"), whole(header, "InConcatenationNumber")
         if whole_one and part:
             parts[whole_one].add(part)
             total = whole(header, "InConcatenationTotalNumber") or 0
+            told |= {whole_one} if total else set()
             counts[whole_one] = max(counts.get(whole_one, 0), total, part)
     missing = sum(counts[uid] - len(held) for uid, held in parts.items())
-    return Message("parts_missing", missing=missing, count=sum(counts.values())) if missing else None
+    if missing:
+        return Message("parts_missing", missing=missing, count=sum(counts.values()))
+    return Message("parts_unknown", count=sum(counts.values())) if set(parts) - told else None
 
 
 def _shape_of(plane: Plane, known: dict[tuple[object, ...], list[Plane]]) -> tuple[object, ...]:

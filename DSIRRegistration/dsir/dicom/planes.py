@@ -83,7 +83,7 @@ def planes_of(path: Path, header: Dataset) -> Iterator[Plane]:
             path,
             frame,
             header,
-            _position(header, groups, frames),
+            _position(header, groups, frame, frames),
             _directions(header, groups),
             _pixel(header, groups),
             (rows, columns),
@@ -101,14 +101,28 @@ def _sought(header: Dataset, groups: list[Dataset], sequence: str, name: str, co
     return numbers(header, name, count)
 
 
-def _position(header: Dataset, groups: list[Dataset], frames: int) -> np.ndarray | None:
+def _position(header: Dataset, groups: list[Dataset], frame: int, frames: int) -> np.ndarray | None:
     if frames > 1 and not groups:
-        return None  # one position for many frames says where the first lies only
+        return _reconstructed(header, frame)
     return _sought(header, groups, "PlanePositionSequence", "ImagePositionPatient", 3)
+
+
+def _reconstructed(header: Dataset, frame: int) -> np.ndarray | None:
+    """Of a frame of reconstructed nuclear medicine (PS3.3 C.8.4): slices count from the first along the normal,
+    backwards where their spacing is negative. Of all else one position says where the first frame lies only."""
+    detector, directions = first(header, "DetectorInformationSequence"), _directions(header, [])
+    spacing = number(header, "SpacingBetweenSlices")
+    counts = numbers(header, "SliceVector", whole(header, "NumberOfFrames") or 1)
+    if detector is None or directions is None or not spacing or counts is None:
+        return None
+    origin = numbers(detector, "ImagePositionPatient", 3)
+    return None if origin is None else origin + (counts[frame] - 1) * spacing * np.cross(*directions)
 
 
 def _directions(header: Dataset, groups: list[Dataset]) -> np.ndarray | None:
     found = _sought(header, groups, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
+    if found is None and (detector := first(header, "DetectorInformationSequence")) is not None:
+        found = numbers(detector, "ImageOrientationPatient", 6)
     if found is None:
         return None
     pair = found.reshape(2, 3)

@@ -19,6 +19,9 @@ EVEN = 0.05
 ROUNDED = 0.06
 """mm by which it may be off too: some programs round positions to 0.1 mm."""
 
+ASIDE = 0.1
+"""Share of a pixel by which a plane may lie sideways of the others."""
+
 MOST_MISSING = 3
 """Slices in a row that may be missing and are interpolated, with a warning; more is refused."""
 
@@ -87,8 +90,12 @@ def stacked(
     sideways = travel - (travel @ normal) * normal
     tilted = float(np.linalg.norm(sideways)) > TILT * spacing + 1e-3
     offsets = positions[order] - positions[order[0]] - at[:, None] * travel
-    if np.abs(offsets @ directions.T).max() > max(0.5 * float(pixel.min()), 2 * ROUNDED):
-        raise DsirError(f"{name} cannot be used: its slices do not lie behind one another, some are shifted sideways.")
+    aside = float(np.abs(offsets @ directions.T).max())
+    if aside > max(ASIDE * float(pixel.min()), 3 * ROUNDED):
+        raise DsirError(
+            f"{name} cannot be used: its slices do not lie behind one another, some are shifted sideways by up to "
+            f"{aside:.2g} mm."
+        )
     rows, columns = planes[0].size
     shifts, low, size = np.zeros((count, 2)), np.zeros(2, dtype=int), (columns, rows)
     if tilted:

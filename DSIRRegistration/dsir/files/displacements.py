@@ -18,6 +18,7 @@ from ..errors import DsirError, TransformError
 from ..transforms.field import DisplacementField
 from . import nifti
 from .atomic import complete_file
+from .images import NIFTI, suffix
 from .itk_transforms import as_field
 from .nifti_forms import load, unit
 from .positions import as_displacements, places_of
@@ -29,6 +30,8 @@ DISPLACEMENT, VECTOR = 1006, 1007
 FSL = {2006, 2007, 2008, 2009, 2016, 2017, 2018}
 NIFTYREG = ("positions", "displacements", "splines", "velocities", "velocities", "splines of velocities", "splines")
 """By the first intent parameter of a file that NiftyReg names ``NREG_TRANS``."""
+
+OURS = "DSIR displacement fixed to moving, RAS mm"
 
 UNSAID = (
     "{path} does not say whether its vectors are LPS (as ITK, ANTs and elastix write them) or RAS (as Slicer and dsir "
@@ -50,8 +53,14 @@ def write_displacement_nifti(path: str | Path, field: DisplacementField) -> None
             values,
             field.lattice.affine,
             intent="displacement vector",
-            description="DSIR displacement fixed to moving, RAS mm",
+            description=OURS,
         )
+
+
+def by_dsir(path: str | Path) -> bool:
+    """Whether a field says that :func:`write_displacement_nifti` wrote it."""
+    header = load(Path(path)).header if suffix(path) in NIFTI else None
+    return isinstance(header, nib.Nifti1Header) and header["descrip"].tobytes().startswith(OURS.encode())
 
 
 def nifti_readings(path: Path, convention: Convention | None = None) -> dict[Convention, DisplacementField]:

@@ -58,16 +58,19 @@ def _check_single(kinds: list[str], path: Path) -> None:
 
 
 def check_hdf5(path: Path) -> None:
-    """Refuse an HDF5 file that is longer or shorter than it says: HDF5 may end the whole process over what it finds.
+    """Refuse an HDF5 file that is longer or shorter than it says, over which HDF5 may end the whole process, and one of
+    several transforms that no composite joins.
 
     Raises:
-        DsirError: it is; other damage is seen by HDF5's own checksums.
+        DsirError: it is such; other damage is seen by HDF5's own checksums.
     """
-    with open(path, "rb") as file:
-        head = file.read(64)
+    content = path.read_bytes()
+    head = content[:64]
     place = {0: 40, 1: 44, 2: 28, 3: 28}.get(head[8]) if len(head) == 64 and head.startswith(b"\x89HDF\r\n") else None
     if place is None or int.from_bytes(head[place : place + 8], "little") != path.stat().st_size:
         raise DsirError(f"{path} is damaged: the file ends early, or holds what it does not know of.")
+    joined = b"CompositeTransform_" in content  # each transform is a group with its own TransformType
+    _check_single(["CompositeTransform" if joined else ""] * content.count(b"TransformType"), path)
 
 
 def check_matlab(path: Path) -> None:

@@ -105,12 +105,23 @@ def transform_readings(
     kind = suffix(path)
     if kind in (".nii", ".nii.gz", ".hdr", ".img"):
         return {name: Transform((field,)) for name, field in nifti_readings(path, convention).items()}
+    if kind in FREESURFER:
+        raise TransformError(f"{path} is a transform of FreeSurfer or MNI, which is not read; {FREESURFER[kind]}.")
     if kind not in ITK_FILES:
         return {name: Transform((field,)) for name, field in _itk_fields(path, convention).items()}
     matrix = _bare_matrix(path)
     if matrix is not None:
         return {convention or "ras": _told_matrix(path, matrix, convention)}
     return {"lps": _itk_transform(path)}
+
+
+FREESURFER = {
+    ".lta": "write it as ITK's: lta_convert --inlta FILE --outitk OUT.txt",
+    ".dat": "write it as ITK's: lta_convert --inreg FILE --src MOVING --trg FIXED --outitk OUT.txt",
+    ".m3z": "write it as a field in RAS: mri_warp_convert --inm3z FILE --outras OUT.nii.gz",
+    ".xfm": "write it as ITK's: lta_convert --inmni FILE --src MOVING --trg FIXED --outitk OUT.txt",
+}
+"""Transforms that are not read, and how FreeSurfer turns them into what is."""
 
 
 def _itk_transform(path: Path) -> Transform:

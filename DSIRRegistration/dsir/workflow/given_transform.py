@@ -10,7 +10,8 @@ import torch
 
 from ..errors import DsirError
 from ..files.dicom_registration import Frames
-from ..files.displacements import UNSAID, Convention
+from ..files.displacements import UNSAID, Convention, by_dsir
+from ..files.images import ITK, NIFTI, suffix
 from ..files.transforms import transform_readings
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
@@ -27,6 +28,9 @@ LOWERED = 0.01
 """Mean cosine by which a start has to be worse than none before it is said."""
 
 NAMES = {"lps": "LPS", "ras": "RAS"}
+
+VECTOR_IMAGES = (*NIFTI, *ITK)
+"""Files in which nothing but a header says what vectors mean; ITK's transform files and DICOM's objects are LPS."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +68,9 @@ def read_given_transform(
     if fixed is not None and not within_fields(next(iter(readings.values())), _spread(fixed.lattice)).any():
         raise DsirError(f"{path} belongs to other scans: none of the fixed scan lies on its grid.")
     if len(readings) == 1:
-        (only,) = readings.values()
-        return GivenTransform(only, _mirror_remarks(only, path))
+        ((name, only),) = readings.items()
+        doubts = _check_field(only, name, path, fixed, moving, fixed_mask, asked=convention is not None)
+        return GivenTransform(only, (*_mirror_remarks(only, path), *doubts))
     if fixed is None or moving is None:
         raise DsirError(UNSAID.format(path=path))
     measured = StartSimilarity.of(fixed, moving, fixed_mask)
@@ -89,6 +94,47 @@ def read_given_transform(
             ),
         ),
     )
+
+
+def _check_field(
+    given: Transform,
+    name: Convention,
+    path: str | Path,
+    fixed: Image | None,
+    moving: Image | None,
+    fixed_mask: torch.Tensor | None,
+    *,
+    asked: bool,
+) -> tuple[str, ...]:
+    """Refuse a vector image whose header lies by what the scans say: its numbers are LPS under the intent of RAS, or
+    the other way round, or count in voxels. What was asked for is kept and said.
+
+    Raises:
+        DsirError: the scans fit clearly better by another reading than by its own and than without it.
+    """
+    field = given.parts[0] if len(given.parts) == 1 else None
+    if suffix(path) not in VECTOR_IMAGES or not isinstance(field, DisplacementField) or by_dsir(path):
+        return ()
+    file, taken, own = Path(path).name, NAMES[name], field.vectors
+    if fixed is None or moving is None:
+        return () if asked else (Message("field_unchecked", file=file, taken=taken),)
+    mirror = torch.tensor([-1.0, -1.0, 1.0]).view(3, 1, 1, 1)
+    stored, steps = own if name == "ras" else own * mirror, torch.from_numpy(field.lattice.affine[:3, :3]).float()
+    others = {"RAS mm" if name == "lps" else "LPS mm": own * mirror}
+    others["voxels"] = torch.einsum("ab,bijk->aijk", steps, stored)
+    measured = StartSimilarity.of(fixed, moving, fixed_mask)
+    by_own, without = measured.through(given), measured.through(Transform())
+    found = {
+        how: measured.through(Transform((DisplacementField(vectors, field.lattice),)))
+        for how, vectors in others.items()
+    }
+    best = max(found, key=lambda how: found[how])
+    if found[best] < max(by_own, without) + CLEAR:
+        return ()
+    said = Message("field_fits_otherwise", file=file, taken=taken, how=best, given=by_own, other=found[best])
+    if not asked:
+        raise DsirError(f"{said} Say --field-convention lps or ras if it is meant, or write it in mm.")
+    return (said,)
 
 
 def within_fields(given: Transform, fixed: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import DsirError
 from ...geometry.plausible import plausible
 from ..atomic import complete_file
-from . import legacy, ply, stl, vtp
+from . import gifti, legacy, obj, ply, stl, vtp
 from .parts import MeshError, MeshParts
 
 READERS: dict[str, Callable[[bytes], MeshParts]] = {
@@ -21,6 +21,8 @@ READERS: dict[str, Callable[[bytes], MeshParts]] = {
     ".vtk": legacy.parse,
     ".stl": stl.parse,
     ".ply": ply.parse,
+    ".obj": obj.parse,
+    ".gii": gifti.parse,
 }
 
 
@@ -61,7 +63,7 @@ def read_mesh(path: str | Path, *, space: str | None = None) -> Mesh:
 
     Args:
         space: ``"LPS"`` or ``"RAS"``; by default what the file says (``SPACE=...``, as Slicer writes it), else LPS, as
-            Slicer takes it.
+            Slicer takes it (GIFTI is RAS).
 
     Raises:
         DsirError: missing, damaged, of another kind, or without points.
