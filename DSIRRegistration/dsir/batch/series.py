@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def _report(
     fixed: Path, rows: Sequence[Row], settings: RegistrationSettings, chained: bool, command_line: str
 ) -> dict[str, Any]:
     """Of the whole series; each scan's own report lies in its folder."""
-    scans = [{**asdict(row), "state": row.state.value, "folder": row.name if row.folder else ""} for row in rows]
+    scans = [{**row.to_json(), "folder": row.name if row.folder else ""} for row in rows]
     facts = {"chained": chained, "scans": scans}
     plain = settings.to_json()
     return run_report(

@@ -9,17 +9,8 @@ from pathlib import Path
 from ..errors import DsirError
 from ..messages import Message, as_data, once
 from ..progress import Progress
+from . import options
 from .command import Command, Outcome
-from .options import (
-    IMAGE_KINDS,
-    SURFACES,
-    add_different_patients,
-    add_machine,
-    add_overwrite,
-    add_transform,
-    begin,
-    check_output_file,
-)
 
 GRIDDED = ("image", "labels")
 KINDS = (*GRIDDED, "points", "mesh")
@@ -28,19 +19,19 @@ WRITTEN = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    add_transform(parser, required=True)
+    options.add_transform(parser, required=True)
     parser.add_argument(
         "--reference", type=Path, metavar="IMAGE", help="the scan whose grid images and labels are to lie on"
     )
     things = parser.add_argument_group("what to transform (one of each kind at most)")
-    things.add_argument("--image", type=Path, metavar="IMAGE", help=f"a scan ({IMAGE_KINDS})")
+    things.add_argument("--image", type=Path, metavar="IMAGE", help=f"a scan ({options.IMAGE_KINDS})")
     things.add_argument(
         "--labels", type=Path, metavar="LABELS", help="a label map (whole numbers, 0 is background; same kinds)"
     )
     things.add_argument(
         "--points", type=Path, metavar="POINTS", help="points: .csv (x, y, z in RAS mm) or Slicer's .mrk.json, .fcsv"
     )
-    things.add_argument("--mesh", type=Path, metavar="MESH", help=f"a surface ({', '.join(SURFACES)})")
+    things.add_argument("--mesh", type=Path, metavar="MESH", help=f"a surface ({', '.join(options.SURFACES)})")
     parser.add_argument(
         "--invert", action="store_true", help="from fixed to moving instead; --reference is then the moving scan"
     )
@@ -56,9 +47,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="the file to write; with several inputs a folder for all of them",
     )
-    add_overwrite(output)
-    add_different_patients(output)
-    add_machine(parser)
+    options.add_overwrite(output)
+    options.add_different_patients(output)
+    options.add_machine(parser)
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
@@ -74,13 +65,13 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     if single:
         ((kind, source),) = given.items()
         kinds = WRITTEN if kind in GRIDDED else (source.suffix.lower(),)
-        check_output_file(arguments.out, kinds, overwrite=arguments.overwrite)
+        options.check_output_file(arguments.out, kinds, overwrite=arguments.overwrite)
     else:
         check_output_folder(arguments.out, overwrite=arguments.overwrite)
         names = _names(given)
         for name in names.values():
             refuse_input(arguments.out / name)
-    begin(arguments, progress)
+    options.begin(arguments, progress)
     carry, said = _carrier(arguments, progress)
     if single:
         lines = carry(kind, source, arguments.out)

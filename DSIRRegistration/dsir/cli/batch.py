@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +109,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     if failed and not arguments.exit_zero:
         some = ", ".join(failed[:5]) + (", ..." if len(failed) > 5 else "")
         raise DsirError(f"{told}: {some}; why is in {arguments.out / PAGE}.")
-    table = [{**asdict(row), "state": row.state.value} for row in rows]
+    table = [row.to_json() for row in rows]
     return Outcome(arguments.out.resolve(), (f"{told}; see {arguments.out / PAGE}",), {kind.plural: table})
 
 

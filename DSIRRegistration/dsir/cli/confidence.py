@@ -7,36 +7,29 @@ from pathlib import Path
 
 from ..messages import once
 from ..progress import Progress, within
+from . import options
 from .command import Command, Outcome
-from .options import (
-    IMAGE_KINDS,
-    MAPS,
-    add_different_patients,
-    add_machine,
-    add_overwrite,
-    add_transform,
-    begin,
-    check_output_file,
-)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--fixed", required=True, type=Path, metavar="IMAGE", help=f"the fixed scan ({IMAGE_KINDS})")
+    parser.add_argument(
+        "--fixed", required=True, type=Path, metavar="IMAGE", help=f"the fixed scan ({options.IMAGE_KINDS})"
+    )
     parser.add_argument("--moving", required=True, type=Path, metavar="IMAGE", help="the moving scan (same kinds)")
-    add_transform(parser, required=True)
+    options.add_transform(parser, required=True)
     parser.add_argument("--mask", type=Path, metavar="MASK", help="where to look in fixed; found by itself otherwise")
     parser.add_argument("--labels", type=Path, metavar="LABELS", help="structures on the fixed scan, judged one by one")
     parser.add_argument("--names", type=Path, metavar="FILE.csv", help="names of the labels, columns value,name")
     parser.add_argument("--descriptor", metavar="NAME", help="dsir (default), mind or weights")
     parser.add_argument("--out", "-o", required=True, type=Path, metavar="FILE", help="the map, 0 to 1, about 4 mm")
-    add_different_patients(parser)
-    add_overwrite(parser)
-    add_machine(parser)
+    options.add_different_patients(parser)
+    options.add_overwrite(parser)
+    options.add_machine(parser)
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
-    check_output_file(arguments.out, MAPS, overwrite=arguments.overwrite)
-    begin(arguments, progress)
+    options.check_output_file(arguments.out, options.MAPS, overwrite=arguments.overwrite)
+    options.begin(arguments, progress)
     from ..features.descriptor import load_descriptor
     from ..files.images import read_image, read_mask, write_image
     from ..rt.label_maps import read_labels

@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import DsirError
 from ..progress import Progress, within
+from . import options
 from .command import Command, Outcome
-from .options import (
-    DESCRIPTOR_KINDS,
-    IMAGE_KINDS,
-    MAPS,
-    add_machine,
-    add_memory,
-    add_overwrite,
-    begin,
-    check_output_file,
-)
 from .values import count, millimetres
 
 if TYPE_CHECKING:
@@ -36,7 +27,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="IMAGE",
-        help=f"the scan, or both of a pair ({IMAGE_KINDS})",
+        help=f"the scan, or both of a pair ({options.IMAGE_KINDS})",
     )
     parser.add_argument(
         "--mask", type=Path, nargs="+", metavar="MASK", help="the body (above zero) of each; found by itself otherwise"
@@ -48,9 +39,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help=f"the file to write, one for each scan ({' '.join(MAPS)})",
+        help=f"the file to write, one for each scan ({' '.join(options.MAPS)})",
     )
-    parser.add_argument("--descriptor", metavar="NAME", help=f"{DESCRIPTOR_KINDS} (default: that of dsir register)")
+    parser.add_argument(
+        "--descriptor", metavar="NAME", help=f"{options.DESCRIPTOR_KINDS} (default: that of dsir register)"
+    )
     parser.add_argument(
         "--spacing",
         type=millimetres,
@@ -74,13 +67,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="one 3-D file a channel, FILE_00.nii.gz and so on, for programs that read scalar images only",
     )
-    add_overwrite(parser)
-    add_memory(add_machine(parser))
+    options.add_overwrite(parser)
+    options.add_memory(options.add_machine(parser))
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     _check(arguments)
-    begin(arguments, progress)
+    options.begin(arguments, progress)
     import torch
 
     from ..features.descriptor import load_descriptor
@@ -139,7 +132,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise DsirError("Each scan needs a file of its own to write.")
     for path in arguments.out:
         first = _numbered(path, 0) if arguments.separate else path
-        check_output_file(first, MAPS, overwrite=arguments.overwrite)
+        options.check_output_file(first, options.MAPS, overwrite=arguments.overwrite)
 
 
 def _fewer(
@@ -161,7 +154,7 @@ def _fewer(
 
 
 def _numbered(path: Path, channel: int) -> Path:
-    kind = next((kind for kind in (".nii.gz", *MAPS) if path.name.lower().endswith(kind)), "")
+    kind = next((kind for kind in (".nii.gz", *options.MAPS) if path.name.lower().endswith(kind)), "")
     stem = path.name[: len(path.name) - len(kind)]
     return path.with_name(f"{stem}_{channel:02d}{path.name[len(stem) :]}")
 

@@ -7,16 +7,8 @@ from pathlib import Path
 
 from ..errors import DsirError
 from ..progress import Progress, within
+from . import options
 from .command import Command, Outcome
-from .options import (
-    IMAGE_KINDS,
-    add_different_patients,
-    add_machine,
-    add_overwrite,
-    add_transform,
-    begin,
-    check_output_file,
-)
 from .values import millimetres
 
 PLANES = ("axial", "coronal", "sagittal")
@@ -25,13 +17,13 @@ SHOWN = ["cnn", "mind", "dsir"]
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--image", required=True, type=Path, metavar="IMAGE", help=f"the scan ({IMAGE_KINDS})")
+    parser.add_argument("--image", required=True, type=Path, metavar="IMAGE", help=f"the scan ({options.IMAGE_KINDS})")
     parser.add_argument("--ras", required=True, type=float, nargs=3, metavar=("X", "Y", "Z"), help="a point in it, mm")
     parser.add_argument(
         "--other", type=Path, action="append", default=[], metavar="IMAGE",
         help="a row for another scan, aligned with the first or by --transform; may be given again",
     )  # fmt: skip
-    add_transform(parser, "from IMAGE to the other scans", required=False)
+    options.add_transform(parser, "from IMAGE to the other scans", required=False)
     parser.add_argument(
         "--unknown", action="store_true", help="the other scans are not aligned: draw no true place in them"
     )
@@ -50,14 +42,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the made-up contrasts (default: 0)")
     parser.add_argument("--out", "-o", required=True, type=Path, metavar="FILE", help="a .png, .pdf or .svg to write")
-    add_different_patients(parser)
-    add_overwrite(parser)
-    add_machine(parser)
+    options.add_different_patients(parser)
+    options.add_overwrite(parser)
+    options.add_machine(parser)
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
-    check_output_file(arguments.out, KINDS, overwrite=arguments.overwrite)
-    begin(arguments, progress)
+    options.check_output_file(arguments.out, KINDS, overwrite=arguments.overwrite)
+    options.begin(arguments, progress)
     import numpy as np
 
     from ..features.descriptor import load_descriptor

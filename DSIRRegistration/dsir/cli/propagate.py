@@ -8,17 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..messages import once
 from ..progress import Progress, within
+from . import options
 from .command import Command, Outcome
-from .options import (
-    IMAGE_KINDS,
-    POINTS,
-    SURFACES,
-    add_different_patients,
-    add_machine,
-    add_overwrite,
-    add_transform,
-    begin,
-)
 from .propagate_files import KINDS, check, inputs, read, write
 
 if TYPE_CHECKING:
@@ -26,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    add_transform(parser, required=True)
+    options.add_transform(parser, required=True)
     drawn = parser.add_argument_group("what was drawn on the moving scan (one of these)")
     source = drawn.add_mutually_exclusive_group(required=True)
     source.add_argument("--rtstruct", type=Path, metavar="FILE.dcm", help="an RTSTRUCT; needs --moving-series")
@@ -37,14 +28,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help=f"surfaces, curves and points ({' '.join((*SURFACES, *POINTS))})",
+        help=f"surfaces, curves and points ({' '.join((*options.SURFACES, *options.POINTS))})",
     )
     drawn.add_argument("--names", type=Path, metavar="FILE.csv", help="names of the labels, columns value,name")
     scans = parser.add_argument_group("the scans")
     moving = scans.add_mutually_exclusive_group()
     moving.add_argument("--moving-series", type=Path, metavar="FOLDER", help="DICOM series that was drawn on")
     moving.add_argument(
-        "--moving", type=Path, metavar="IMAGE", help=f"the same as an image, for pictures ({IMAGE_KINDS})"
+        "--moving", type=Path, metavar="IMAGE", help=f"the same as an image, for pictures ({options.IMAGE_KINDS})"
     )
     fixed = scans.add_mutually_exclusive_group(required=True)
     fixed.add_argument("--fixed-series", type=Path, metavar="FOLDER", help="DICOM series that the contours are for")
@@ -95,14 +86,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--dose-out", type=Path, metavar="FILE.nii.gz", help="where its view goes; not validated for accumulation"
     )
-    add_overwrite(output)
-    add_different_patients(output)
-    add_machine(parser)
+    options.add_overwrite(output)
+    options.add_different_patients(output)
+    options.add_machine(parser)
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     check(arguments)
-    begin(arguments, progress)
+    options.begin(arguments, progress)
     from ..files.dicom_registration import Frames
     from ..files.images import geometry_remarks, read_image
     from ..reports.structures.verdicts import write_verdicts
@@ -165,7 +156,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         )
     progress("done", 1.0, "")
     lines = [f"Result in {arguments.out}", *_summary(result), *(f"Note: {sentence}" for sentence in remarks)]
-    verdicts = [{"name": v.name, "light": v.light.name.lower(), "reasons": list(v.reasons)} for v in result.verdicts]
+    verdicts = [verdict.to_json() for verdict in result.verdicts]
     return Outcome(arguments.out.resolve(), tuple(lines), {"verdicts": verdicts, "remarks": remarks})
 
 

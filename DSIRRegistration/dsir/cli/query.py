@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..messages import once
 from ..progress import Progress, within
+from . import options
 from .command import Command, Outcome
-from .options import (
-    IMAGE_KINDS,
-    MAPS,
-    add_different_patients,
-    add_machine,
-    add_overwrite,
-    add_transform,
-    begin,
-    check_output_file,
-)
 from .values import count, millimetres
 
 if TYPE_CHECKING:
@@ -27,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--image", required=True, type=Path, metavar="IMAGE", help=f"the scan ({IMAGE_KINDS})")
+    parser.add_argument("--image", required=True, type=Path, metavar="IMAGE", help=f"the scan ({options.IMAGE_KINDS})")
     parser.add_argument("--ras", required=True, type=float, nargs=3, metavar=("X", "Y", "Z"), help="a point in it, mm")
     parser.add_argument("--other", type=Path, metavar="IMAGE", help="the scan to search (default: the same scan)")
-    add_transform(parser, "from IMAGE to the other, where the search begins", required=False)
+    options.add_transform(parser, "from IMAGE to the other, where the search begins", required=False)
     parser.add_argument("--radius", type=millimetres, metavar="MM", help="of the search (default: the whole volume)")
     parser.add_argument(
         "--alone", action="store_true", help="ask by the voxel's own vector; by default its surroundings must fit too"
@@ -42,15 +33,15 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--heat-map", type=Path, metavar="FILE", help="write the similarity with every voxel on the other scan's grid"
     )
-    add_different_patients(parser)
-    add_overwrite(parser)
-    add_machine(parser)
+    options.add_different_patients(parser)
+    options.add_overwrite(parser)
+    options.add_machine(parser)
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     if arguments.heat_map:
-        check_output_file(arguments.heat_map, MAPS, overwrite=arguments.overwrite)
-    begin(arguments, progress)
+        options.check_output_file(arguments.heat_map, options.MAPS, overwrite=arguments.overwrite)
+    options.begin(arguments, progress)
     import numpy as np
     import torch
 

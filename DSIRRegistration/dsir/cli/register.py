@@ -7,26 +7,15 @@ from pathlib import Path
 
 from ..errors import DsirError
 from ..progress import Progress
+from . import options
 from .command import Command, Outcome
-from .options import (
-    IMAGE_KINDS,
-    TRANSFORM_KINDS,
-    add_different_patients,
-    add_field_convention,
-    add_machine,
-    add_memory,
-    add_overwrite,
-    add_settings,
-    check_output_file,
-    settings_from,
-)
 from .series import run_series
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     images = parser.add_argument_group("images")
     images.add_argument(
-        "--fixed", required=True, type=Path, metavar="IMAGE", help=f"the scan that stays ({IMAGE_KINDS})"
+        "--fixed", required=True, type=Path, metavar="IMAGE", help=f"the scan that stays ({options.IMAGE_KINDS})"
     )
     images.add_argument(
         "--moving",
@@ -47,12 +36,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     images.add_argument("--moving-mask", type=Path, metavar="MASK", help="where to look in moving (above zero)")
     images.add_argument(
-        "--initial", type=Path, metavar="TRANSFORM", help=f"a start, fixed to moving ({TRANSFORM_KINDS})"
+        "--initial", type=Path, metavar="TRANSFORM", help=f"a start, fixed to moving ({options.TRANSFORM_KINDS})"
     )
     images.add_argument(
         "--refine", type=Path, metavar="TRANSFORM", help="improve this transform, as after one more landmark: no search"
     )
-    add_field_convention(images)
+    options.add_field_convention(images)
     images.add_argument(
         "--landmarks",
         type=Path,
@@ -74,14 +63,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--brief", action="store_true", help="write transform.h5, warped images and report.json only, which is quicker"
     )
-    add_overwrite(output)
-    add_different_patients(output)
-    add_settings(parser)
-    add_memory(add_machine(parser))
+    options.add_overwrite(output)
+    options.add_different_patients(output)
+    options.add_settings(parser)
+    options.add_memory(options.add_machine(parser))
 
 
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
-    settings = settings_from(arguments)
+    settings = options.settings_from(arguments)
     if len(arguments.moving) > 1:
         return run_series(arguments, settings, progress)
     if arguments.chain is not None:
@@ -91,7 +80,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
     check_output_folder(arguments.out, overwrite=arguments.overwrite)
     if arguments.dicom_reg:
-        check_output_file(arguments.dicom_reg, (), overwrite=arguments.overwrite)
+        options.check_output_file(arguments.dicom_reg, (), overwrite=arguments.overwrite)
     progress("reading", 0.0, "loading the engine")
     from ..workflow.pair import Pair, register_pair
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,9 +67,8 @@ def run_series(arguments: argparse.Namespace, settings: RegistrationSettings, pr
     if failed:
         done = f"{len(rows) - len(failed)} scans registered, {len(failed)} failed"
         raise DsirError(f"{done}: {', '.join(failed)}; why is in {arguments.out / SERIES_PAGE}.")
-    table = [{**asdict(row), "state": row.state.value} for row in rows]
     lines = (f"Result in {arguments.out}; begin with {SERIES_PAGE}", *align(_table(rows)))
-    return Outcome(arguments.out.resolve(), lines, {"scans": table})
+    return Outcome(arguments.out.resolve(), lines, {"scans": [row.to_json() for row in rows]})
 
 
 def _object_name(path: Path | None) -> str:

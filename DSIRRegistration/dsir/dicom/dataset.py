@@ -59,14 +59,15 @@ def read_object(path: Path, modality: str, called: str) -> Dataset:
         raise DsirError(f"{path} is not a file." if path.exists() else f"{path} does not exist.")
     dataset = read_whole(path)
     if dataset is None:
-        raise DsirError(f"{path} is {'a damaged' if _says_dicom(path) else 'not a'} DICOM file.")
+        raise DsirError(f"{path} is {'a damaged' if says_dicom(path) else 'not a'} DICOM file.")
     found = text(dataset, "Modality").upper()
     if found != modality:
         raise DsirError(f"{path} is not {called} but {found[:16] or 'something else'}.")
     return dataset
 
 
-def _says_dicom(path: Path) -> bool:
+def says_dicom(path: Path) -> bool:
+    """Whether a file says at its beginning that it is DICOM; asked before anything is parsed."""
     try:
         with open(path, "rb") as file:
             return file.read(132)[128:] == b"DICM"

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from pydicom.dataset import Dataset
 
-from ..dicom.dataset import first, items, numbers, read_header, read_whole, refusing_damage, text
+from ..dicom.dataset import first, items, numbers, read_header, read_whole, refusing_damage, says_dicom, text
 from ..errors import DsirError, TransformError
 from ..geometry.lattice import Lattice, as_shape
 from ..geometry.plausible import plausible
@@ -48,15 +48,9 @@ class Frames:
         return Frames(*said)
 
 
-def looks_like_dicom(path: Path) -> bool:
-    """Whether a file says at its beginning that it is DICOM; asked before anything is parsed."""
-    with open(path, "rb") as file:
-        return file.read(132)[128:] == b"DICM"
-
-
 def is_registration(path: Path) -> bool:
     """Whether a file is a DICOM registration object."""
-    header = read_header(path)
+    header = read_header(path) if says_dicom(path) else None
     return header is not None and text(header, "SOPClassUID") in (SPATIAL, DEFORMABLE)
 
 

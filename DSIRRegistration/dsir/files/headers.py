@@ -95,14 +95,19 @@ def coding(head: bytes) -> Coding:
     return Coding(kind, len(said_of), says(rb"HeaderSize\s*=\s*(?!0\s*$)"))
 
 
+def head_of(path: Path) -> bytes:
+    """How a file begins, a header in words at the least."""
+    with open(path, "rb") as file:
+        return file.read(HEADER)
+
+
 def data_files(path: Path) -> list[Path]:
     """The files that hold the voxels of an NRRD or MetaImage file: itself, or what its header names beside it.
 
     Raises:
         DsirError: the header names a file elsewhere, or one that is not there.
     """
-    with open(path, "rb") as file:
-        head = file.read(HEADER)
+    head = head_of(path)
     if head.startswith(b"NRRD"):
         _check_nrrd(path, head)
         names = _nrrd_names(head)
@@ -126,7 +131,8 @@ LARGEST = 1e9
 """mm of a place or of a voxel's side that a header may name; ITK searches for ever in larger ones."""
 
 
-def _nonsense(path: Path) -> DsirError:
+def nonsense(path: Path) -> DsirError:
+    """What is said of a header whose numbers cannot be."""
     return DsirError(f"{path} is damaged: its header makes no sense.")
 
 
@@ -149,7 +155,7 @@ def _check_nrrd(path: Path, head: bytes) -> None:
         sound = False
     whole = bool(rest) or "data file" in fields or "datafile" in fields
     if not sound or not whole or b"\0" in header or min(sizes) < 1 or not all(abs(float(n)) < LARGEST for n in numbers):
-        raise _nonsense(path)
+        raise nonsense(path)
 
 
 NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:inity)?)(?![\w.])"
@@ -182,7 +188,7 @@ def _check_meta(path: Path, head: bytes) -> None:
     try:
         found = {name: [int(word) for line in lines for word in line.split()] for name, lines in numbers.items()}
     except ValueError:
-        raise _nonsense(path) from None
+        raise nonsense(path) from None
     dims, sizes, channels = found[b"NDims"], found[b"DimSize"], found[b"ElementNumberOfChannels"] or [1]
     held = path.stat().st_size
     sound = (
@@ -200,7 +206,7 @@ def _check_meta(path: Path, head: bytes) -> None:
     places = re.findall(rb"^\s*(?:TransformMatrix|Rotation|Orientation|Offset|Position|Origin|ElementSpacing)\s*="
                         rb"[ \t]*([^\r\n]*)", head, re.MULTILINE | re.IGNORECASE)  # fmt: skip
     if not sound or not all(_is_measure(word) for line in places for word in line.split()):
-        raise _nonsense(path)
+        raise nonsense(path)
 
 
 def _is_measure(word: bytes) -> bool:

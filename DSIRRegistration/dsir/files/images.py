@@ -126,7 +126,7 @@ def write_labels(path: str | Path, labels: torch.Tensor, lattice: Lattice) -> No
     _write(path, labels.cpu().numpy().astype(kinds[0]), lattice)
 
 
-def write_features(path: str | Path, features: torch.Tensor, lattice: Lattice, *, dtype: type = np.float32) -> None:
+def write_features(path: str | Path, features: torch.Tensor, lattice: Lattice) -> None:
     """Write (C, I, J, K) with the affine of the lattice it lives on.
 
     As a 4-D NIfTI (I, J, K, C), or as NRRD or MHA with C numbers a voxel; a single channel is a plain 3-D volume.
@@ -134,24 +134,18 @@ def write_features(path: str | Path, features: torch.Tensor, lattice: Lattice, *
     kind = suffix(path)
     if kind not in (*NIFTI, ".nrrd", ".mha"):
         raise DsirError(f"{path}: features are written as .nii, .nii.gz, .nrrd or .mha.")
-    values: np.ndarray = features.detach().cpu().movedim(0, -1).numpy().astype(dtype, copy=False)
+    values: np.ndarray = features.detach().cpu().movedim(0, -1).float().numpy()
     values = values[..., 0] if values.shape[-1] == 1 else values
-    with complete_file(path) as temporary:
-        if kind in NIFTI:
-            nifti.write(temporary, values, lattice.affine, description="DSIR features")
-        else:
-            from . import itk
-
-            itk.write(temporary, values, lattice)
+    _write(path, values, lattice, "DSIR features")
 
 
-def _write(path: str | Path, values: np.ndarray, lattice: Lattice) -> None:
+def _write(path: str | Path, values: np.ndarray, lattice: Lattice, description: str = "") -> None:
     kind = suffix(path)
     if kind not in (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"):
         raise DsirError(f"{path}: images are written as .nii, .nii.gz, .nrrd, .mha or .mhd.")
     with complete_file(path) as temporary:
         if kind in NIFTI:
-            nifti.write(temporary, values, lattice.affine)
+            nifti.write(temporary, values, lattice.affine, description=description)
         else:
             from . import itk
 

@@ -12,7 +12,7 @@ from ..errors import DsirError, NotAnImage
 from ..geometry.lattice import LPS, Lattice
 from ..quiet import muted, quiet
 from .checksums import check_voxels
-from .headers import HEADER, check_promise, coding, data_files
+from .headers import check_promise, coding, data_files, head_of
 from .text_forms import check_axes
 
 
@@ -37,9 +37,7 @@ def read_image(path: Path) -> sitk.Image:
     reader.SetFileName(str(path))
     calm = quiet if path.suffix.lower() in (".nrrd", ".nhdr", ".nii", ".gz") else muted  # others may be MetaIO's
     try:
-        files = data_files(path)
-        with path.open("rb") as file:
-            head = file.read(HEADER)
+        files, head = data_files(path), head_of(path)
         check_axes(path, head)
         with calm():
             reader.ReadImageInformation()
@@ -57,9 +55,18 @@ def read_image(path: Path) -> sitk.Image:
 
 def write(path: Path, values: np.ndarray, lattice: Lattice) -> None:
     """Write (I, J, K) values, or (I, J, K, C) as C numbers a voxel, compressed."""
+    write_image(path, to_sitk(values, lattice, vector=values.ndim == 4))
+
+
+def write_image(path: Path, image: sitk.Image) -> None:
+    """Write what SimpleITK has, compressed.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     try:
         with quiet():
-            sitk.WriteImage(to_sitk(values, lattice, vector=values.ndim == 4), str(path), useCompression=True)
+            sitk.WriteImage(image, str(path), useCompression=True)
     except RuntimeError:  # ITK gives no reason
         raise OSError(None, "the disk may be full") from None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DsirError
+from .headers import nonsense
 
 COUNTS = {
     "IdentityTransform": 0,
@@ -84,14 +85,14 @@ def check_matlab(path: Path) -> None:
         words = [int.from_bytes(content[at + 4 * n : at + 4 * n + 4], "little", signed=True) for n in range(5)]
         kind, rows, columns, _, name = words
         if min(rows, columns, name) < 0 or kind not in (0, 10):  # little-endian doubles or floats
-            raise _nonsense(path)
+            raise nonsense(path)
         label, at = content[at + 20 : at + 20 + name].rstrip(b"\0").decode("ascii", "replace"), at + 20 + name
         size = rows * columns * (4 if kind else 8)
         if at + size <= len(content):
             found.append((label, np.frombuffer(content[at : at + size], "<f4" if kind else "<f8")))
         at += size
     if at != len(content):
-        raise _nonsense(path)
+        raise nonsense(path)
     for (name_of, parameters), (_, fixed) in zip(found[::2], found[1::2], strict=False):
         _check_count(name_of, parameters, fixed, path)
     _check_single([name_of for name_of, _ in found[::2]], path)
@@ -120,7 +121,3 @@ def _check_count(kind: str, parameters: np.ndarray, fixed: np.ndarray, path: Pat
         wanted = 3 * math.prod(int(n) for n in fixed[:3])
     if wanted is not None and len(parameters) != wanted:
         raise DsirError(f"{path} is damaged: {name} takes {wanted} parameters, not {len(parameters)}.")
-
-
-def _nonsense(path: Path) -> DsirError:
-    return DsirError(f"{path} is damaged: its header makes no sense.")

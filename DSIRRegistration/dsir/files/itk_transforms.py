@@ -73,10 +73,10 @@ def from_itk(transform: sitk.Transform, path: Path) -> list[Linear | Displacemen
     raise TransformError(f"{path} holds a {transform.GetName()}, which cannot be represented here.")
 
 
-def field_of_image(image: sitk.Image, path: Path, *, lps: bool = True) -> DisplacementField:
+def field_of_image(image: sitk.Image, path: Path) -> DisplacementField:
     """An ITK vector image as a displacement field."""
     values = sitk.GetArrayFromImage(image).transpose(3, 2, 1, 0)
-    return as_field(values, itk.affine_of(image), path, lps=lps)
+    return as_field(values, itk.affine_of(image), path, lps=True)
 
 
 def as_field(values: np.ndarray, affine: np.ndarray, path: Path, *, lps: bool) -> DisplacementField:

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import DsirError, OutputError
-from ..quiet import quiet
+from ..errors import DsirError
+from ..geometry.lattice import Lattice, as_shape
 from . import itk
 from .atomic import complete_file
-from .headers import HEADER
+from .headers import head_of
 
 
 def is_slicer_segmentation(path: Path) -> bool:
@@ -22,8 +22,7 @@ def is_slicer_segmentation(path: Path) -> bool:
         return True
     if path.suffix.lower() not in (".nrrd", ".nhdr") or not path.is_file():
         return False
-    with open(path, "rb") as file:
-        head = file.read(HEADER)
+    head = head_of(path)
     return head.startswith(b"NRRD") and re.search(rb"^Segment0_ID:=", head, re.MULTILINE) is not None
 
 
@@ -35,9 +34,8 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
     """
     if not path.is_file():
         raise DsirError(f"{path} does not exist.")
-    with open(path, "rb") as file:
-        if not file.read(4).startswith(b"NRRD"):
-            raise DsirError(f"{path} is damaged or not a Slicer segmentation.")
+    if not head_of(path).startswith(b"NRRD"):
+        raise DsirError(f"{path} is damaged or not a Slicer segmentation.")
     image = itk.read_image(path)
     values = sitk.GetArrayViewFromImage(image)
     layered = image.GetNumberOfComponentsPerPixel() > 1
@@ -59,21 +57,13 @@ def write(path: str | Path, values: np.ndarray, affine: np.ndarray, pairs: Mappi
     Raises:
         OutputError: it cannot be written.
     """
-    layers = np.ascontiguousarray(values.transpose(3, 2, 1, 0))
-    image = sitk.GetImageFromArray(layers if len(values) > 1 else layers[..., 0], isVector=len(values) > 1)
-    lps = itk.LPS @ affine
-    spacing = np.linalg.norm(lps[:3, :3], axis=0)
-    image.SetSpacing(spacing.tolist())
-    image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
-    image.SetOrigin(lps[:3, 3].tolist())
+    layered = len(values) > 1
+    lattice = Lattice(as_shape(values.shape[1:]), affine)
+    image = itk.to_sitk(np.moveaxis(values, 0, -1) if layered else values[0], lattice, vector=layered)
     for key, value in pairs.items():
         image.SetMetaData(key, value)
     with complete_file(path) as temporary:
-        try:
-            with quiet():
-                sitk.WriteImage(image, str(temporary), useCompression=True)
-        except RuntimeError:  # ITK gives no reason
-            raise OutputError(f"{path} cannot be written: the disk may be full.") from None
+        itk.write_image(temporary, image)
 
 
 def _pairs(image: sitk.Image) -> dict[str, str]:

@@ -15,9 +15,9 @@ from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
 from . import itk
 from .atomic import complete_file, reserve
-from .dicom_registration import Frames, is_registration, looks_like_dicom, read_registration
+from .dicom_registration import Frames, is_registration, read_registration
 from .displacements import CONVENTIONS, Convention, ask_unless_said, nifti_readings
-from .headers import HEADER, NUMBER, check_there, nrrd_fields
+from .headers import NUMBER, check_there, head_of, nrrd_fields
 from .images import suffix
 from .itk_containers import check_hdf5, check_matlab, check_parameters
 from .itk_transforms import as_field, composite_to_itk, from_itk
@@ -100,7 +100,7 @@ def transform_readings(
     check_there(path)
     if path.is_dir():
         raise TransformError(f"{path} is a folder; give the file of a transform.")
-    if looks_like_dicom(path) and is_registration(path):
+    if is_registration(path):
         return {"lps": read_registration(path, frames)}
     kind = suffix(path)
     if kind in (".nii", ".nii.gz", ".hdr", ".img"):
@@ -138,25 +138,18 @@ def _itk_transform(path: Path) -> Transform:
     try:
         with muted():
             transform = sitk.ReadTransform(str(path))
-    except KeyError:
-        raise TransformError(_no_class(path)) from None
+        if transform.GetDimension() != 3:
+            raise TransformError(f"{path} holds a {transform.GetDimension()}-D transform; a 3-D one is needed.")
+        return Transform(tuple(from_itk(transform, path)))
+    except KeyError:  # a kind that SimpleITK writes and has no class for (ComposeScaleSkewVersor3DTransform)
+        said = f"{path} holds a kind of transform that SimpleITK does not know; write it as an affine one."
+        raise TransformError(said) from None
     except (RuntimeError, UnicodeDecodeError):  # SimpleITK cannot say its own sentence where it holds a spoiled name
         if check is check_hdf5:
             silent_end()
         raise TransformError(_unread(path)) from None
-    if transform.GetDimension() != 3:
-        raise TransformError(f"{path} holds a {transform.GetDimension()}-D transform; a 3-D one is needed.")
-    try:
-        return Transform(tuple(from_itk(transform, path)))
-    except KeyError:  # in a composite
-        raise TransformError(_no_class(path)) from None
     except TransformError as error:
         raise error if str(path) in str(error) else TransformError(f"{path}: {error}") from None
-
-
-def _no_class(path: Path) -> str:
-    """Of a file with a kind that SimpleITK writes and has no class for (ComposeScaleSkewVersor3DTransform)."""
-    return f"{path} holds a kind of transform that SimpleITK does not know; write it as an affine one."
 
 
 def _unread(path: Path) -> str:
@@ -189,8 +182,7 @@ def _counts_in_lps(path: Path) -> bool:
     frame, may count them so, or as ITK takes them."""
     if suffix(path) not in (".nrrd", ".nhdr"):
         return True
-    with open(path, "rb") as file:
-        fields = nrrd_fields(file.read(HEADER))
+    fields = nrrd_fields(head_of(path))
     frame = [float(number) for number in re.findall(NUMBER, fields.get("measurement frame", ""))]
     turned = len(frame) == 9 and not np.allclose(frame, np.eye(3).ravel())
     return fields.get("space", "").lower() in ("", "left-posterior-superior", "lps") and not turned

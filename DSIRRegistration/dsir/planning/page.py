@@ -46,17 +46,9 @@ def write_page(
     write_text(path, text)
 
 
-def _lights(verdicts: Sequence[Verdict]) -> list[dict[str, str]]:
+def _lights(verdicts: Sequence[Verdict]) -> list[dict[str, object]]:
     ordered = sorted(verdicts, key=lambda verdict: -verdict.light)
-    return [
-        {
-            "name": verdict.name,
-            "sign": SIGNS[verdict.light],
-            "light": verdict.light.name.lower(),
-            "reasons": " ".join(verdict.reasons),
-        }
-        for verdict in ordered
-    ]
+    return [{**v.to_json(), "sign": SIGNS[v.light], "reasons": " ".join(v.reasons)} for v in ordered]
 
 
 def _dose_row(row: DoseRow, unit: str) -> dict[str, str]:

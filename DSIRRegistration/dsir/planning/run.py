@@ -97,14 +97,12 @@ def run_plan(
         facts = {
             "plan": plan.to_json(),
             "verdict": registered["verdict"],
-            "structures": [] if found is None else [
-                {"name": v.name, "light": v.light.name.lower(), "reasons": list(v.reasons)} for v in found.verdicts
-            ],
+            "structures": [] if found is None else [verdict.to_json() for verdict in found.verdicts],
             "dose": [] if doses is None else _doses(doses),
             "files": files,
             "warnings": list(dict.fromkeys([*remarks, *registered["warnings"]])),
             **({"asked": dict(asked)} if asked else {}),
-        }  # fmt: skip
+        }
         inputs: dict[str, Path | None] = {"fixed study": plan.fixed.path, "moving study": plan.moving.path}
         report = run_report("plan", inputs=inputs, settings=settings.to_json(), facts=facts, command_line=command_line)
         progress("writing", 0.97, "the report")

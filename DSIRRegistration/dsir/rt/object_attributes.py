@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
@@ -77,18 +78,22 @@ def made_now(dataset: Dataset, series: Series, pseudonym: str | None) -> None:
     dataset.PositionReferenceIndicator = ""
 
 
+def item(**attributes: Any) -> Dataset:
+    """An item of a sequence; an attribute that is a sequence itself takes a list of items."""
+    made = Dataset()
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    return made
+
+
 def code_item(value: str, scheme: str, meaning: str) -> Dataset:
     """An item of a code sequence."""
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
-    return code
+    return item(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)
 
 
 def image_reference(part: Slice) -> Dataset:
     """An item that refers to one image of a series."""
-    image = Dataset()
-    image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = part.sop_class, part.sop_instance
-    return image
+    return item(ReferencedSOPClassUID=part.sop_class, ReferencedSOPInstanceUID=part.sop_instance)
 
 
 def content_label(label: str) -> str:

@@ -7,12 +7,10 @@ it, so it is our transform's inverse; a deformable one leads from it to the movi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.sequence import Sequence as Items
 
 from ..dicom.dataset import text
 from ..dicom.series import Series
@@ -23,7 +21,7 @@ from ..files.itk import LPS
 from ..geometry.lattice import Lattice
 from ..transforms.composite import Transform, linear_matrix
 from ..transforms.field import DisplacementField
-from .object_attributes import code_item, content_label, decimal, image_reference, made_now, new_object
+from .object_attributes import code_item, content_label, decimal, image_reference, item, made_now, new_object
 
 CONTENT_BASED = ("125024", "DCM", "Image Content-based Alignment")
 """Context group 7100: by what the two were aligned."""
@@ -41,7 +39,6 @@ def write_registration(
     moving: Series,
     *,
     label: str = "DSIR",
-    description: str = "Registration by DSIR, not reviewed",
     pseudonym: str | None = None,
 ) -> str:
     """Write a fixed-to-moving transform.
@@ -68,62 +65,62 @@ def write_registration(
                 f"A DICOM registration refers to the {role} images by their SOP UIDs, which some files lack."
             )
     matrix = linear_matrix(transform)
-    dataset = _head(fixed, SPATIAL if matrix is not None else DEFORMABLE, label, description, pseudonym)
+    dataset = _head(fixed, SPATIAL if matrix is not None else DEFORMABLE, label, pseudonym)
     if matrix is not None:
-        dataset.RegistrationSequence = Items(
-            [_spatial_item(fixed, np.eye(4)), _spatial_item(moving, np.linalg.inv(LPS @ matrix @ LPS))]
-        )
+        to_fixed = np.linalg.inv(LPS @ matrix @ LPS)
+        dataset.RegistrationSequence = [_spatial_item(fixed, np.eye(4)), _spatial_item(moving, to_fixed)]
     else:
-        dataset.DeformableRegistrationSequence = Items([_deformable_item(transform, fixed.lattice, moving)])
+        dataset.DeformableRegistrationSequence = [_deformable_item(transform, fixed.lattice, moving)]
     _common_references(dataset, fixed, moving)
     with complete_file(path) as temporary:
         dataset.save_as(temporary, enforce_file_format=True)
     return "spatial" if matrix is not None else "deformable"
 
 
-def _head(fixed: Series, kind: str, label: str, description: str, pseudonym: str | None) -> FileDataset:
+def _head(fixed: Series, kind: str, label: str, pseudonym: str | None) -> FileDataset:
     dataset = new_object(kind)
     made_now(dataset, fixed, pseudonym)
     dataset.SeriesDate = dataset.ContentDate = dataset.InstanceCreationDate
     dataset.SeriesTime = dataset.ContentTime = dataset.InstanceCreationTime
     dataset.Modality, dataset.Laterality = "REG", ""
-    dataset.SeriesDescription = description[:64]
     dataset.FrameOfReferenceUID = text(fixed.header, "FrameOfReferenceUID")
     dataset.DeviceSerialNumber = "none"
     dataset.SeriesNumber = dataset.InstanceNumber = 1
     dataset.ContentLabel = content_label(label)
-    dataset.ContentDescription, dataset.ContentCreatorName = description[:64], ""
+    dataset.SeriesDescription = dataset.ContentDescription = "Registration by DSIR, not reviewed"
+    dataset.ContentCreatorName = ""
     return dataset
 
 
 def _spatial_item(series: Series, matrix: Matrix) -> Dataset:
     """``matrix``: (4, 4) LPS, from the series to the registered frame."""
-    item, registration, one = Dataset(), Dataset(), _matrix_item(matrix)
-    item.FrameOfReferenceUID = text(series.header, "FrameOfReferenceUID")
-    item.ReferencedImageSequence = Items(_references(series))
-    registration.RegistrationTypeCodeSequence = Items([code_item(*CONTENT_BASED)])
-    registration.MatrixSequence = Items([one])
-    item.MatrixRegistrationSequence = Items([registration])
-    return item
+    aligned = item(RegistrationTypeCodeSequence=[code_item(*CONTENT_BASED)], MatrixSequence=[_matrix_item(matrix)])
+    return item(
+        FrameOfReferenceUID=text(series.header, "FrameOfReferenceUID"),
+        ReferencedImageSequence=_references(series),
+        MatrixRegistrationSequence=[aligned],
+    )
 
 
 def _deformable_item(transform: Transform, fixed: Lattice, moving: Series) -> Dataset:
     field, post = as_field_and_matrix(transform, fixed)
-    item, grid = Dataset(), Dataset()
-    item.SourceFrameOfReferenceUID = text(moving.header, "FrameOfReferenceUID")
-    item.ReferencedImageSequence = Items(_references(moving))
-    item.RegistrationTypeCodeSequence = Items([code_item(*CONTENT_BASED)])
-    item.PreDeformationMatrixRegistrationSequence = Items([_matrix_item(np.eye(4))])
-    item.PostDeformationMatrixRegistrationSequence = Items([_matrix_item(LPS @ post @ LPS)])
     affine, spacing = LPS @ field.lattice.affine, field.lattice.spacing
-    grid.ImageOrientationPatient = [decimal(v) for v in (affine[:3, :2] / spacing[:2]).T.ravel()]
-    grid.ImagePositionPatient = [decimal(v) for v in affine[:3, 3]]
-    grid.GridDimensions = list(field.lattice.shape)
-    grid.GridResolution = spacing.tolist()
     vectors = field.vectors.cpu().numpy() * np.array([-1, -1, 1], np.float32).reshape(3, 1, 1, 1)
-    grid.VectorGridData = np.ascontiguousarray(vectors.transpose(3, 2, 1, 0), dtype="<f4").tobytes()
-    item.DeformableRegistrationGridSequence = Items([grid])
-    return item
+    grid = item(
+        ImageOrientationPatient=[decimal(v) for v in (affine[:3, :2] / spacing[:2]).T.ravel()],
+        ImagePositionPatient=[decimal(v) for v in affine[:3, 3]],
+        GridDimensions=list(field.lattice.shape),
+        GridResolution=spacing.tolist(),
+        VectorGridData=np.ascontiguousarray(vectors.transpose(3, 2, 1, 0), dtype="<f4").tobytes(),
+    )
+    return item(
+        SourceFrameOfReferenceUID=text(moving.header, "FrameOfReferenceUID"),
+        ReferencedImageSequence=_references(moving),
+        RegistrationTypeCodeSequence=[code_item(*CONTENT_BASED)],
+        PreDeformationMatrixRegistrationSequence=[_matrix_item(np.eye(4))],
+        PostDeformationMatrixRegistrationSequence=[_matrix_item(LPS @ post @ LPS)],
+        DeformableRegistrationGridSequence=[grid],
+    )
 
 
 def as_field_and_matrix(transform: Transform, fixed: Lattice) -> tuple[DisplacementField, Matrix]:
@@ -152,10 +149,10 @@ def _covering(lattice: Lattice, fixed: Lattice) -> Lattice:
 
 
 def _matrix_item(matrix: Matrix) -> Dataset:
-    item = Dataset()
-    item.FrameOfReferenceTransformationMatrixType = matrix_type(matrix)
-    item.FrameOfReferenceTransformationMatrix = [decimal(value) for value in matrix.ravel()]
-    return item
+    return item(
+        FrameOfReferenceTransformationMatrixType=matrix_type(matrix),
+        FrameOfReferenceTransformationMatrix=[decimal(value) for value in matrix.ravel()],
+    )
 
 
 def matrix_type(matrix: Matrix) -> str:
@@ -168,7 +165,7 @@ def matrix_type(matrix: Matrix) -> str:
     return "RIGID_SCALE" if off < ORTHOGONAL and np.linalg.det(linear) > 0 else "AFFINE"
 
 
-def _references(series: Series) -> Sequence[Dataset]:
+def _references(series: Series) -> list[Dataset]:
     found: list[Dataset] = []
     for k in sorted(series.slices):
         image = image_reference(series.slices[k])
@@ -179,23 +176,15 @@ def _references(series: Series) -> Sequence[Dataset]:
 
 def _common_references(dataset: Dataset, fixed: Series, moving: Series) -> None:
     """Series of the fixed study, and of other studies (PS3.3 C.12.2)."""
-    here, elsewhere = [_series_item(fixed)], []
-    study = text(moving.header, "StudyInstanceUID")
-    if study == text(fixed.header, "StudyInstanceUID"):
-        if text(moving.header, "SeriesInstanceUID") != text(fixed.header, "SeriesInstanceUID"):
-            here.append(_series_item(moving))
-    else:
-        other = Dataset()
-        other.StudyInstanceUID = study
-        other.ReferencedSeriesSequence = Items([_series_item(moving)])
-        elsewhere.append(other)
-    dataset.ReferencedSeriesSequence = Items(here)
-    if elsewhere:
-        dataset.StudiesContainingOtherReferencedInstancesSequence = Items(elsewhere)
+    here, study = [_series_item(fixed)], text(moving.header, "StudyInstanceUID")
+    if study != text(fixed.header, "StudyInstanceUID"):
+        other = item(StudyInstanceUID=study, ReferencedSeriesSequence=[_series_item(moving)])
+        dataset.StudiesContainingOtherReferencedInstancesSequence = [other]
+    elif text(moving.header, "SeriesInstanceUID") != text(fixed.header, "SeriesInstanceUID"):
+        here.append(_series_item(moving))
+    dataset.ReferencedSeriesSequence = here
 
 
 def _series_item(series: Series) -> Dataset:
-    item = Dataset()
-    item.SeriesInstanceUID = text(series.header, "SeriesInstanceUID")
-    item.ReferencedInstanceSequence = Items(_references(series))
-    return item
+    uid = text(series.header, "SeriesInstanceUID")
+    return item(SeriesInstanceUID=uid, ReferencedInstanceSequence=_references(series))

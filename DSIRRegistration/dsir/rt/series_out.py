@@ -11,12 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.uid import (
-    CTImageStorage,
-    MRImageStorage,
-    SecondaryCaptureImageStorage,
-    generate_uid,
-)
+from pydicom.uid import CTImageStorage, MRImageStorage, SecondaryCaptureImageStorage, generate_uid
 
 from ..dicom.dataset import text
 from ..dicom.series import Series
@@ -53,7 +48,6 @@ def write_series(
     fixed: Series,
     moving: Series,
     *,
-    description: str | None = None,
     pseudonym: str | None = None,
     suv: bool = False,
 ) -> list[Path]:
@@ -62,7 +56,6 @@ def write_series(
     Args:
         folder: made if it is not there.
         image: on the fixed series' lattice, in the moving scan's units (a PET's may be SUV).
-        description: of the series; the moving one's and "on the fixed scan" by default.
         suv: the values of a PET are SUV by body weight; the header then says so.
 
     Returns:
@@ -79,7 +72,7 @@ def write_series(
     folder.mkdir(parents=True, exist_ok=True)
     values = image.data.numpy()
     slope, stored = _stored(values, text(moving.header, "Modality").upper())
-    head = _head(fixed, moving, description, pseudonym)
+    head = _head(fixed, moving, pseudonym)
     if is_pet(moving.header):
         _say_units(head, moving, suv)
     head.RescaleIntercept, head.RescaleSlope = "0", decimal(slope)
@@ -99,7 +92,7 @@ def _stored(values: np.ndarray, modality: str) -> tuple[float, np.ndarray]:
     return slope, np.clip(np.rint(values / slope), -MOST, MOST).astype("<i2")
 
 
-def _head(fixed: Series, moving: Series, description: str | None, pseudonym: str | None) -> Dataset:
+def _head(fixed: Series, moving: Series, pseudonym: str | None) -> Dataset:
     modality = text(moving.header, "Modality").upper()
     head = Dataset()
     made_now(head, fixed, pseudonym)
@@ -110,7 +103,7 @@ def _head(fixed: Series, moving: Series, description: str | None, pseudonym: str
         head.ConversionType = "WSD"
     head.SeriesNumber = _number(fixed)
     said = text(moving.header, "SeriesDescription") or modality
-    head.SeriesDescription = (description or f"{said[:40]} on the fixed scan")[:64]
+    head.SeriesDescription = f"{said[:40]} on the fixed scan"
     head.DerivationDescription = "Resampled through a registration by DSIR; not reviewed"
     head.SeriesDate = head.ContentDate = head.InstanceCreationDate
     head.SeriesTime = head.ContentTime = head.InstanceCreationTime

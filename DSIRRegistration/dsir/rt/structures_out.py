@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID, ImplicitVRLittleEndian, generate_uid
 
 from ..dicom.dataset import text
@@ -21,7 +20,7 @@ from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..shapes.contours import keyholes, outlines
 from ..shapes.structure import PointSet, Role, Structure
-from .object_attributes import code_item, image_reference, made_now, new_object
+from .object_attributes import code_item, image_reference, item, made_now, new_object
 
 RTSTRUCT = UID("1.2.840.10008.5.1.4.1.1.481.3")
 DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
@@ -67,16 +66,16 @@ def write_rtstruct(
     rois, drawn, observed = [], [], []
     counts: dict[str, int] = {}
     everything: list[Structure | PointSet] = [*structures, *point_sets]
-    for number, item in zip(numbers, everything, strict=True):
-        contours = _planar(item, series, holes) if isinstance(item, Structure) else _points(item)
-        counts[item.name] = len(contours)
-        rois.append(_roi(number, item.name, frame))
-        drawn.append(_contour_item(number, item.colour, contours))
-        observed.append(_observation(number, item.name, item.role))
-    dataset.ReferencedFrameOfReferenceSequence = Items([_frame(series, frame)])
-    dataset.StructureSetROISequence = Items(rois)
-    dataset.ROIContourSequence = Items(drawn)
-    dataset.RTROIObservationsSequence = Items(observed)
+    for number, one in zip(numbers, everything, strict=True):
+        contours = _planar(one, series, holes) if isinstance(one, Structure) else _points(one)
+        counts[one.name] = len(contours)
+        rois.append(_roi(number, one.name, frame))
+        drawn.append(_contour_item(number, one.colour, contours))
+        observed.append(_observation(number, one.name, one.role))
+    dataset.ReferencedFrameOfReferenceSequence = [_frame(series, frame)]
+    dataset.StructureSetROISequence = rois
+    dataset.ROIContourSequence = drawn
+    dataset.RTROIObservationsSequence = observed
     with complete_file(path) as temporary:
         dataset.save_as(temporary, enforce_file_format=True)
     return counts
@@ -97,48 +96,44 @@ def _head(series: Series, label: str, pseudonym: str | None) -> FileDataset:
 
 
 def _frame(series: Series, uid: str) -> Dataset:
-    images = Items([image_reference(series.slices[k]) for k in sorted(series.slices)])
-    of_series, of_study, frame = Dataset(), Dataset(), Dataset()
-    of_series.SeriesInstanceUID = series.header.SeriesInstanceUID
-    of_series.ContourImageSequence = images
-    of_study.ReferencedSOPClassUID = DETACHED_STUDY
-    of_study.ReferencedSOPInstanceUID = series.header.StudyInstanceUID
-    of_study.RTReferencedSeriesSequence = Items([of_series])
-    frame.FrameOfReferenceUID = uid
-    frame.RTReferencedStudySequence = Items([of_study])
-    return frame
+    images = [image_reference(series.slices[k]) for k in sorted(series.slices)]
+    of_study = item(
+        ReferencedSOPClassUID=DETACHED_STUDY,
+        ReferencedSOPInstanceUID=series.header.StudyInstanceUID,
+        RTReferencedSeriesSequence=[
+            item(SeriesInstanceUID=series.header.SeriesInstanceUID, ContourImageSequence=images)
+        ],
+    )
+    return item(FrameOfReferenceUID=uid, RTReferencedStudySequence=[of_study])
 
 
 def _roi(number: int, name: str, frame: str) -> Dataset:
-    roi = Dataset()
-    roi.ROINumber = number
-    roi.ReferencedFrameOfReferenceUID = frame
-    roi.ROIName = name[:64]
-    roi.ROIGenerationAlgorithm = "AUTOMATIC"
-    roi.ROIGenerationDescription = "Deformable propagation, not reviewed"
-    return roi
+    return item(
+        ROINumber=number,
+        ReferencedFrameOfReferenceUID=frame,
+        ROIName=name[:64],
+        ROIGenerationAlgorithm="AUTOMATIC",
+        ROIGenerationDescription="Deformable propagation, not reviewed",
+    )
 
 
 def _contour_item(number: int, colour: tuple[int, int, int], contours: list[Dataset]) -> Dataset:
-    item = Dataset()
-    item.ROIDisplayColor = list(colour)
-    if contours:
-        for n, contour in enumerate(contours, start=1):
-            contour.ContourNumber = n
-        item.ContourSequence = Items(contours)
-    item.ReferencedROINumber = number
-    return item
+    for n, contour in enumerate(contours, start=1):
+        contour.ContourNumber = n
+    found = {"ContourSequence": contours} if contours else {}
+    return item(ROIDisplayColor=list(colour), **found, ReferencedROINumber=number)
 
 
 def _observation(number: int, name: str, role: Role) -> Dataset:
-    item = Dataset()
-    item.ObservationNumber = item.ReferencedROINumber = number
-    item.ROIObservationLabel = name[:16]
-    if role.codes:
-        item.RTROIIdentificationCodeSequence = Items([code_item(*code) for code in role.codes])
-    item.RTROIInterpretedType = role.kind
-    item.ROIInterpreter = ""
-    return item
+    known = {"RTROIIdentificationCodeSequence": [code_item(*code) for code in role.codes]} if role.codes else {}
+    return item(
+        ObservationNumber=number,
+        ReferencedROINumber=number,
+        ROIObservationLabel=name[:16],
+        **known,
+        RTROIInterpretedType=role.kind,
+        ROIInterpreter="",
+    )
 
 
 def _planar(structure: Structure, series: Series, holes: Holes) -> list[Dataset]:
@@ -163,22 +158,17 @@ def _points(point_set: PointSet) -> list[Dataset]:
 
 
 def _contour(kind: str, points: np.ndarray, part: Slice | None) -> Dataset:
-    contour = Dataset()
-    if part is not None:
-        contour.ContourImageSequence = Items([image_reference(part)])
-    contour.ContourGeometricType = kind
-    contour.NumberOfContourPoints = len(points)
+    image = {} if part is None else {"ContourImageSequence": [image_reference(part)]}
     lps = points * [-1.0, -1.0, 1.0]
-    contour.ContourData = [f"{v:.4f}" for v in (lps + 0.0).ravel()]
-    return contour
+    data = [f"{v:.4f}" for v in (lps + 0.0).ravel()]
+    return item(**image, ContourGeometricType=kind, NumberOfContourPoints=len(points), ContourData=data)
 
 
-def _numbers(items: Sequence[Structure | PointSet]) -> list[int]:
+def _numbers(given: Sequence[Structure | PointSet]) -> list[int]:
     """ROI numbers: those of the source, made unique."""
     taken: set[int] = set()
     out = []
-    for item in items:
-        number = item.number
+    for number in (one.number for one in given):
         while number in taken or number < 0:
             number = max(taken, default=0) + 1
         taken.add(number)

@@ -111,6 +111,10 @@ class Verdict:
     measures: Measures
     carried: Carried | CarriedPointSet
 
+    def to_json(self) -> dict[str, object]:
+        """Name, light and reasons, for reports and programs."""
+        return {"name": self.name, "light": self.light.name.lower(), "reasons": list(self.reasons)}
+
 
 def judge(carried: Carried, measures: Measures, *, slice_mm: float, doubts: Sequence[Finding] = ()) -> Verdict:
     """Hold the figures against the thresholds.

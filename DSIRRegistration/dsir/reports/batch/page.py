@@ -35,14 +35,6 @@ PICTURES = ("preview.png", "registration/preview.png")
 
 
 @dataclass(frozen=True)
-class Column:
-    """A heading, and what it means with the term of the field."""
-
-    name: str
-    meaning: str
-
-
-@dataclass(frozen=True)
 class Cell:
     """A figure; ``value`` is what the column is sorted by, None where there is nothing."""
 
@@ -54,28 +46,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Shown:
-    """A pair as the page shows it."""
+    """A case as the page shows it: its row, and what is told of it in words, a picture and figures."""
 
-    name: str
-    state: str
+    row: Row
     words: str
     made: str
-    verdict: str
-    reasons: str
-    error: str
-    warnings: str
     picture: str
     link: str
     cells: Sequence[Cell]
-
-
-@dataclass(frozen=True)
-class Chip:
-    """How many there are of a kind."""
-
-    kind: str
-    count: int
-    words: str
 
 
 def page(rows: Sequence[Row], heading: str = "", facts: Sequence[tuple[str, str]] = ()) -> str:
@@ -91,7 +69,7 @@ def page(rows: Sequence[Row], heading: str = "", facts: Sequence[tuple[str, str]
         date=date.today().isoformat(),
         chips=_chips(rows),
         columns=_columns(with_dice),
-        rows=[_shown(row, with_dice) for row in (rows if facts else sorted(rows, key=_urgency))],
+        cases=[_shown(row, with_dice) for row in (rows if facts else sorted(rows, key=_urgency))],
         heading=heading or f"Batch of {len(rows)} cases",
         facts=facts,
     )
@@ -104,21 +82,25 @@ def _urgency(row: Row) -> int:
     return 2 + (VERDICTS.index(row.verdict) if row.verdict in VERDICTS else len(VERDICTS))
 
 
-def _chips(rows: Sequence[Row]) -> list[Chip]:
+def _chips(rows: Sequence[Row]) -> list[tuple[str, int, str]]:
+    """Kind, how many there are of it, and its word."""
     states, verdicts = Counter(row.state for row in rows), Counter(row.verdict for row in rows)
-    found = [Chip(state.value, states[state], words) for state, words in STATES.items()]
-    found += [Chip(level.lower(), verdicts[level], level) for level in VERDICTS]
-    return [chip for chip in found if chip.count]
+    found = [(state.value, states[state], words) for state, words in STATES.items()]
+    found += [(level.lower(), verdicts[level], level) for level in VERDICTS]
+    return [chip for chip in found if chip[1]]
 
 
-def _columns(with_dice: bool) -> list[Column]:
-    found = [Column(*FACTS["similarity"])]
-    if with_dice:
-        found.append(Column("Dice", "mean Dice coefficient of the labels, before and after"))
-    found += [Column(*FACTS[key]) for key in ("folds", "unevenness")]
-    found.append(Column("There and back, mm", FACTS["inverse"][1]))
-    found.append(Column(*FACTS["coverage"]))
-    return [*found, Column("Seconds", "of the registration")]
+def _columns(with_dice: bool) -> list[tuple[str, str]]:
+    """Headings, each with what it means in the term of the field."""
+    return [
+        FACTS["similarity"],
+        *([("Dice", "mean Dice coefficient of the labels, before and after")] if with_dice else []),
+        FACTS["folds"],
+        FACTS["unevenness"],
+        ("There and back, mm", FACTS["inverse"][1]),
+        FACTS["coverage"],
+        ("Seconds", "of the registration"),
+    ]
 
 
 def _shown(row: Row, with_dice: bool) -> Shown:
@@ -131,19 +113,7 @@ def _shown(row: Row, with_dice: bool) -> Shown:
         _cell(row.coverage, ".0%"),
         _cell(row.seconds, ".0f"),
     ]
-    return Shown(
-        name=row.name,
-        state=row.state.value,
-        words=STATES[row.state],
-        made=_made(row),
-        verdict=row.verdict,
-        reasons=row.reasons,
-        error=row.error,
-        warnings=row.warnings,
-        picture=_picture(row),
-        link=_link(row),
-        cells=cells,
-    )
+    return Shown(row, STATES[row.state], _made(row), _picture(row), _link(row), cells)
 
 
 def _made(row: Row) -> str:

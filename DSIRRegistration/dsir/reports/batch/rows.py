@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
+from typing import Any
 
 
 class State(str, Enum):
@@ -53,3 +54,7 @@ class Row:
     start: str = ""
     preset: str = ""
     folder: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """For tables and programs."""
+        return {**asdict(self), "state": self.state.value}

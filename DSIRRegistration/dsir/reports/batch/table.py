@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from ...files.atomic import write_text
@@ -20,7 +19,7 @@ def write_csv(out: Path, rows: Sequence[Row]) -> None:
     text = io.StringIO()
     table = csv.DictWriter(text, list(Row.__dataclass_fields__), lineterminator="\n")
     table.writeheader()
-    table.writerows({**asdict(each), "state": each.state.value} for each in rows)
+    table.writerows(each.to_json() for each in rows)
     write_text(out / TABLE, text.getvalue())
 
 
