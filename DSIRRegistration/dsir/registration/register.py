@@ -15,6 +15,7 @@ from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
 from .findings import verdict_of
+from .halves import judged_by_halves
 from .handed_on import Start
 from .landmark_forces import Pairs
 from .levels import descend_levels
@@ -130,6 +131,8 @@ def register(
             masks = (prepared.fixed_mask, prepared.moving_mask)
             began, same = initial or refine or Transform(), prepared.settings.same_person
             seen = judged_by_images(fixed, moving, masks, began, transform, same_person=same)
+            if outcome.deformation["kept"] and same is not False:
+                seen += judged_by_halves(features.fixed, features.moving, outcome.residual)
             certain = prepared.certain
             borne_out = certain is not None and not judged_by_images(
                 fixed, moving, certain, began, transform, same_person=same
