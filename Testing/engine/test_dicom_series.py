@@ -302,6 +302,13 @@ def test_inspect_knows_a_result(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert words in printed
 
 
+def test_inspect_knows_a_batch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "results.csv").write_text("name,state,error\none,done,\ntwo,failed,gone\n")
+    (tmp_path / "results.html").touch()
+    assert main(["inspect", str(tmp_path)]) == 0
+    assert "one: done\ntwo: failed\n" in capsys.readouterr().out
+
+
 def test_inspect_shows_series_and_other_objects_without_names(ct: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dicom_made.make_rtstruct(ct / "rs.dcm", GRID, {"a": dicom_made.ball(GRID, GRID.centre, 6)}, frame="1.2")
     assert main(["inspect", str(ct)]) == 0

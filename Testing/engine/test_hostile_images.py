@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 from pathlib import Path
 
 import nibabel as nib
@@ -97,6 +98,16 @@ def test_a_metaimage_names_a_file_for_each_slice_or_is_refused(tmp_path: Path) -
     (tmp_path / "scan.mhd").write_text(header)
     with pytest.raises(DsirError, match=f"lists 1 data files for {VALUES.shape[2]} slices"):
         read_image(tmp_path / "scan.mhd")
+
+
+def test_a_metaimage_says_how_long_its_compressed_voxels_are_or_is_refused(tmp_path: Path) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(VALUES.T), str(tmp_path / "scan.mha"), useCompression=True)
+    assert np.array_equal(read_image(tmp_path / "scan.mha").data, VALUES)
+    content = (tmp_path / "scan.mha").read_bytes()
+    for said in (b"", b"CompressedDataSize = 0\n"):
+        (tmp_path / "scan.mha").write_bytes(re.sub(rb"CompressedDataSize = \d+\n", said, content, count=1))
+        with pytest.raises(DsirError, match="does not say how long its compressed voxels are"):
+            read_image(tmp_path / "scan.mha")
 
 
 def test_so_are_those_written_as_text(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from dsir.errors import DsirError
+from dsir.files.landmarks import read_landmarks
 from dsir.files.points import read_points
 from dsir.workflow.given_transform import read_given_transform
 
@@ -52,6 +53,14 @@ def test_slicers_older_fiducials_say_their_coordinates(system: str | None, sign:
     (tmp_path / "p.fcsv").write_text("\n".join(lines).replace("10,20", "10,here"))
     with pytest.raises(DsirError, match="without three numbers"):
         read_points(tmp_path / "p.fcsv")
+
+
+@pytest.mark.parametrize(("line", "said"), [("1,5,2,3,4,5,6", "more cells than its heading"),
+                                            ("1e9,2,3,4,5,6", "more than a kilometre away")])  # fmt: skip
+def test_so_are_pairs(line: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text(f"fx,fy,fz,mx,my,mz\n{line}\n")
+    with pytest.raises(DsirError, match=said):
+        read_landmarks(tmp_path / "pairs.csv")
 
 
 def test_coordinates_that_no_patient_has_are_refused(tmp_path: Path) -> None:

@@ -112,6 +112,14 @@ def more_pixels(number: int, dataset: pydicom.Dataset) -> None:
     dataset.Rows -= 1
 
 
+def in_upper_bits(number: int, dataset: pydicom.Dataset) -> None:
+    dataset.BitsStored, dataset.HighBit = 12, 15
+
+
+def in_a_private_way(number: int, dataset: pydicom.Dataset) -> None:
+    dataset.file_meta.TransferSyntaxUID = "1.2.840.113619.5.2"
+
+
 def two_of(attribute: str, one: str, other: str) -> Callable[[int, pydicom.Dataset], None]:
     def change(number: int, dataset: pydicom.Dataset) -> None:
         setattr(dataset, attribute, one if number < 4 else other)
@@ -133,6 +141,8 @@ def two_of(attribute: str, one: str, other: str) -> Callable[[int, pydicom.Datas
         (some_without, "3 of its 10 slices say no rescale slope"),
         (by_table, "Modality LUT"),
         (unturned, "1 of its 10 slices have no orientation"),
+        (in_upper_bits, "slice_000.dcm keeps its values in upper bits"),
+        (in_a_private_way, r"stored in a private way \(1.2.840.113619.5.2\)"),
         (cut_pixels, "pixels of slice_004.dcm are damaged"),
     ],
 )

@@ -30,9 +30,10 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
 def _file(path: Path) -> dict[str, Any]:
     from ..dicom.dataset import read_header
+    from ..files.dicom_registration import is_registration, looks_like_dicom
     from ..files.images import NIFTI, read_image, suffix
 
-    if suffix(path) in (".h5", ".tfm", ".txt", ".mat"):
+    if suffix(path) in (".h5", ".tfm", ".txt", ".mat") or (looks_like_dicom(path) and is_registration(path)):
         return {"transform": _transform(path)}
     if suffix(path) not in NIFTI and read_header(path) is not None:
         return _folder(path)
@@ -84,18 +85,24 @@ def _folder(path: Path) -> dict[str, Any]:
 def _result(path: Path) -> dict[str, Any]:
     """What a command of ours left in a folder; empty where none did."""
     from ..files.report import read_report
+    from ..files.tables import read_table
     from ..reports.registration.facts import facts_of, warnings_beside_verdict
 
-    report = read_report(path / "report.json")
+    report = read_report(path / "report.json") or read_report(path / "plan.json")
+    cases: dict[str, str] = {}
+    if not report and (path / "results.html").is_file() and (path / "results.csv").is_file():
+        lines = read_table(path / "results.csv", "The table")[1]
+        report = {"command": "batch"}
+        cases = {line.cells["name"]: line.cells["state"] for line in lines if {"name", "state"} <= set(line.cells)}
     if not isinstance(report.get("command"), str):
         return {}
     inputs = {role: found.get("name") for role, found in (report.get("inputs") or {}).items()}
     return {
         "command": report["command"],
-        "version": (report.get("versions") or {}).get("dsir", "?"),
+        "version": (report.get("versions") or {}).get("dsir", ""),
         "inputs": inputs,
         "verdict": report.get("verdict"),
-        "figures": {fact.name: fact.value for fact in facts_of(report)},
+        "figures": cases or {fact.name: fact.value for fact in facts_of(report)},
         "warnings": warnings_beside_verdict(report),
         "files": sorted(p.name + "/" * p.is_dir() for p in path.iterdir() if not p.name.startswith(".")),
     }
@@ -129,7 +136,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if "result" in found:
         result = found["result"]
         return [
-            f"Result of dsir {result['command']} (dsir {result['version']})",
+            f"Result of dsir {result['command']}" + f" (dsir {result['version']})" * bool(result["version"]),
             *(f"{role.replace('_', ' ')}: {name}" for role, name in result["inputs"].items()),
             *verdict_lines(result),
             *(f"{name}: {value}" for name, value in result["figures"].items()),

@@ -138,7 +138,11 @@ def _decoded(path: Path, name: str) -> np.ndarray:
     samples = whole(dataset, "SamplesPerPixel") or 1
     if samples != 1 or text(dataset, "PhotometricInterpretation").startswith(("RGB", "YBR", "PALETTE")):
         raise DsirError(f"{name} is in colour; a scan with one value a voxel is needed.")
+    if (whole(dataset, "HighBit") or 0) >= (whole(dataset, "BitsStored") or 64):
+        raise DsirError(f"{name} cannot be used: {path.name} keeps its values in upper bits, which DICOM has retired.")
     syntax = _syntax(dataset)
+    if not syntax.is_transfer_syntax or syntax.is_private:
+        raise DsirError(f"{name} is stored in a private way ({syntax}); export it anew, uncompressed.")
     if not syntax.is_encapsulated and _goes_on(dataset):
         raise DsirError(f"{name} cannot be used: the pixels of {path.name} are more than its rows, columns and frames.")
     try:

@@ -203,6 +203,9 @@ def _check_meta(path: Path, head: bytes) -> None:
     listed = _meta_names(head) if re.search(rb"^\s*ElementDataFile\s*=\s*LIST", head, re.MULTILINE) else None
     if sound and listed is not None and len(listed) != sizes[-1]:  # MetaIO leaves the others as memory happens to be
         raise DsirError(f"{path} is damaged: it lists {len(listed)} data files for {sizes[-1]} slices.")
+    unsaid = coding(head).kind == "gzip" and not any(found[b"CompressedDataSize"]) and not _meta_names(head)
+    if unsaid:  # MetaIO then gives memory as it happens to be
+        raise DsirError(f"{path} does not say how long its compressed voxels are (CompressedDataSize); write it anew.")
     places = re.findall(rb"^\s*(?:TransformMatrix|Rotation|Orientation|Offset|Position|Origin|ElementSpacing)\s*="
                         rb"[ \t]*([^\r\n]*)", head, re.MULTILINE | re.IGNORECASE)  # fmt: skip
     if not sound or not all(_is_measure(word) for line in places for word in line.split()):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DsirError
+from ..geometry.plausible import plausible
 from .atomic import write_text
 from .tables import read_table
 
@@ -42,8 +43,10 @@ class LandmarkPairs:
         tolerance, confidence = (np.array(v, dtype=np.float64).reshape(-1) for v in (self.tolerance, self.confidence))
         if not len(fixed) == len(moving) == len(tolerance) == len(confidence):
             raise DsirError(f"{len(fixed)} points in the fixed image and {len(moving)} in the moving one are no pairs.")
-        if not all(np.isfinite(values).all() for values in (fixed, moving, tolerance, confidence)):
-            raise DsirError("The landmark pairs hold numbers that are not finite.")
+        if not (plausible(fixed) and plausible(moving) and np.isfinite([*tolerance, *confidence]).all()):
+            raise DsirError(
+                "The landmark pairs hold numbers that are not finite, or places more than a kilometre away."
+            )
         if (tolerance <= 0).any() or (confidence < 0).any() or (confidence > 1).any():
             raise DsirError("A landmark's tolerance must be above 0 mm and its confidence between 0 and 1.")
         for name, values in zip(
@@ -86,6 +89,8 @@ def read_landmarks(path: str | Path) -> LandmarkPairs:
     columns, lines = read_table(path, "The landmark file")
     if not lines:
         raise DsirError(f"{path} holds no landmark pairs.")
+    if any(line.surplus for line in lines):
+        raise DsirError(f"{path} has a line with more cells than its heading; are there commas within numbers?")
     missing = [name for name in COLUMNS if name not in columns]
     if missing:
         raise DsirError(f"{path} has no column {', '.join(missing)}; landmark pairs need {','.join(COLUMNS)} (RAS mm).")
