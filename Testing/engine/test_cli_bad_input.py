@@ -219,3 +219,8 @@ def test_too_little_memory_is_said_with_a_remedy(
     monkeypatch.setattr("dsir.workflow.pair.register", greedy)
     assert register(fixed, fixed, tmp_path / "out") == 2
     assert_one_sentence(capsys, "memory", "--preset fast")
+
+
+def test_a_name_that_is_not_utf_8_is_refused_before_itk_sees_it(capsys):
+    assert main(["inspect", "scan\udce4.nrrd"]) == 2
+    assert r"The name 'scan\udce4.nrrd' is not UTF-8; rename" in capsys.readouterr().err

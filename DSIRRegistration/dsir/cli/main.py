@@ -139,6 +139,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parsed(words: Sequence[str]) -> argparse.Namespace:
     """The arguments; what a command does not know is said with the place where its own are explained."""
+    odd = next((word for word in words if any("\udc80" <= letter <= "\udcff" for letter in word)), "")
+    if odd:  # ITK ends the whole process over it
+        raise DsirError(f"The name {odd!a} is not UTF-8; rename the file or folder.")
     arguments, unknown = build_parser().parse_known_args(words)
     if unknown:
         raise DsirError(f"Unrecognized arguments: {' '.join(unknown)}; see dsir {arguments.command.name} --help.")

@@ -71,7 +71,12 @@ def _pairs(image: sitk.Image) -> dict[str, str]:
     for key in image.GetMetaDataKeys():
         try:
             if key.startswith("Segment"):
-                pairs[key] = image.GetMetaData(key)
+                pairs[key] = _utf8(image.GetMetaData(key))
         except (TypeError, UnicodeDecodeError):  # no UTF-8
             continue
     return pairs
+
+
+def _utf8(value: str) -> str:
+    """A text whose bytes are no UTF-8 (SimpleITK keeps them as they are) as Latin-1, in which older programs wrote."""
+    return value.encode("utf-8", "surrogateescape").decode("latin-1") if re.search("[\udc80-\udcff]", value) else value

@@ -100,7 +100,8 @@ def colour_of(number: int) -> tuple[int, int, int]:
 
 
 def unique_names(names: list[str]) -> tuple[list[str], list[str]]:
-    """Names that can be told apart, and a sentence for each that had to change."""
+    """Names of one line that can be told apart, and a sentence for each that had to change."""
+    names = [" ".join(name.splitlines()) for name in names]
     taken, out, said = set(names), [], []
     seen: set[str] = set()
     for name in names:
