@@ -17,9 +17,11 @@ from dsir.dicom.identity import Identity, identity_of
 from dsir.dicom.picks import picking
 from dsir.dicom.series import read_series
 from dsir.errors import DsirError
+from dsir.files.displacements import write_displacement_nifti
 from dsir.files.images import read_image
 from dsir.files.report import write_report
 from dsir.geometry.lattice import Lattice
+from grids import field_of
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless, generate_uid
@@ -300,6 +302,12 @@ def test_inspect_knows_a_result(tmp_path: Path, capsys: pytest.CaptureFixture[st
     for words in ("dsir register (dsir 1.2)", "fixed: ct.nii.gz", "CHECK: look before", "hardly overlap",
                   "×0.80 to ×1.30", "Folded voxels: 3", "Warning: Look here.", "Files: report.json"):  # fmt: skip
         assert words in printed
+
+
+def test_inspect_knows_a_field(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_displacement_nifti(tmp_path / "u.nii.gz", field_of(Lattice((6, 5, 4), np.eye(4))))
+    assert main(["inspect", str(tmp_path / "u.nii.gz")]) == 0
+    assert "displacement field: 6 x 5 x 4 voxels of 1 x 1 x 1 mm" in capsys.readouterr().out
 
 
 def test_inspect_knows_a_batch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,19 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
 def _file(path: Path) -> dict[str, Any]:
     from ..dicom.dataset import read_header
-    from ..files.dicom_registration import is_registration, looks_like_dicom
+    from ..files.dicom_registration import is_registration
     from ..files.images import NIFTI, read_image, suffix
 
-    if suffix(path) in (".h5", ".tfm", ".txt", ".mat") or (looks_like_dicom(path) and is_registration(path)):
+    if suffix(path) in (".h5", ".tfm", ".txt", ".mat") or is_registration(path):
         return {"transform": _transform(path)}
     if suffix(path) not in NIFTI and read_header(path) is not None:
         return _folder(path)
-    image = read_image(path)
+    try:
+        image = read_image(path)
+    except DsirError:
+        with suppress(DsirError):
+            return {"transform": _transform(path)}
+        raise
     return {"image": {**_grid(image.lattice), "warnings": list(image.remarks)}}
 
 

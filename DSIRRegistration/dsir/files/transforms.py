@@ -99,7 +99,8 @@ def transform_readings(
     path = Path(path)
     check_there(path)
     if path.is_dir():
-        raise TransformError(f"{path} is a folder; give the file of a transform.")
+        hint = f", {path / 'transform.h5'}" if (path / "transform.h5").is_file() else ""
+        raise TransformError(f"{path} is a folder; give the file of a transform{hint}.")
     if is_registration(path):
         return {"lps": read_registration(path, frames)}
     kind = suffix(path)
