@@ -100,8 +100,7 @@ def colour_of(number: int) -> tuple[int, int, int]:
 
 
 def unique_names(names: list[str]) -> tuple[list[str], list[str]]:
-    """Names of one line that can be told apart, and a sentence for each that had to change."""
-    names = [" ".join(name.splitlines()) for name in names]
+    """Names that can be told apart, and a sentence for each that had to change."""
     taken, out, said = set(names), [], []
     seen: set[str] = set()
     for name in names:

@@ -115,7 +115,7 @@ def _named_for_dicom(
     structures: Sequence[Structure], point_sets: Sequence[PointSet]
 ) -> tuple[tuple[Structure, ...], tuple[PointSet, ...], list[str]]:
     """Structures and points under names that DICOM can hold, and what had to change."""
-    given = [structure.name for structure in structures] + [point_set.name for point_set in point_sets]
+    given = [" ".join(item.name.splitlines()) for item in (*structures, *point_sets)]
     names, said = short_names(given, LONGEST)
     of_structures, of_marks = names[: len(structures)], names[len(structures) :]
     return (
