@@ -11,11 +11,13 @@ from aiohttp import web
 COOKIE = "dsir"
 """Its name; it ends with the browser, no script reads it, and no other site's page sends it."""
 
+REFUSED = "This address is not that of the viewer that runs now; open the one that dsir view printed."
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def remember(bound: Any, *, token: str) -> None:
-    """Let whoever opened the page with its token open it again without.
+    """Let whoever opened the page with its token open it again without, and tell all others that they may not.
 
     Args:
         bound: what trame hands over before the server starts; it has the aiohttp application.
@@ -25,11 +27,14 @@ def remember(bound: Any, *, token: str) -> None:
     @web.middleware
     async def again(request: web.Request, handler: Handler) -> web.StreamResponse:
         page = request.path in ("/", "/index.html")
-        known = secrets.compare_digest(request.cookies.get(COOKIE, ""), token)
-        if page and "secret" not in request.query and known:
-            raise web.HTTPFound(f"/index.html?secret={token}")
+        told, known = (
+            secrets.compare_digest(said.get(name, "").encode(), token.encode())
+            for said, name in ((request.query, "secret"), (request.cookies, COOKIE))
+        )
+        if page and not told:
+            raise web.HTTPFound(f"/index.html?secret={token}") if known else web.HTTPForbidden(text=REFUSED)
         response = await handler(request)
-        if page and secrets.compare_digest(request.query.get("secret", ""), token):
+        if page:
             response.set_cookie(COOKIE, token, httponly=True, samesite="Strict")
         return response
 

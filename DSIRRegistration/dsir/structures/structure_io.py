@@ -115,7 +115,8 @@ def _named_for_dicom(
     structures: Sequence[Structure], point_sets: Sequence[PointSet]
 ) -> tuple[tuple[Structure, ...], tuple[PointSet, ...], list[str]]:
     """Structures and points under names that DICOM can hold, and what had to change."""
-    given = [" ".join(item.name.splitlines()) for item in (*structures, *point_sets)]
+    given = [structure.name for structure in structures] + [point_set.name for point_set in point_sets]
+    given = [" ".join(name.splitlines()) for name in given]
     names, said = short_names(given, LONGEST)
     of_structures, of_marks = names[: len(structures)], names[len(structures) :]
     return (
