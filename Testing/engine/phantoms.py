@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -42,10 +43,10 @@ def tissue(points: np.ndarray, seed: int = 0) -> np.ndarray:
     centres = rng.uniform(-1, 1, (count, 3)) * RADII
     widths = rng.uniform(6, 13, count)
     heights = rng.choice([-1.0, 1.0], count)
-    flat = np.asarray(points, dtype=np.float32).reshape(-1, 3)
-    total = np.zeros(len(flat), dtype=np.float32)
-    for centre, width, height in zip(centres, widths, heights, strict=True):
-        distance = np.square(flat - centre.astype(np.float32)).sum(1)
+    x, y, z = np.ascontiguousarray(np.asarray(points, dtype=np.float32).reshape(-1, 3).T)  # thrice as fast as rows
+    total = np.zeros(len(x), dtype=np.float32)
+    for (a, b, c), width, height in zip(centres.astype(np.float32), widths, heights, strict=True):
+        distance = np.square(x - a) + np.square(y - b) + np.square(z - c)
         total += np.float32(height) * np.exp(-0.5 * distance / np.float32(width**2))
     return (1 / (1 + np.exp(-5 * total))).reshape(np.shape(points)[:-1])
 
@@ -70,10 +71,19 @@ def render(
     lattice: Lattice, view: Callable[[np.ndarray], np.ndarray], displacement: Displacement | None = None
 ) -> Image:
     """The body through ``view``, read at x + u(x) where a displacement is given."""
-    index = np.stack(np.meshgrid(*(np.arange(n) for n in lattice.shape), indexing="ij"), -1)
-    points = lattice.to_world(index)
+    values = _rendered(lattice.shape, lattice.affine.tobytes(), view, displacement)
+    return Image(torch.from_numpy(values.copy()), lattice)
+
+
+@lru_cache(maxsize=64)
+def _rendered(
+    shape: tuple[int, ...], affine: bytes, view: Callable[[np.ndarray], np.ndarray], displacement: Displacement | None
+) -> np.ndarray:
+    """Kept: most tests look at the same few bodies on the same few lattices."""
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), -1)
+    points = Lattice(shape, np.frombuffer(affine).reshape(4, 4)).to_world(index)
     values = view(points if displacement is None else points + displacement(points))
-    return Image(torch.from_numpy(values.astype(np.float32)), lattice)
+    return values.astype(np.float32)
 
 
 def bend(points: np.ndarray) -> np.ndarray:
