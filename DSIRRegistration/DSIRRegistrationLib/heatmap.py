@@ -87,6 +87,15 @@ class HeatMap:
         legend.SetSaveWithScene(False)
         return legend
 
+    def kept(self, name: str) -> slicer.vtkMRMLScalarVolumeNode:
+        """A copy of the volume under a name of its own, which outlives this and is saved with the scene."""
+        node = self.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+        node.CopyContent(self.volume, True)
+        node.SetAndObserveTransformNodeID(self.volume.GetTransformNodeID())
+        node.SetSaveWithScene(True)
+        node.CreateDefaultDisplayNodes()
+        return node
+
     def remove(self) -> None:
         """Take everything out of the scene again."""
         legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(self.volume)

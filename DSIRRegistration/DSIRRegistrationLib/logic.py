@@ -21,17 +21,15 @@ from .dicom_export import export
 from .engine_process import Launcher, PythonProcess
 from .evaluation import evaluation
 from .features import features
+from .given import as_mask, as_settings
 from .registration import registration
 from .run import Run
 from .structures import propagate_onto
-from .task import Mask, Registered, Task
+from .task import Registered, Task
 
 if TYPE_CHECKING:
-    from dsir.registration.settings import RegistrationSettings
-
+    from .given import GivenMask, Settings
     from .similarity import Shown
-
-    Settings = str | Mapping[str, Any] | RegistrationSettings | None
 
 
 class RegistrationLogic:
@@ -50,8 +48,8 @@ class RegistrationLogic:
         movingNode: slicer.vtkMRMLScalarVolumeNode,
         *,
         settings: Settings = None,
-        fixedMask: slicer.vtkMRMLNode | tuple[slicer.vtkMRMLSegmentationNode, str] | None = None,
-        movingMask: slicer.vtkMRMLNode | tuple[slicer.vtkMRMLSegmentationNode, str] | None = None,
+        fixedMask: GivenMask = None,
+        movingMask: GivenMask = None,
         initialTransform: slicer.vtkMRMLTransformNode | None = None,
         landmarks: tuple[slicer.vtkMRMLMarkupsNode, slicer.vtkMRMLMarkupsNode] | None = None,
         refine: slicer.vtkMRMLTransformNode | None = None,
@@ -83,14 +81,14 @@ class RegistrationLogic:
         Raises:
             dsir.errors.DsirError: in one sentence, what cannot be done; the scene is then as it was.
         """
-        chosen, changes = _settings(settings)
+        chosen, changes = as_settings(settings)
         task = Task(
             fixed=fixedNode,
             moving=movingNode,
             preset=chosen,
             settings=changes,
-            fixed_mask=_mask(fixedMask),
-            moving_mask=_mask(movingMask),
+            fixed_mask=as_mask(fixedMask),
+            moving_mask=as_mask(movingMask),
             initial=initialTransform,
             structures=tuple(structures),
             transform=outputTransform,
@@ -131,7 +129,7 @@ class RegistrationLogic:
         Returns:
             a row for each pair, as in ``out/results.csv``: ``name``, ``state``, ``error``, ``folds``, ...
         """
-        chosen, changes = _settings(settings)
+        chosen, changes = as_settings(settings)
         options = ["--preset", chosen, "--workers", str(workers), *(["--scheduler", scheduler] if scheduler else [])]
         return Run(batch(pairs, out, options, changes, self.launch, progress)).wait()
 
@@ -239,20 +237,15 @@ class RegistrationLogic:
         Returns:
             the similarity of every voxel of the other scan as a volume, and the best match with its sentence.
         """
-        from .similarity import Similarity
+        from .similarity import Similarity  # needs packages that a Slicer may lack when the module is loaded
 
         session = Similarity(fixedNode, movingNode, launch=self.launch)
         try:
             Run(session.compute(descriptor, progress=progress)).wait()
             shown = session.ask(side, np.asarray(point, dtype=np.float64), descriptor, radius=radius, alone=alone)
-            node = fixedNode.GetScene().AddNewNodeByClass("vtkMRMLScalarVolumeNode", "DSIR similarity")
-            node.CopyContent(session.heat.volume, True)
-            node.SetAndObserveTransformNodeID(session.heat.volume.GetTransformNodeID())
-            node.SetSaveWithScene(True)
-            node.CreateDefaultDisplayNodes()
+            return session.heat.kept("DSIR similarity"), shown
         finally:
             session.remove()
-        return node, shown
 
     def features(
         self,
@@ -271,19 +264,3 @@ class RegistrationLogic:
         """
 
         return Run(features(volumeNode, descriptor, spacing, mask, self.launch, progress)).wait()
-
-
-def _mask(mask: slicer.vtkMRMLNode | tuple[slicer.vtkMRMLSegmentationNode, str] | None) -> Mask | None:
-    if mask is None or isinstance(mask, Mask):
-        return mask
-    return Mask(*mask) if isinstance(mask, tuple) else Mask(mask)
-
-
-def _settings(settings: Settings) -> tuple[str, dict[str, Any]]:
-    """Preset and changes."""
-    if settings is None:
-        return "default", {}
-    if isinstance(settings, str):
-        return settings, {}
-    values = dict(settings) if isinstance(settings, Mapping) else settings.to_json()
-    return str(values.get("preset", "default")), values

@@ -14,14 +14,12 @@ from . import views
 from .engine_process import MODULE_FOLDER
 from .heatmap import THRESHOLD
 from .logic import RegistrationLogic
-from .nodes.volumes import lattice_of
 from .parameters import AS_PRESET, Parameters
-from .point_sets import EXPECTED, FOUND, Mark
+from .query_views import QueryViews
 from .querypoint import Hover, QueryPoint
-from .roles import FIXED, MOVING, OTHER
+from .roles import FIXED, MOVING
 from .run import Run
 from .steering import Steering
-from .two_rows import TwoRows
 
 if TYPE_CHECKING:
     from .similarity import Shown, Similarity
@@ -52,9 +50,7 @@ class SimilaritySection:
         self.shown: Shown | None = None
         self._asked: np.ndarray | None = None
         self._hover: Hover | None = None
-        self._rows: TwoRows | None = None
-        self._offset: np.ndarray | None = None
-        self._marks: dict[str, Mark] = {}
+        self._views: QueryViews | None = None
         ui.sideSelector.addItems([_("the fixed scan"), _("the moving scan")])
         ui.placeButton.clicked.connect(lambda *_args: self._ready(self._begin_placing))
         ui.hoverButton.toggled.connect(self._hovering)
@@ -91,7 +87,7 @@ class SimilaritySection:
         for button in (self.ui.placeButton, self.ui.hoverButton):
             button.setEnabled(both and not busy)
         self.ui.acceptButton.setEnabled(self.shown is not None and not busy)
-        self.ui.ownViewsButton.setEnabled(self._rows is not None and self._rows.on)
+        self.ui.ownViewsButton.setEnabled(self._views is not None and self._views.on)
         self.steering.refresh(busy=busy)
 
     def ask(self, point: np.ndarray) -> None:
@@ -109,11 +105,10 @@ class SimilaritySection:
         else:
             self.ui.similarityLabel.setText(self.shown.sentence)
             self.session.heat.threshold = min(THRESHOLD, HILL * self.shown.answer.best.similarity)
-            away = self.shown.match - self.shown.point
-            self._offset = away if self.side == FIXED else -away
-            if self._rows is not None:
-                self._rows.show(self.side, self.shown.point, self.shown.match, self.session.heat.volume)
-        self._mark()
+            if self._views is not None:
+                self._views.show(self.shown)
+        if self._views is not None:
+            self._views.mark(self.side, self.point, self.shown)
         self.ui.acceptButton.setEnabled(self.shown is not None)
 
     def ask_again(self) -> bool:
@@ -133,45 +128,20 @@ class SimilaritySection:
 
     def own_views(self) -> None:
         """The user's own layout again; what was asked stays."""
-        if self._rows is not None:
-            self._rows.leave()
+        if self._views is not None:
+            self._views.leave()
         self.ui.ownViewsButton.setEnabled(False)
 
     def _two_rows(self) -> None:
-        """Fixed above, moving below, and what is drawn in its own row."""
-        if self._rows is None:
-            self._rows = TwoRows(self.session.volumes, self._across)
-        self._rows.enter()
-        self.ui.ownViewsButton.setEnabled(self._rows.on)
-
-    def _across(self, side: str, point: np.ndarray) -> np.ndarray:
-        """Where a point of one scan lies in the other: by the transform, else as far off as the last match was."""
-        self.session.transform = self.parameters.transform
-        expected = self.session.expected(side, point)
-        if expected is not None:
-            return expected
-        if self._offset is None:
-            middles = {role: lattice_of(volume).centre for role, volume in self.session.volumes.items()}
-            self._offset = middles[MOVING] - middles[FIXED]
-        return point + self._offset if side == FIXED else point - self._offset
+        if self._views is None:
+            self._views = QueryViews(self.ui, self.session, self.parameters)
+        self._views.enter()
 
     def _touched(self) -> None:
         """The mouse put the point into a view: the row says which scan is meant."""
-        side = self._rows.side_under_mouse() if self._rows is not None else None
+        side = self._views.side_under_mouse() if self._views is not None else None
         if side is not None and side != self.side:
             self.ui.sideSelector.setCurrentIndex(1 if side == MOVING else 0)
-
-    def _mark(self) -> None:
-        """Best match and where the transform puts the point, in the views of the scan that is searched."""
-        rows = {role: self._rows.view_ids(role) if self._rows and self._rows.on else [] for role in (FIXED, MOVING)}
-        if self.point is not None:
-            self.point.show_in(rows[self.side])
-        shown = self.shown
-        for what, place in ((EXPECTED, shown.expected if shown else None), (FOUND, shown.match if shown else None)):
-            if what not in self._marks:
-                self._marks[what] = Mark(self.parameters.fixed.GetScene(), what)
-            self._marks[what].show_in(rows[OTHER[self.side]])
-            self._marks[what].place = place
 
     def stop(self) -> None:
         """Take everything temporary out of the scene."""
@@ -181,12 +151,12 @@ class SimilaritySection:
         self.own_views()
         if self.point is not None:
             self.point.remove()
-        for mark in self._marks.values():
-            mark.remove()
+        if self._views is not None:
+            self._views.remove()
         if self.session is not None:
             self.session.remove()
-        self.session, self.point, self.shown, self._hover, self._asked, self._marks = None, None, None, None, None, {}
-        self._rows, self._offset = None, None
+        self.session, self.point, self.shown, self._hover, self._asked = None, None, None, None, None
+        self._views = None
         self.ui.similarityLabel.setText("")
 
     def _ready(self, then: Callable[[], None]) -> None:

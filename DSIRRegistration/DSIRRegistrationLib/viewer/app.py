@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,14 @@ from trame_slicer.rca_view import register_rca_factories
 from ..engine_process import Launcher, PythonProcess
 from .drag_views import DragViews
 from .initial_state import initial_state
-from .jobs import Jobs
 from .keys import Keys
-from .maps import CONFIDENCE
 from .mouse import Mouse
 from .page import Page
 from .page_state import PageState
 from .queries import Queries
 from .saving import save_picture, save_results, save_scene
 from .session import Session
-from .status import result_sentence
+from .work import Work
 
 RATE = 30.0
 """Pictures a second that a view may send, whether or not the mouse is in it: the answer to a drag is in the others."""
@@ -68,10 +65,10 @@ class Viewer:
         self.session = Session(self.app, fixed, moving, transform=transform, launch=launch)
         self.state = state = self.server.state
         self.shown = PageState(self.session, state)
-        self.jobs = Jobs(self.shown.show_progress, self.shown.say)
         state.update(initial_state(self.session, descriptor))
         self.drag_views = DragViews([side.views for side in self.session.sides.values()])
         self.queries = Queries(self.session, state, moved=self._dragged, answered=self.redraw)
+        self.work = Work(self.session, state, self.shown, self.queries, self._overlays, self.redraw)
         self.mouse = Mouse(
             self.session, asked=self.queries.request, over=self._over, hovering=lambda: bool(state.dsir_hover),
             changed=self.redraw,
@@ -91,7 +88,7 @@ class Viewer:
 
     def compute(self) -> None:
         """Compute the features of the chosen descriptor, unless they are there."""
-        create_task(self._compute(self.state.dsir_descriptor))
+        self.work.compute()
 
     def accept(self) -> None:
         """Keep the last match."""
@@ -100,12 +97,12 @@ class Viewer:
 
     def undo(self) -> None:
         """Take the last change of pairs or result back."""
-        if self.session.history.can_undo and not self.jobs.running:
+        if self.session.history.can_undo and not self.work.jobs.running:
             self._change(self.session.undo, "Undone.")
 
     def redo(self) -> None:
         """Do again what was undone."""
-        if self.session.history.can_redo and not self.jobs.running:
+        if self.session.history.can_redo and not self.work.jobs.running:
             self._change(self.session.redo, "Done again.")
 
     def go_to(self, number: int) -> None:
@@ -123,15 +120,15 @@ class Viewer:
 
     def register(self) -> None:
         """Register in a process of its own."""
-        create_task(self._register())
+        self.work.register()
 
     def refine(self) -> None:
         """Improve the present transform, steered by the pairs."""
-        create_task(self._register(refine=True))
+        self.work.register(refine=True)
 
     def cancel(self) -> None:
         """End what runs."""
-        self.jobs.cancel()
+        self.work.jobs.cancel()
 
     def save_picture(self) -> None:
         """Write what is seen as PNG."""
@@ -186,49 +183,15 @@ class Viewer:
             await asyncio.sleep(0.8)
             self.fit()
 
-    async def _compute(self, descriptor: str) -> None:
-        similarity = self.session.similarity
-        if not similarity.ready(descriptor) and not self.jobs.running:
-            await self.jobs.run(similarity.compute(descriptor, progress=self.jobs.progress))
-        with self.state as state:
-            state.dsir_ready = similarity.ready(state.dsir_descriptor)
-            if state.dsir_ready and not state.dsir_asked:
-                state.dsir_words = "Click into one of the scans."
-
-    async def _register(self, *, refine: bool = False) -> None:
-        descriptor, preset = self.state.dsir_descriptor, self.state.dsir_preset
-        work = self.session.register(descriptor, preset, refine=refine, progress=self.jobs.progress)
-        report = await self.jobs.run(work)
-        if report is None:
-            return
-        if self.session.similarity.ready(descriptor):
-            with contextlib.suppress(DsirError):
-                self.session.click_again(descriptor, **self.queries.search)
-        self.shown.say(result_sentence(report, "Refined" if refine else "Registered"))
-        self.shown.show_result()
-        self.redraw()
-        self._overlays()
-
-    async def _judge(self) -> None:
-        descriptor = self.state.dsir_descriptor
-        if await self.jobs.run(self.session.result.confidence(descriptor, self.jobs.progress)):
-            self._overlays()
-
     def _threshold(self, dsir_threshold: float, **_: object) -> None:
         self.session.similarity.heat.threshold = float(dsir_threshold)
         self.redraw()
 
     def _overlays(self, **_: object) -> None:
         state, overlays = self.state, self.session.overlays
-        overlays.overlay, overlays.opacity, overlays.mode = (
-            state.dsir_overlay,
-            float(state.dsir_opacity),
-            state.dsir_mode,
-        )
-        overlays.curtain, overlays.drawn = float(state.dsir_curtain), state.dsir_drawn
-        missing = overlays.overlay == CONFIDENCE and CONFIDENCE not in self.session.result.maps
-        if missing and self.session.result.transform is not None and not self.jobs.running:
-            create_task(self._judge())
+        overlays.overlay, overlays.mode, overlays.drawn = state.dsir_overlay, state.dsir_mode, state.dsir_drawn
+        overlays.opacity, overlays.curtain = float(state.dsir_opacity), float(state.dsir_curtain)
+        self.work.judge()
         self.session.lay()
         self.shown.show_legend()
         self.redraw()
@@ -240,7 +203,7 @@ class Viewer:
 
     def _descriptor(self, dsir_descriptor: str, **_: object) -> None:
         self.state.dsir_ready = self.session.similarity.ready(dsir_descriptor)
-        if not self.state.dsir_ready and not self.jobs.running and self.server.running:
+        if not self.state.dsir_ready and not self.work.jobs.running and self.server.running:
             self.compute()
 
     def redraw(self) -> None:

@@ -23,7 +23,7 @@ def serve(viewer: Viewer, *, port: int = 0, browser: bool = True) -> None:
     server.cli.set_defaults(authKey=token)
 
     def ended(*_: object) -> None:
-        viewer.jobs.end()
+        viewer.work.jobs.end()
         viewer.session.close()
         os._exit(0)  # open pages and their views would hold an orderly end back for half a minute
 
