@@ -22,8 +22,8 @@ def described(channels: torch.Tensor) -> FeatureMap:
 
 
 def channels() -> torch.Tensor:
-    """Eight, with lumps of about 10 mm."""
-    return gaussian_blur(torch.randn(8, *GRID.shape, generator=torch.Generator().manual_seed(0)), 2.0)
+    """Two dozen, with lumps of about 10 mm."""
+    return gaussian_blur(torch.randn(24, *GRID.shape, generator=torch.Generator().manual_seed(0)), 2.0)
 
 
 def moved(values: torch.Tensor, voxels: int) -> torch.Tensor:
