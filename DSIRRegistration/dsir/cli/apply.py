@@ -95,10 +95,10 @@ def _carrier(
     from ..files.meshes import read_mesh
     from ..files.points import read_points
     from ..rt.label_maps import read_labels
-    from ..structures.meshes import warp_mesh
+    from ..structures.surfaces_and_points import write_moved
     from ..warp.images import covered, warp_image
     from ..warp.labels import warp_labels
-    from ..warp.points import TOLERATED, moving_to_fixed
+    from ..warp.points import TOLERATED
     from ..workflow.given_transform import read_given_transform, within_fields
     from ..workflow.identity_gate import check_one_person, headers
     from ..workflow.result import label_warnings
@@ -139,20 +139,9 @@ def _carrier(
             carried = warp_labels(*read_labels(source), pull, grid)
             write_labels(target, carried.labels, grid)
             return label_warnings(carried)
-        if kind == "points":
-            file = read_points(source)
-            if arguments.invert:
-                points, missed = transform.transform_points(file.points), 0.0
-            else:
-                points, errors = moving_to_fixed(transform, file.points)
-                missed = float(errors.max())
-            file.write(target, points)
-            fixed_points = file.points if arguments.invert else points
-        else:
-            mesh = read_mesh(source)
-            points, normals, missed = warp_mesh(mesh, transform, to="moving" if arguments.invert else "fixed")
-            mesh.write(target, points, normals)
-            fixed_points = mesh.points if arguments.invert else points
+        content = read_points(source) if kind == "points" else read_mesh(source)
+        points, missed = write_moved(target, content, transform, to="moving" if arguments.invert else "fixed")
+        fixed_points = content.points if arguments.invert else points
         found: list[str] = [] if missed < TOLERATED else [Message("inverse_misses", kind=kind, mm=missed)]
         return found if within_fields(transform, fixed_points).any() else [*found, Message("beyond_field", kind=kind)]
 

@@ -99,38 +99,18 @@ def _chosen(arguments: argparse.Namespace, usual: S) -> S:
 def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     _check(arguments)
     begin(arguments, progress)
+    where = (arguments.data, arguments.out)
+    how: dict[str, Any] = {name: getattr(arguments, name) for name in ("labelmaps", "init", "resume")}
     if arguments.place:
-        return _run_place(arguments, progress)
+        from ..features.weights import shipped
+        from ..training.place import PlaceTrainingSettings, train_place
+
+        weights = train_place(*where, shipped("dsir"), _chosen(arguments, PlaceTrainingSettings()), progress, **how)
+        return Outcome(weights.resolve(), (f"Weights in {weights}; try them with --descriptor {weights}",))
     from ..training.train import TrainingSettings, train
 
-    settings = _chosen(arguments, TrainingSettings())
-    weights = train(
-        arguments.data,
-        arguments.out,
-        settings,
-        progress,
-        labelmaps=arguments.labelmaps,
-        init=arguments.init,
-        resume=arguments.resume,
-    )
+    weights = train(*where, _chosen(arguments, TrainingSettings()), progress, **how)
     return Outcome(weights.resolve(), (f"Weights in {weights}",))
-
-
-def _run_place(arguments: argparse.Namespace, progress: Progress) -> Outcome:
-    from ..features.weights import shipped
-    from ..training.place import PlaceTrainingSettings, train_place
-
-    weights = train_place(
-        arguments.data,
-        arguments.out,
-        shipped("dsir"),
-        _chosen(arguments, PlaceTrainingSettings()),
-        progress,
-        labelmaps=arguments.labelmaps,
-        init=arguments.init,
-        resume=arguments.resume,
-    )
-    return Outcome(weights.resolve(), (f"Weights in {weights}; try them with --descriptor {weights}",))
 
 
 COMMAND = Command(

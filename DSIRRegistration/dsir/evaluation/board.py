@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 
 from ..files.atomic import write_text
 from ..files.report import write_report
+from ..files.tables import write_table
 from .challenge import mean
 from .leaderboard import Score
 from .learn2reg import DataSet
@@ -33,16 +32,14 @@ HEADS = {
 
 def write_scores(out: Path, data_set: DataSet, scores: Sequence[Score]) -> None:
     """``scores.csv`` (a line for each method and pair), ``scores.json`` (all figures) and ``scores.md`` (means)."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
+    rows = []
     dice = [f"dice {name}" for name in data_set.labels.values()]
-    table.writerow(["method", "pair", *PLAIN, *dice, "seconds", "error"])
     for score in scores:
         by_label = score.figures.get("dice_by_label", {})
         figures = [score.figures.get(name) for name in PLAIN] + [by_label.get(value) for value in data_set.labels]
         row = [score.method, score.pair, *figures, score.seconds, score.error]
-        table.writerow(["" if v is None else f"{v:.6g}" if isinstance(v, float) else v for v in row])
-    write_text(out / "scores.csv", text.getvalue())
+        rows.append(["" if v is None else f"{v:.6g}" if isinstance(v, float) else v for v in row])
+    write_table(out / "scores.csv", ["method", "pair", *PLAIN, *dice, "seconds", "error"], rows)
     write_text(out / "scores.md", as_markdown(data_set, scores))
     write_report(out / "scores.json", {"data_set": data_set.name, "scores": [asdict(score) for score in scores]})
 

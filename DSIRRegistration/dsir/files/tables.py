@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import DsirError
+from .atomic import write_text
 
 
 class Line(NamedTuple):
@@ -22,6 +24,15 @@ class Line(NamedTuple):
     number: int
     cells: dict[str, str]
     surplus: bool
+
+
+def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[object] | Mapping[str, Any]]) -> None:
+    """Write a CSV, whole or not at all: the heading, then each row in the order of the columns, or by their names."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(columns)
+    table.writerows([row[name] for name in columns] if isinstance(row, Mapping) else row for row in rows)
+    write_text(path, text.getvalue())
 
 
 def delimiter(line: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..files.atomic import write_text
+from ..files.tables import write_table
 from .templating import render
 
 FIGURES = {"mean": "mean", "p95": "95 %", "largest": "largest", "axis": "along an axis"}
@@ -44,16 +43,14 @@ def write_commissioning(path: Path, report: Mapping[str, Any]) -> None:
 
 def write_errors(path: Path, trials: Sequence[Mapping[str, Any]]) -> None:
     """One row for each trial as CSV, whole or not at all."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
+    rows = []
     for trial in trials:
         errors = trial["errors_mm"] or {}
         figures = [f"{errors[name]:.4f}" if errors else "" for name in FIGURES]
         limits = "; ".join(f"{one['figure']} <= {one['limit']:g} mm" for one in trial["tolerances"])
         said = (limits, "yes" if trial["met"] else "no", trial["verdict"], f"{trial['seconds']:.1f}", trial["error"])
-        table.writerow([trial["trial"], *figures, errors.get("count", ""), *said])
-    write_text(path, text.getvalue())
+        rows.append([trial["trial"], *figures, errors.get("count", ""), *said])
+    write_table(path, COLUMNS, rows)
 
 
 def _shown(trial: Mapping[str, Any], sources: Sequence[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ..geometry.lattice import Lattice, as_shape
 from ..shapes.structure import PointSet, StructureSet, colour_of, unique_names
 from ..transforms.composite import Transform
 from ..warp.points import TOLERATED, moving_to_fixed
-from .meshes import warp_mesh
+from .meshes import Side, warp_mesh
 from .surfaces import REACH, from_surface, open_edges
 
 SURFACES = tuple(READERS)
@@ -81,14 +81,32 @@ def write_geometry_file(path: str | Path, file: GeometryFile, transform: Transfo
     path = Path(path)
     if path.suffix.lower() != file.path.suffix.lower():
         raise DsirError(f"{path} has to end in {file.path.suffix}, as what was drawn does.")
-    if isinstance(file.content, Mesh):
-        points, normals, missed = warp_mesh(file.content, transform)
-        file.content.write(path, points, normals)
-    else:
-        points, errors = moving_to_fixed(transform, file.content.points)
-        file.content.write(path, points)
-        missed = float(errors.max())
+    _, missed = write_moved(path, file.content, transform)
     return [] if missed < TOLERATED else [f"{file.name} is off by up to {missed:.2f} mm; the transform folds there."]
+
+
+def write_moved(
+    path: str | Path, content: Mesh | PointFile, transform: Transform, *, to: Side = "fixed"
+) -> tuple[np.ndarray, float]:
+    """Write a copy of a file whose points lie on the other scan.
+
+    Args:
+        transform: fixed to moving.
+
+    Returns:
+        the points (N, 3), RAS mm, as written, and by how many mm the inverse misses at most (0 towards moving).
+    """
+    if isinstance(content, Mesh):
+        points, normals, missed = warp_mesh(content, transform, to=to)
+        content.write(path, points, normals)
+        return points, missed
+    if to == "moving":
+        points, missed = transform.transform_points(content.points), 0.0
+    else:
+        points, errors = moving_to_fixed(transform, content.points)
+        missed = float(errors.max())
+    content.write(path, points)
+    return points, missed
 
 
 def _stem(path: Path) -> str:

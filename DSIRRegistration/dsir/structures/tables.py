@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..files.atomic import write_text
+from ..files import tables
 from .verdict import THRESHOLDS, Verdict
 
 
@@ -35,9 +33,5 @@ def facts(verdicts: Sequence[Verdict], remarks: Sequence[str], more: Mapping[str
 
 def write_table(path: str | Path, verdicts: Sequence[Verdict]) -> None:
     """Write the CSV: lengths in mm, volumes in ml, shares from 0 to 1; empty where there is nothing to measure."""
-    rows = [row(verdict) for verdict in verdicts]
-    text = io.StringIO()
-    table = csv.DictWriter(text, list(rows[0]) if rows else ["name", "light"], lineterminator="\n")
-    table.writeheader()
-    table.writerows({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in values.items()} for values in rows)
-    write_text(path, text.getvalue())
+    rows = [{k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row(one).items()} for one in verdicts]
+    tables.write_table(path, list(rows[0]) if rows else ["name", "light"], rows)

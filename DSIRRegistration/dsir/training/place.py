@@ -25,7 +25,7 @@ from .contrast import LossSettings
 from .gauss_newton import Patches, basin, descended, draw_patches, gauss_newton
 from .multicontrast import load_contrasts
 from .random_numbers import chance, step_generator
-from .run import Run, RunSettings, begin
+from .run import RunSettings, begin, learn
 from .synthesis import look
 from .views import ViewSettings, draw_views
 from .volumes import Source, load_sources
@@ -104,10 +104,7 @@ def train_place(
     elif not resume:
         tell("what the relations place best")
         begin_directly(head, task.examples)
-    run = Run(settings, head, out)
-    if resume:
-        run.resume()
-    return run.go(task, progress)
+    return learn(task, settings, head, out, progress, resume=resume)
 
 
 @dataclass(frozen=True, eq=False)

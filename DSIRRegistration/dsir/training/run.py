@@ -99,6 +99,16 @@ def begin(out: Path, settings: RunSettings, *, resume: bool) -> None:
         (out / "settings.json").write_text(json.dumps(asdict(settings), indent=2))
 
 
+def learn(
+    task: Task[Example], settings: RunSettings, network: nn.Module, out: Path, progress: Progress, *, resume: bool
+) -> Path:
+    """Run, from the folder's checkpoint on with ``resume``; the path of the averaged weights."""
+    run = Run(settings, network, out)
+    if resume:
+        run.resume()
+    return run.go(task, progress)
+
+
 class Run:
     """Model, average, optimiser and clock of one run; :func:`begin` made its folder."""
 

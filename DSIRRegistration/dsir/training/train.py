@@ -15,7 +15,7 @@ from ..progress import Progress, silent
 from .batches import Examples, ExampleSettings
 from .contrast import LossSettings, contrast
 from .placing import pull
-from .run import Run, RunSettings, begin
+from .run import RunSettings, begin, learn
 from .volumes import load_sources
 
 
@@ -64,10 +64,7 @@ def train(
     network = MasrNet(settings.network)
     if init:
         network.load_state_dict(read_weights(init).tensors)
-    run = Run(settings, network, out)
-    if resume:
-        run.resume()
-    return run.go(task, progress)
+    return learn(task, settings, network, out, progress, resume=resume)
 
 
 class Views(NamedTuple):

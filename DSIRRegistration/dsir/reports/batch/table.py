@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from ...files.atomic import write_text
+from ...files.tables import write_table
 from .page import page
 from .rows import Row
 
@@ -16,11 +15,7 @@ TABLE, PAGE, SERIES_PAGE = "results.csv", "results.html", "report.html"
 
 def write_csv(out: Path, rows: Sequence[Row]) -> None:
     """``results.csv`` in ``out``, whole or not at all."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, list(Row.__dataclass_fields__), lineterminator="\n")
-    table.writeheader()
-    table.writerows(each.to_json() for each in rows)
-    write_text(out / TABLE, text.getvalue())
+    write_table(out / TABLE, list(Row.__dataclass_fields__), (each.to_json() for each in rows))
 
 
 def write_page(out: Path, rows: Sequence[Row]) -> None:
