@@ -7,6 +7,7 @@ everything once and is forked for each run; from there on all is as ever: signal
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -85,5 +86,7 @@ def _run(
 
     os.dup2(out.fileno(), 1), os.dup2(err.fileno(), 2)
     out.close(), err.close()
+    if hasattr(signal, "pthread_sigmask"):  # a batch that ran here before has the server's children deaf to Ctrl-C
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     before()
     sys.exit(main(words))

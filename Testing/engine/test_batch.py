@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -191,6 +192,20 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nobody_behind(tmp_path: Path) -> N
     assert found["a"] == "done"
     assert found["e"] == "left"
     assert not list((folder / "out").rglob(".*.part"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_ctrl_c_while_workers_start_is_one_sentence(tmp_path: Path) -> None:
+    folder = write_scans(tmp_path, "a")
+    with started(words(folder, "--threads", "1", "--json-progress"), before=os.setsid) as batch:
+        for line in batch.stdout:
+            if json.loads(line)["stage"] == "workers":
+                break
+        time.sleep(1.0)  # the cluster is half there
+        os.killpg(batch.pid, signal.SIGINT)
+        _, said = batch.communicate(timeout=60)
+        assert batch.returncode == 130, said
+    assert said.splitlines() == ["dsir: Stopped; finished cases stay, and the same command goes on with the others."]
 
 
 @pytest.fixture

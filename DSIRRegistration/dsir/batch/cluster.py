@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DsirError
@@ -39,7 +41,8 @@ def local(workers: int, gpus: int) -> Iterator[Client]:
     with (
         dask.config.set({"distributed.deploy.lost-worker-timeout": RESTART, **_quick_starts()}),
         tempfile.TemporaryDirectory(prefix="dsir-", ignore_cleanup_errors=True) as scratch,
-        distributed.SpecCluster(
+        _whole(
+            distributed.SpecCluster,
             scheduler={
                 "cls": distributed.Scheduler,
                 "options": {
@@ -60,6 +63,18 @@ def local(workers: int, gpus: int) -> Iterator[Client]:
         yield client
 
 
+def _whole(cluster: Any, **options: Any) -> Any:
+    """A cluster that has started, also where somebody stops the run meanwhile: half of one could not be closed."""
+    with ThreadPoolExecutor(1) as starter:
+        starting = starter.submit(cluster, **options)
+        try:
+            return starting.result()
+        except KeyboardInterrupt:
+            with suppress(Exception):  # it could not start
+                starting.result().close()
+            raise
+
+
 def _quick_starts() -> dict[str, str]:
     """On Linux, fork workers from a process that has imported everything once, as Python itself does from 3.14 on.
 
@@ -67,10 +82,14 @@ def _quick_starts() -> dict[str, str]:
     """
     if sys.platform != "linux":
         return {}
+    from multiprocessing import resource_tracker
     from multiprocessing.forkserver import ensure_running
 
     multiprocessing.get_context("forkserver").set_forkserver_preload(["distributed", "dsir.workflow.pair"])
+    resource_tracker.ensure_running()  # which would unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is heard by us, not while they import
     ensure_running()  # before Dask names what it would import
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return {"distributed.worker.multiprocessing-method": "forkserver"}
 
 
