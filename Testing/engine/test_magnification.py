@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from dsir.files.landmarks import LandmarkPairs
+from dsir.registration.findings import Finding, findings_of, verdict_of
 from dsir.registration.linear import LinearSettings
-from dsir.registration.magnification import enlarged, enlarged_transform, magnification
+from dsir.registration.magnification import brought_back, enlarged, enlarged_transform, magnification
 from dsir.registration.presets import preset
 from dsir.registration.register import register
 from dsir.transforms.composite import Transform
@@ -55,6 +56,25 @@ def test_the_error_in_voxels_is_that_of_full_size(size: float, plain: float) -> 
     spacing = size * 4.0
     assert 0.3 * spacing < result.report["lattice"]["spacing_mm"] < 1.5 * spacing
     assert any("as if" in warning for warning in result.report["warnings"])
+
+
+def test_a_reason_says_that_its_millimetres_are_those_of_the_enlarged_scans() -> None:
+    found = [
+        Finding("better_nearby", "CHECK", "Shifted by 4 mm the scans agree better.", {"shift_mm": 4.0, "rise": 0.1}),
+        Finding("folds", "FAIL", "The field folds at 3 voxels.", {"folds": 3.0}),
+    ]
+    report = {
+        "linear": {"shift_mm": 10.0, "matrix": np.eye(4).tolist(), "candidates": []},
+        "lattice": {"spacing_mm": 2.0},
+        "deformation": {},
+        "landmarks": None,
+        "verdict": verdict_of(found),
+        "warnings": [],
+    }
+    folds, nearby = findings_of(brought_back(report, 10.0))
+    assert nearby.values == {"shift_mm": 0.4, "rise": 0.1}
+    assert nearby.text == "Shifted by 4 mm the scans agree better. (Lengths as if 10 times as large.)"
+    assert folds == found[1]
 
 
 def test_starts_and_landmarks_are_given_and_told_in_true_millimetres() -> None:

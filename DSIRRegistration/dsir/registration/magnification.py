@@ -100,14 +100,21 @@ def brought_back(report: dict[str, Any], factor: float) -> dict[str, Any]:
         "deformation": deformation,
         "lattice": lattice,
         "landmarks": _shrunk(report["landmarks"], factor),
-        "verdict": verdict_of([_placed(found, 1 / factor) for found in findings_of(report)]),
+        "verdict": verdict_of([_true(found, factor) for found in findings_of(report)]),
         "magnification": factor,
         "warnings": [told, *report["warnings"]],
     }
 
 
-def _placed(found: Finding, factor: float) -> Finding:
-    return found if found.places is None else replace(found, places=found.places.scaled(factor))
+def _true(found: Finding, factor: float) -> Finding:
+    """A reason whose figures and places are in the true lengths, and whose sentences say it where theirs are not."""
+
+    def said(sentence: str) -> str:
+        return f"{sentence} (Lengths as if {_times(factor)}.)" if " mm" in sentence else sentence
+
+    places = found.places and replace(found.places.scaled(1 / factor), words=said(found.places.words))
+    values = {name: value / factor if name.endswith("_mm") else value for name, value in found.values.items()}
+    return replace(found, text=said(found.text), values=values, places=places)
 
 
 def _times(factor: float) -> str:
