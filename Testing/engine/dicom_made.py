@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pydicom
 from dsir.geometry.lattice import Lattice
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, generate_uid
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 
 NAME = "Secret^Patient"
 LPS = np.array([-1.0, -1.0, 1.0])
@@ -121,3 +122,43 @@ def _blank(kind: str) -> FileDataset:
     dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPClassUID, dataset.SOPInstanceUID = kind, meta.MediaStorageSOPInstanceUID
     return dataset
+
+
+def change(path: Path, what: Callable[[Dataset], None], to: Path | None = None) -> None:
+    """Change a file, or with ``to`` write another of a UID of its own."""
+    dataset = pydicom.dcmread(path)
+    what(dataset)
+    if to is not None:
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset.save_as(to or path)
+
+
+def enhanced(path: Path, places: list[float], *, times: list[int] | None = None) -> Path:
+    """A multi-frame CT with a frame at each z (mm LPS), all of them 40 + z."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2.1", generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    d = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    d.SOPClassUID, d.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    d.Modality, d.SeriesInstanceUID, d.Rows, d.Columns, d.NumberOfFrames = "CT", generate_uid(), 6, 5, len(places)
+    d.SamplesPerPixel, d.PhotometricInterpretation, d.PixelRepresentation = 1, "MONOCHROME2", 0
+    d.BitsAllocated = d.BitsStored = 16
+    d.HighBit = 15
+    shared, measures, turn = Dataset(), Dataset(), Dataset()
+    measures.PixelSpacing, turn.ImageOrientationPatient = [2, 2], [1, 0, 0, 0, 1, 0]
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = Items([measures]), Items([turn])
+    d.SharedFunctionalGroupsSequence = Items([shared])
+    frames = []
+    for n, z in enumerate(places):
+        frame, place, content, value = Dataset(), Dataset(), Dataset(), Dataset()
+        place.ImagePositionPatient = [0, 0, z]
+        content.TemporalPositionIndex = times[n] if times else 1
+        value.RescaleSlope, value.RescaleIntercept, value.RescaleType = 1, 0, "HU"
+        frame.PlanePositionSequence, frame.FrameContentSequence = Items([place]), Items([content])
+        frame.PixelValueTransformationSequence = Items([value])
+        frames.append(frame)
+    d.PerFrameFunctionalGroupsSequence = Items(frames)
+    values = [np.arange(30).reshape(6, 5) + 40 + z + 100 * (times[n] if times else 0) for n, z in enumerate(places)]
+    d.PixelData = np.stack(values).astype(np.uint16).tobytes()
+    d.save_as(path, enforce_file_format=True)
+    return path

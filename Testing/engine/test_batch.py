@@ -174,19 +174,26 @@ def test_a_pair_that_kills_its_workers_takes_no_other_with_it(tmp_path: Path, mo
     assert "memory" in rows["poison"].error
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
-def test_ctrl_c_keeps_what_is_done_and_leaves_nobody_behind(tmp_path: Path) -> None:
-    folder = write_scans(tmp_path, "abcde")
+def stopped(folder: Path, stage: str, *, after: float = 0.0) -> list[psutil.Process]:
+    """Ctrl-C in a batch, so many seconds after it tells of a stage, is one sentence; gives the workers there were."""
     with started(words(folder, "--threads", "1", "--json-progress"), before=os.setsid) as batch:
         for line in batch.stdout:
-            if json.loads(line)["stage"] == "a":
+            if json.loads(line)["stage"] == stage:
                 break
+        time.sleep(after)
         workers = children(batch.pid)
-        assert workers
         os.killpg(batch.pid, signal.SIGINT)  # as a terminal does: everybody gets it
         _, said = batch.communicate(timeout=60)
         assert batch.returncode == 130, said
     assert said.splitlines() == ["dsir: Stopped; finished cases stay, and the same command goes on with the others."]
+    return workers
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_ctrl_c_keeps_what_is_done_and_leaves_nobody_behind(tmp_path: Path) -> None:
+    folder = write_scans(tmp_path, "abcde")
+    workers = stopped(folder, "a")
+    assert workers
     assert psutil.wait_procs(workers, timeout=10)[1] == []
     found = states(folder)
     assert found["a"] == "done"
@@ -196,16 +203,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nobody_behind(tmp_path: Path) -> N
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 def test_ctrl_c_while_workers_start_is_one_sentence(tmp_path: Path) -> None:
-    folder = write_scans(tmp_path, "a")
-    with started(words(folder, "--threads", "1", "--json-progress"), before=os.setsid) as batch:
-        for line in batch.stdout:
-            if json.loads(line)["stage"] == "workers":
-                break
-        time.sleep(1.0)  # the cluster is half there
-        os.killpg(batch.pid, signal.SIGINT)
-        _, said = batch.communicate(timeout=60)
-        assert batch.returncode == 130, said
-    assert said.splitlines() == ["dsir: Stopped; finished cases stay, and the same command goes on with the others."]
+    stopped(write_scans(tmp_path, "a"), "workers", after=1.0)  # the cluster is half there
 
 
 @pytest.fixture

@@ -9,11 +9,10 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pydicom
-from dicom_made import ball, make_rtstruct, make_series
+from dicom_made import ball, enhanced, make_rtstruct, make_series
 from dsir.geometry.lattice import Lattice
 from pydicom.uid import generate_uid
 from test_dicom_missing_tags import made_dose, made_segmentation
-from test_dicom_series import enhanced
 
 from .table import Row, Run, refused
 

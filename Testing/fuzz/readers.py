@@ -191,7 +191,7 @@ def _read_segmentation(path: Path) -> None:
 
 
 def _enhanced(folder: Path) -> list[Path]:
-    from test_dicom_series import enhanced
+    from dicom_made import enhanced
 
     return [enhanced(folder / "e.dcm", [0.0, 3.0, 6.0])]
 
