@@ -194,19 +194,16 @@ def _with_those_that_say_less(groups: list[list[Plane]]) -> list[list[Plane]]:
 def _missing_parts(planes: Sequence[Plane]) -> Message | None:
     """What is missing of enhanced objects that were stored in parts (PS3.3 C.7.6.16.2.2.4)."""
     parts: dict[str, set[int]] = defaultdict(set)
-    counts: dict[str, int] = {}
-    told: set[str] = set()
+    totals: dict[str, int] = defaultdict(int)
     for header in {id(plane.header): plane.header for plane in planes}.values():
         whole_one, part = text(header, "ConcatenationUID"), whole(header, "InConcatenationNumber")
         if whole_one and part:
             parts[whole_one].add(part)
-            total = whole(header, "InConcatenationTotalNumber") or 0
-            told |= {whole_one} if total else set()
-            counts[whole_one] = max(counts.get(whole_one, 0), total, part)
-    missing = sum(counts[uid] - len(held) for uid, held in parts.items())
-    if missing:
-        return Message("parts_missing", missing=missing, count=sum(counts.values()))
-    return Message("parts_unknown", count=sum(counts.values())) if set(parts) - told else None
+            totals[whole_one] = max(totals[whole_one], whole(header, "InConcatenationTotalNumber") or 0)
+    count = sum(max(totals[uid], *held) for uid, held in parts.items())
+    if missing := count - sum(len(held) for held in parts.values()):
+        return Message("parts_missing", missing=missing, count=count)
+    return None if all(totals.values()) else Message("parts_unknown", count=count)
 
 
 def _shape_of(plane: Plane, known: dict[tuple[object, ...], list[Plane]]) -> tuple[object, ...]:

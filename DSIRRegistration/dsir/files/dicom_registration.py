@@ -28,7 +28,8 @@ from .itk import LPS
 SPATIAL = "1.2.840.10008.5.1.4.1.1.66.1"
 DEFORMABLE = "1.2.840.10008.5.1.4.1.1.66.3"
 
-TO_RAS = np.array([-1, -1, 1], np.float32).reshape(3, 1, 1, 1)
+MIRROR = np.array([-1, -1, 1], np.float32).reshape(3, 1, 1, 1)
+"""Vectors (3, I, J, K) in LPS to RAS, and back."""
 
 MOST_VECTORS = 200_000_000
 """Of a grid; a header that claims more is taken for damage."""
@@ -194,7 +195,7 @@ def _grid(grid: Dataset, path: Path) -> DisplacementField:
     if not isinstance(data, bytes) or len(data) // 4 != 3 * int(np.prod(counts)):
         raise TransformError(f"{path} has a deformation grid whose vectors are not all there.")
     values = np.frombuffer(data, dtype="<f4", count=3 * int(np.prod(counts)))
-    vectors = values.reshape(*counts[::-1], 3).transpose(3, 2, 1, 0) * TO_RAS
+    vectors = values.reshape(*counts[::-1], 3).transpose(3, 2, 1, 0) * MIRROR
     vectors = np.where(np.isnan(vectors).any(0), np.float32(0), vectors)
     if not plausible(vectors):
         raise TransformError(f"{path} has a deformation grid with infinite vectors, or some a kilometre long.")

@@ -8,6 +8,8 @@ lies between the two is a measure of what the scans leave open, as between halve
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..transforms.field import DisplacementField
 from .agreement import SHORTEST
 from .descent import Level, descend
@@ -46,7 +48,7 @@ def between_halves(fixed: FeatureMap, moving: FeatureMap, field: DisplacementFie
     """mm, in the mean over the fixed body, between where two halves of the channels lead from ``field``."""
     working = float(fixed.lattice.spacing[0])
     target, source = (image.on(LEVEL.scale * working) for image in (fixed, moving))
-    level = Level(scale=LEVEL.scale, iterations=LEVEL.iterations, stiffness=LEVEL.stiffness.on(working))
+    level = replace(LEVEL, stiffness=LEVEL.stiffness.on(working))
     start = field.on(target.lattice).to_index()
     one, other = (descend(_half(target, n), _half(source, n), start.clone(), level)[0] for n in (0, 1))
     apart = (one - other).norm(dim=0) * float(target.lattice.spacing[0])
@@ -57,4 +59,4 @@ def _half(image: FeatureMap, first: int) -> FeatureMap:
     """Every second channel, at length 1: neighbours are of one kind, so that either half has some of each."""
     half = image.features[first::2].float()
     lengths = half.norm(dim=0, keepdim=True).clamp(min=SHORTEST * 0.5**0.5)
-    return FeatureMap(half / lengths, image.mask, image.reach, image.lattice)
+    return replace(image, features=half / lengths)

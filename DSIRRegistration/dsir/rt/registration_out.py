@@ -16,7 +16,7 @@ from ..dicom.dataset import text
 from ..dicom.series import Series
 from ..errors import DsirError
 from ..files.atomic import complete_file
-from ..files.dicom_registration import DEFORMABLE, SPATIAL
+from ..files.dicom_registration import DEFORMABLE, MIRROR, SPATIAL
 from ..files.itk import LPS
 from ..geometry.lattice import Lattice
 from ..transforms.composite import Transform, linear_matrix
@@ -105,7 +105,7 @@ def _spatial_item(series: Series, matrix: Matrix) -> Dataset:
 def _deformable_item(transform: Transform, fixed: Lattice, moving: Series) -> Dataset:
     field, post = as_field_and_matrix(transform, fixed)
     affine, spacing = LPS @ field.lattice.affine, field.lattice.spacing
-    vectors = field.vectors.cpu().numpy() * np.array([-1, -1, 1], np.float32).reshape(3, 1, 1, 1)
+    vectors = field.vectors.cpu().numpy() * MIRROR
     grid = item(
         ImageOrientationPatient=[decimal(v) for v in (affine[:3, :2] / spacing[:2]).T.ravel()],
         ImagePositionPatient=[decimal(v) for v in affine[:3, 3]],

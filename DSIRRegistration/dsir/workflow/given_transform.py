@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..errors import DsirError
-from ..files.dicom_registration import Frames
+from ..files.dicom_registration import MIRROR, Frames
 from ..files.displacements import UNSAID, Convention, by_dsir
 from ..files.images import ITK, NIFTI, suffix
 from ..files.transforms import transform_readings
@@ -118,9 +118,9 @@ def _check_field(
     file, taken, own = Path(path).name, NAMES[name], field.vectors
     if fixed is None or moving is None:
         return () if asked else (Message("field_unchecked", file=file, taken=taken),)
-    mirror = torch.tensor([-1.0, -1.0, 1.0]).view(3, 1, 1, 1)
-    stored, steps = own if name == "ras" else own * mirror, torch.from_numpy(field.lattice.affine[:3, :3]).float()
-    others = {"RAS mm" if name == "lps" else "LPS mm": own * mirror}
+    mirrored = own * torch.from_numpy(MIRROR)
+    stored, steps = own if name == "ras" else mirrored, torch.from_numpy(field.lattice.affine[:3, :3]).float()
+    others = {"RAS mm" if name == "lps" else "LPS mm": mirrored}
     others["voxels"] = torch.einsum("ab,bijk->aijk", steps, stored)
     measured = StartSimilarity.of(fixed, moving, fixed_mask)
     by_own, without = measured.through(given), measured.through(Transform())
