@@ -6,12 +6,15 @@ import argparse
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DsirError
 from ..progress import Progress
 from .command import Command, Outcome
 from .register import verdict_lines
+
+if TYPE_CHECKING:
+    from ..dicom.discover import Contents
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,14 +33,18 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
 
 
 def _file(path: Path) -> dict[str, Any]:
-    from ..dicom.dataset import read_header
-    from ..files.dicom_registration import is_registration
+    from ..dicom.dataset import says_dicom
+    from ..dicom.discover import discover
+    from ..files.dicom_registration import registers
     from ..files.images import NIFTI, read_image, suffix
 
-    if suffix(path) in (".h5", ".tfm", ".txt", ".mat") or is_registration(path):
+    if suffix(path) in (".h5", ".tfm", ".txt", ".mat"):
         return {"transform": _transform(path)}
-    if suffix(path) not in NIFTI and read_header(path) is not None:
-        return _folder(path)
+    contents = None if suffix(path) in NIFTI else discover(path)
+    if contents and says_dicom(path) and any(file == path and registers(header) for header, file in contents.others):
+        return {"transform": _transform(path)}
+    if contents and (contents.volumes or contents.others):
+        return _contents(contents)
     try:
         image = read_image(path)
     except DsirError:
@@ -68,7 +75,6 @@ def _grid(lattice: Any) -> dict[str, Any]:
 
 
 def _folder(path: Path) -> dict[str, Any]:
-    from ..dicom.dataset import text
     from ..dicom.discover import discover
 
     if result := _result(path):
@@ -77,10 +83,16 @@ def _folder(path: Path) -> dict[str, Any]:
     if not contents.volumes and not contents.others:
         what = "is empty" if not contents.files else "holds no DICOM object"
         raise DsirError(f"{path} {what}.")
+    return _contents(contents)
+
+
+def _contents(contents: Contents) -> dict[str, Any]:
+    from ..dicom.dataset import text
+
     numbered = list(enumerate(contents.volumes, start=1))
     frames = sorted({text(v.header, "FrameOfReferenceUID") for _, v in numbered} - {""})
     return {
-        "series": [_volume(number, volume, path, frames) for number, volume in numbered],
+        "series": [_volume(number, volume, frames) for number, volume in numbered],
         "others": [
             {"kind": text(header, "Modality") or "unknown", "file": file.name} for header, file in contents.others
         ],
@@ -114,7 +126,7 @@ def _result(path: Path) -> dict[str, Any]:
     }
 
 
-def _volume(number: int, volume: Any, path: Path, frames: list[str]) -> dict[str, Any]:
+def _volume(number: int, volume: Any, frames: list[str]) -> dict[str, Any]:
     from ..dicom.dataset import text
     from ..dicom.stack import stacked
     from ..dicom.suv import suv_facts

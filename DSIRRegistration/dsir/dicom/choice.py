@@ -11,13 +11,11 @@ from .discover import Contents, Volume
 from .picks import picked
 
 
-def chosen(contents: Contents, path: Path, *, wanted: Iterable[str] = (), picks: Sequence[str] = ()) -> Volume:
-    """The volume that is meant.
+def chosen(contents: Contents, path: Path, *, wanted: Iterable[str] = ()) -> Volume:
+    """The volume that is meant: by what the user picked (:mod:`dsir.dicom.picks`), or the only one.
 
     Args:
         wanted: series UIDs that something else refers to (a structure set its scan).
-        picks: ``NUMBER``, ``UID`` or a part of the description, each also as ``FOLDER=...`` for the folder of that name
-            only; :func:`dsir.dicom.picks.picking`'s by default.
 
     Raises:
         DsirError: no volume, or several and none is picked; the sentence lists them.
@@ -26,7 +24,7 @@ def chosen(contents: Contents, path: Path, *, wanted: Iterable[str] = (), picks:
     uids = set(wanted)
     if uids and any(v.uid in uids for v in scans):
         scans = [v for v in scans if v.uid in uids]
-    pick = picked_among(contents.volumes, path, tuple(picks) or picked())
+    pick = picked_among(contents.volumes, path, picked())
     if pick is not None:
         return pick
     if len(scans) == 1:
@@ -42,6 +40,10 @@ def chosen(contents: Contents, path: Path, *, wanted: Iterable[str] = (), picks:
 
 def picked_among(volumes: Sequence[Volume], path: Path, picks: Sequence[str]) -> Volume | None:
     """The volume that a pick means; None where no pick is meant for this folder.
+
+    Args:
+        picks: ``NUMBER``, ``UID`` or a part of the description, each also as ``FOLDER=...`` for the folder of that name
+            only.
 
     Raises:
         DsirError: a pick means none of the volumes, or several.

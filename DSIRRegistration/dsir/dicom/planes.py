@@ -63,8 +63,13 @@ class Plane:
     distinct_by: dict[str, str]
 
     @property
+    def sop_class(self) -> str:
+        """SOP Class UID of its file, empty where it has none."""
+        return text(self.header, "SOPClassUID")
+
+    @property
     def sop_instance(self) -> str:
-        """SOP Instance UID of its file."""
+        """SOP Instance UID of its file, empty where it has none."""
         return text(self.header, "SOPInstanceUID")
 
 
@@ -76,14 +81,19 @@ def planes_of(path: Path, header: Dataset) -> Iterator[Plane]:
     frames = whole(header, "NumberOfFrames") or 1
     shared = first(header, "SharedFunctionalGroupsSequence")
     per_frame = list(header.get("PerFrameFunctionalGroupsSequence") or ())
+    reconstructed = _reconstructed(header, frames) if frames > 1 else None
     for frame in range(frames):
         own = per_frame[frame] if frame < len(per_frame) else None
         groups = [group for group in (own, shared) if group is not None]
+        if frames > 1 and not groups:
+            position = None if reconstructed is None else reconstructed[frame]
+        else:
+            position = _sought(header, groups, "PlanePositionSequence", "ImagePositionPatient", 3)
         yield Plane(
             path,
             frame,
             header,
-            _position(header, groups, frame, frames),
+            position,
             _directions(header, groups),
             _pixel(header, groups),
             (rows, columns),
@@ -101,22 +111,16 @@ def _sought(header: Dataset, groups: list[Dataset], sequence: str, name: str, co
     return numbers(header, name, count)
 
 
-def _position(header: Dataset, groups: list[Dataset], frame: int, frames: int) -> np.ndarray | None:
-    if frames > 1 and not groups:
-        return _reconstructed(header, frame)
-    return _sought(header, groups, "PlanePositionSequence", "ImagePositionPatient", 3)
-
-
-def _reconstructed(header: Dataset, frame: int) -> np.ndarray | None:
-    """Of a frame of reconstructed nuclear medicine (PS3.3 C.8.4): slices count from the first along the normal,
+def _reconstructed(header: Dataset, frames: int) -> np.ndarray | None:
+    """(frames, 3) of reconstructed nuclear medicine (PS3.3 C.8.4): slices count from the first along the normal,
     backwards where their spacing is negative. Of all else one position says where the first frame lies only."""
     detector, directions = first(header, "DetectorInformationSequence"), _directions(header, [])
     spacing = number(header, "SpacingBetweenSlices")
-    counts = numbers(header, "SliceVector", whole(header, "NumberOfFrames") or 1)
+    counts = numbers(header, "SliceVector", frames)
     if detector is None or directions is None or not spacing or counts is None:
         return None
     origin = numbers(detector, "ImagePositionPatient", 3)
-    return None if origin is None else origin + (counts[frame] - 1) * spacing * np.cross(*directions)
+    return None if origin is None else origin + (counts[:, None] - 1) * spacing * np.cross(*directions)
 
 
 def _directions(header: Dataset, groups: list[Dataset]) -> np.ndarray | None:

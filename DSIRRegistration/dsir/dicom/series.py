@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -19,20 +18,6 @@ from .discover import Volume, discover
 from .pixels import scale_remarks, values_of
 from .planes import Plane
 from .stack import Stack, stacked
-
-
-@dataclass(frozen=True, eq=False)
-class Slice:
-    """One image of a series.
-
-    Attributes:
-        path: its file.
-        sop_class, sop_instance: its UIDs, empty where it has none.
-    """
-
-    path: Path
-    sop_class: str
-    sop_instance: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +42,12 @@ class Series:
     @property
     def header(self) -> Dataset:
         """Of the lowest slice, without pixels."""
-        return self.stack.planes[min(self.stack.planes)].header
+        return self.slices[min(self.slices)].header
 
-    @cached_property
-    def slices(self) -> dict[int, Slice]:
+    @property
+    def slices(self) -> dict[int, Plane]:
         """Position on the third axis to slice; a missing slice has none."""
-        return {k: _slice(plane) for k, plane in self.stack.planes.items()}
+        return self.stack.planes
 
     @property
     def frame_of_reference(self) -> str:
@@ -78,7 +63,7 @@ class Series:
     @property
     def missing(self) -> tuple[int, ...]:
         """Positions without a slice."""
-        return tuple(k for k in range(self.lattice.shape[2]) if k not in self.stack.planes)
+        return tuple(k for k in range(self.lattice.shape[2]) if k not in self.slices)
 
     @property
     def gaps(self) -> str:
@@ -100,17 +85,13 @@ class Series:
             return Image(torch.from_numpy(values_of(self.stack, self.name)), self.lattice, self.remarks)
 
 
-def _slice(plane: Plane) -> Slice:
-    return Slice(plane.path, text(plane.header, "SOPClassUID"), plane.sop_instance)
-
-
-def read_series(path: str | Path, *, wanted: Iterable[str] = (), picks: tuple[str, ...] = ()) -> Series:
+def read_series(path: str | Path, *, wanted: Iterable[str] = ()) -> Series:
     """Read the headers of one volume.
 
     Args:
         path: a folder that holds it anywhere below, beside whatever else, or the file of an enhanced object.
-        wanted: series UIDs to choose by, where the folder holds several.
-        picks: the user's choice; see :func:`dsir.dicom.choice.chosen`.
+        wanted: series UIDs to choose by, where the folder holds several and the user picked none of them
+            (:mod:`dsir.dicom.picks`).
 
     Raises:
         DsirError: no scan, several of which none is chosen, or planes that make no regular volume; the sentence says
@@ -120,6 +101,6 @@ def read_series(path: str | Path, *, wanted: Iterable[str] = (), picks: tuple[st
     if not path.exists():
         raise DsirError(f"{path} does not exist.")
     with refusing_damage(path):
-        volume = chosen(discover(path), path, wanted=wanted, picks=picks)
+        volume = chosen(discover(path), path, wanted=wanted)
         name = f"The {volume.modality} series in {path}"
         return Series(name, stacked(volume.planes, name), volume)

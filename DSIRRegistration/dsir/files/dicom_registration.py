@@ -31,6 +31,11 @@ DEFORMABLE = "1.2.840.10008.5.1.4.1.1.66.3"
 MIRROR = np.array([-1, -1, 1], np.float32).reshape(3, 1, 1, 1)
 """Vectors (3, I, J, K) in LPS to RAS, and back."""
 
+SEVERAL = (
+    "{path} holds several registrations; which one is meant can be told only where both scans are DICOM and have "
+    "frames of reference."
+)
+
 MOST_VECTORS = 200_000_000
 """Of a grid; a header that claims more is taken for damage."""
 
@@ -52,7 +57,12 @@ class Frames:
 def is_registration(path: Path) -> bool:
     """Whether a file is a DICOM registration object."""
     header = read_header(path) if says_dicom(path) else None
-    return header is not None and text(header, "SOPClassUID") in (SPATIAL, DEFORMABLE)
+    return header is not None and registers(header)
+
+
+def registers(header: Dataset) -> bool:
+    """Whether a header is that of a DICOM registration object."""
+    return text(header, "SOPClassUID") in (SPATIAL, DEFORMABLE)
 
 
 def read_registration(path: Path, frames: Frames | None = None) -> Transform:
@@ -107,10 +117,7 @@ def _spatial(dataset: Dataset, path: Path, frames: Frames) -> Transform:
 def _one(found: list[np.ndarray], path: Path) -> np.ndarray | None:
     """The only matrix; None for none."""
     if len(found) > 1 and not all(np.allclose(matrix, found[0], atol=1e-6) for matrix in found[1:]):
-        raise TransformError(
-            f"{path} holds several registrations; which one is meant can be told only where both scans are DICOM and "
-            "have frames of reference."
-        )
+        raise TransformError(SEVERAL.format(path=path))
     return found[0] if found else None
 
 
@@ -155,10 +162,7 @@ def _deformable(dataset: Dataset, path: Path, frames: Frames) -> Transform:
     if not wanted:
         raise TransformError(f"{path} registers another scan than the moving one.")
     if len(moved) > 1 or (not moved and len(wanted) > 1):
-        raise TransformError(
-            f"{path} holds several registrations; which one is meant can be told only where both scans are DICOM and "
-            "have frames of reference."
-        )
+        raise TransformError(SEVERAL.format(path=path))
     return _deformed(moved[0] if moved else wanted[0], path)
 
 

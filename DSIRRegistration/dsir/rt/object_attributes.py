@@ -10,7 +10,9 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
 from .. import __version__
-from ..dicom.series import Series, Slice
+from ..dicom.dataset import text
+from ..dicom.planes import Plane
+from ..dicom.series import Series
 from ..errors import DsirError
 
 PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
@@ -91,7 +93,24 @@ def code_item(value: str, scheme: str, meaning: str) -> Dataset:
     return item(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)
 
 
-def image_reference(part: Slice) -> Dataset:
+def check_references(series: Series, what: str, *, role: str = "fixed", frame: bool = True) -> None:
+    """Refuse a series that lacks UIDs by which an object refers to it and its images.
+
+    Args:
+        what: the object is, for the sentence: "A DICOM registration".
+        frame: whether the object refers to its frame of reference.
+
+    Raises:
+        DsirError: the sentence names what is lacking.
+    """
+    for name in ("StudyInstanceUID", "SeriesInstanceUID", *(["FrameOfReferenceUID"] if frame else [])):
+        if not text(series.header, name):
+            raise DsirError(f"{what} refers to the {role} series by its {name}, which the files lack.")
+    if not all(plane.sop_class and plane.sop_instance for plane in series.slices.values()):
+        raise DsirError(f"{what} refers to the {role} images by their SOP UIDs, which some files of the series lack.")
+
+
+def image_reference(part: Plane) -> Dataset:
     """An item that refers to one image of a series."""
     return item(ReferencedSOPClassUID=part.sop_class, ReferencedSOPInstanceUID=part.sop_instance)
 

@@ -14,14 +14,22 @@ from pydicom.dataset import Dataset, FileDataset
 
 from ..dicom.dataset import text
 from ..dicom.series import Series
-from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..files.dicom_registration import DEFORMABLE, MIRROR, SPATIAL
 from ..files.itk import LPS
 from ..geometry.lattice import Lattice
 from ..transforms.composite import Transform, linear_matrix
 from ..transforms.field import DisplacementField
-from .object_attributes import code_item, content_label, decimal, image_reference, item, made_now, new_object
+from .object_attributes import (
+    check_references,
+    code_item,
+    content_label,
+    decimal,
+    image_reference,
+    item,
+    made_now,
+    new_object,
+)
 
 CONTENT_BASED = ("125024", "DCM", "Image Content-based Alignment")
 """Context group 7100: by what the two were aligned."""
@@ -54,16 +62,8 @@ def write_registration(
     Raises:
         DsirError: a series lacks what the object must refer to, or the file cannot be written.
     """
-    for role, series in (("fixed", fixed), ("moving", moving)):
-        for name in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
-            if not text(series.header, name):
-                raise DsirError(
-                    f"A DICOM registration refers to the {role} series by its {name}, which the files lack."
-                )
-        if not all(s.sop_class and s.sop_instance for s in series.slices.values()):
-            raise DsirError(
-                f"A DICOM registration refers to the {role} images by their SOP UIDs, which some files lack."
-            )
+    check_references(fixed, "A DICOM registration")
+    check_references(moving, "A DICOM registration", role="moving")
     matrix = linear_matrix(transform)
     dataset = _head(fixed, SPATIAL if matrix is not None else DEFORMABLE, label, pseudonym)
     if matrix is not None:

@@ -11,12 +11,12 @@ import torch
 from pydicom.uid import generate_uid
 
 from .. import __version__
-from ..dicom.dataset import read_header, text
+from ..dicom.dataset import read_header
 from ..dicom.series import Series
 from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..shapes.structure import Structure
-from .object_attributes import content_label, set_patient_and_study
+from .object_attributes import check_references, content_label, set_patient_and_study
 
 ORGAN = ("123037004", "SCT", "Anatomical Structure")
 TISSUE = ("85756007", "SCT", "Tissue")
@@ -46,9 +46,7 @@ def write_segmentation_object(
         from highdicom.sr.coding import CodedConcept
     except ImportError:
         raise DsirError("DICOM segmentations are written by highdicom; install it: pip install highdicom.") from None
-    for name in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
-        if not text(series.header, name):
-            raise DsirError(f"A DICOM segmentation refers to the fixed series by its {name}, which the files lack.")
+    check_references(series, "A DICOM segmentation")
     order = sorted(series.slices)
     if series.stack.shifts.any():
         raise DsirError("A DICOM segmentation cannot be written onto a series with a tilted gantry.")
@@ -68,9 +66,7 @@ def write_segmentation_object(
             algorithm_identification=hd.AlgorithmIdentificationSequence(
                 name="DSIR Registration", version=__version__, family=CodedConcept("123109", "DCM", "Manual Processing")
             ),
-            display_color=hd.color.CIELabColor.from_rgb(*structures[n].colour)
-            if hasattr(hd.color.CIELabColor, "from_rgb")
-            else None,
+            display_color=hd.color.CIELabColor.from_rgb(*structures[n].colour),
         )
         for number, n in enumerate(kept, start=1)
     ]

@@ -51,17 +51,16 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
             continue
         colour, role = _colour(drawn[number], number), _role(observed[number]) if number in observed else Role()
         found = sorted_contours(contours, series.lattice)
-        said = [f"{count} {_contours(count, name)} left out: {what}." for what, count in found.faults.items()]
+        said = [f"{_counted(count, 'contour', name)} left out: {what}." for what, count in found.faults.items()]
         if found.points:
             point_sets.append(PointSet(name, np.array(found.points), number, colour, role))
         if found.outlines:
             built = stack(found.outlines, series.lattice, xor=found.xor)
             said += _told(built, name)
-            if built.filled:
-                said.append(_filled(built.filled, name))
             structures.append(Structure(name, built.distance, built.lattice, number, colour, role, tuple(said)))
         elif not found.points:
-            remarks.append(f"{name} is left out: {_reason(found.faults)}.")
+            why = "; ".join(f"{count} because {what}" for what, count in found.faults.items())
+            remarks.append(f"{name} is left out: its contours cannot be used: {why}.")
     nowhere = [n for n, roi in rois.items() if not text(roi, "ReferencedFrameOfReferenceUID")]
     if any(not _names(drawn.get(number), series) for number in nowhere):
         remarks.append("The structure set does not say on which scan it was drawn: look where its contours lie.")
@@ -164,12 +163,8 @@ def _name(roi: Dataset, number: int) -> str:
     return " ".join(str(name).split()) or f"ROI {number}"
 
 
-def _contours(count: int, name: str) -> str:
-    return f"contour of {name} was" if count == 1 else f"contours of {name} were"
-
-
-def _reason(faults: dict[str, int]) -> str:
-    return "its contours cannot be used: " + "; ".join(f"{count} because {what}" for what, count in faults.items())
+def _counted(count: int, what: str, name: str) -> str:
+    return f"{count} {what} of {name} was" if count == 1 else f"{count} {what}s of {name} were"
 
 
 def _colour(item: Dataset, number: int) -> tuple[int, int, int]:
@@ -192,19 +187,13 @@ def _told(built: Stack, name: str) -> list[str]:
     """What became of outlines that are not simply one beside the other."""
     said = []
     if built.doubled:
-        said.append(f"{built.doubled} {_outlines(built.doubled, name)} drawn twice and counted once.")
+        said.append(f"{_counted(built.doubled, 'outline', name)} drawn twice and counted once.")
     if built.overlapping:
         slices = "1 slice" if built.overlapping == 1 else f"{built.overlapping} slices"
         said.append(f"On {slices} outlines of {name} overlap; what they have in common counts as inside.")
     if built.hollow > HOLLOW:
         said.append(f"Inner outlines of {name} were taken as holes; they take {100 * built.hollow:.0f} % of its area.")
+    if built.filled:
+        slices, were = ("1 slice", "was") if built.filled == 1 else (f"{built.filled} slices", "were")
+        said.append(f"{slices} of {name} without a contour {were} filled from the neighbours.")
     return said
-
-
-def _outlines(count: int, name: str) -> str:
-    return f"outline of {name} was" if count == 1 else f"outlines of {name} were"
-
-
-def _filled(count: int, name: str) -> str:
-    slices = "1 slice" if count == 1 else f"{count} slices"
-    return f"{slices} of {name} without a contour {'was' if count == 1 else 'were'} filled from the neighbours."

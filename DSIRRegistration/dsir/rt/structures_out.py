@@ -14,13 +14,12 @@ import numpy as np
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID, ImplicitVRLittleEndian, generate_uid
 
-from ..dicom.dataset import text
-from ..dicom.series import Series, Slice
-from ..errors import DsirError
+from ..dicom.planes import Plane
+from ..dicom.series import Series
 from ..files.atomic import complete_file
 from ..shapes.contours import keyholes, outlines
 from ..shapes.structure import PointSet, Role, Structure
-from .object_attributes import code_item, image_reference, item, made_now, new_object
+from .object_attributes import check_references, code_item, image_reference, item, made_now, new_object
 
 RTSTRUCT = UID("1.2.840.10008.5.1.4.1.1.481.3")
 DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
@@ -54,20 +53,18 @@ def write_rtstruct(
     Raises:
         DsirError: the file cannot be written.
     """
-    for name in ("StudyInstanceUID", "SeriesInstanceUID"):
-        if not text(series.header, name):
-            raise DsirError(f"An RTSTRUCT refers to the fixed series by its {name}, which the files lack.")
-    if not all(s.sop_class and s.sop_instance for s in series.slices.values()):
-        raise DsirError("An RTSTRUCT refers to the slices by their SOP UIDs, which some files of the series lack.")
+    check_references(series, "An RTSTRUCT", frame=False)
     frame = UID(series.frame_of_reference or generate_uid())
     dataset = _head(series, label, pseudonym)
     dataset.FrameOfReferenceUID = frame
-    numbers = _numbers([*structures, *point_sets])
     rois, drawn, observed = [], [], []
     counts: dict[str, int] = {}
     everything: list[Structure | PointSet] = [*structures, *point_sets]
-    for number, one in zip(numbers, everything, strict=True):
-        contours = _planar(one, series, holes) if isinstance(one, Structure) else _points(one)
+    for number, one in zip(_numbers(everything), everything, strict=True):
+        if isinstance(one, Structure):
+            contours = _planar(one, series, holes)
+        else:
+            contours = [_contour("POINT", point[None], None) for point in one.points]
         counts[one.name] = len(contours)
         rois.append(_roi(number, one.name, frame))
         drawn.append(_contour_item(number, one.colour, contours))
@@ -153,11 +150,7 @@ def _planar(structure: Structure, series: Series, holes: Holes) -> list[Dataset]
     return contours
 
 
-def _points(point_set: PointSet) -> list[Dataset]:
-    return [_contour("POINT", point[None], None) for point in point_set.points]
-
-
-def _contour(kind: str, points: np.ndarray, part: Slice | None) -> Dataset:
+def _contour(kind: str, points: np.ndarray, part: Plane | None) -> Dataset:
     image = {} if part is None else {"ContourImageSequence": [image_reference(part)]}
     lps = points * [-1.0, -1.0, 1.0]
     data = [f"{v:.4f}" for v in (lps + 0.0).ravel()]
