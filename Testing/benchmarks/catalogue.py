@@ -71,7 +71,7 @@ def _brain(folder: Path, seed: int, name: str, sides: tuple[str, str], spacing: 
     body = threshold_body(a, 40)
     t2 = b if sides[1] == "moving" else a
     labels = LabelMap(tissue_labels(t2, body, classes=4, smoothing=0.7), a.lattice)
-    case = known_case(name, a, b, body, labels, deformation=BEND, seed=seed, remark="skull-stripped, tumour")
+    case = known_case(name, a, b, body, labels, deformation=BEND, seed=seed)
     return replace(case, name=f"{name}:{seed % 100}")
 
 
@@ -93,7 +93,7 @@ def head_t1(folder: Path, seed: int) -> Case:
     body = threshold_body(t1, 600)
     labels = _labels_on(_labels(folder / "head_ct_mr_template" / "moving_seg.nii.gz"), t1.lattice)
     partner = random_contrast(t1, body, seed=seed)
-    return known_case("head_t1", t1, partner, body, labels, deformation=BEND_AND_TURN, seed=seed, remark="averages")
+    return known_case("head_t1", t1, partner, body, labels, deformation=BEND_AND_TURN, seed=seed)
 
 
 def head_ct_t1(folder: Path, seed: int) -> Case:
@@ -111,9 +111,7 @@ def _head_ct(folder: Path, seed: int, name: str, partner: str) -> Case:
     ct, mr = (_at(_image(here / f"{side}.nii.gz"), 2.4) for side in ("fixed", partner))
     body = threshold_body(ct, -300)
     labels = _labels_on(_labels(here / "fixed_seg.nii.gz"), ct.lattice)
-    case = known_case(
-        name, ct, mr, body, labels, deformation=BEND, seed=seed, background=AIR, remark="averages of many, blurred"
-    )
+    case = known_case(name, ct, mr, body, labels, deformation=BEND, seed=seed, background=AIR)
     return replace(case, name=f"{name}:{seed % 100}")
 
 
@@ -142,23 +140,18 @@ def multiphase_ct(folder: Path, seed: int) -> Case:
         deformation=BEND,
         seed=seed,
         background=AIR,
-        remark="phases are simulated from organ labels",
     )
 
 
 def abdomen_ct_mr(folder: Path, seed: int) -> Case:
     """CT and MR of two persons; organs drawn by a program."""
-    case = _real(
-        folder,
-        "abdomen_ct_mr",
-        "two persons; labels drawn by a program; starts with the middles of the volumes together",
-    )
+    case = _real(folder, "abdomen_ct_mr")
     return replace(case, body=threshold_body(case.fixed, -300))
 
 
 def lung_ct(folder: Path, seed: int) -> Case:
     """Baseline and follow-up CT of one person; ten landmarks, lung mask."""
-    case = _real(folder, "lung_ct", "one person, two visits; starts with the middles of the volumes together")
+    case = _real(folder, "lung_ct")
     with open(folder / "lung_ct" / "landmarks.csv", encoding="utf-8", newline="") as file:
         rows = [[float(row[key]) for key in ("fx", "fy", "fz", "mx", "my", "mz")] for row in csv.DictReader(file)]
     points = np.array(rows)
@@ -168,16 +161,17 @@ def lung_ct(folder: Path, seed: int) -> Case:
 
 def planning_ct_pair(folder: Path, seed: int) -> Case:
     """Planning CTs of two persons, clinical contours; both are training subjects."""
-    case = _real(folder, "planning_ct_pair", "two persons, both among the training subjects")
+    case = _real(folder, "planning_ct_pair")
     return replace(case, body=threshold_body(case.fixed, -300))
 
 
 def neck_t1_t2(folder: Path, seed: int) -> Case:
     """T1 and T2 of one neck, 16 slices; both sides carry the same cord, so it starts at Dice 1 and can only lose."""
-    return _real(folder, "neck_t1_t2", "aligned already: shows harm only; 16 slices, narrow T2", centred=False)
+    return _real(folder, "neck_t1_t2", centred=False)
 
 
-def _real(folder: Path, name: str, remark: str, *, centred: bool = True) -> Case:
+def _real(folder: Path, name: str, *, centred: bool = True) -> Case:
+    """A pair as it was scanned; ``centred``: it starts with the middles of the volumes together."""
     fixed, moving = (_image(folder / name / f"{side}.nii.gz") for side in ("fixed", "moving"))
     fixed_labels, moving_labels = (_labels(folder / name / f"{side}_seg.nii.gz") for side in ("fixed", "moving"))
     return Case(
@@ -188,7 +182,6 @@ def _real(folder: Path, name: str, remark: str, *, centred: bool = True) -> Case
         fixed_labels=fixed_labels,
         moving_labels=moving_labels,
         start=moving.lattice.centre - fixed.lattice.centre if centred else None,
-        remark=remark,
     )
 
 

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
 from dsir.errors import DsirError
-from dsir.evaluation.deformation import rotation_matrix
 from dsir.features.descriptor import Descriptor, load_descriptor
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import index_grid, sample
@@ -37,7 +37,7 @@ HEADS = ("pair", "descriptor", "asked by", "within 4 mm", "median mm", "mean mm"
 
 def turned(volume: torch.Tensor, degrees: float) -> tuple[torch.Tensor, np.ndarray]:
     """The volume turned about its third axis, and (3, 3): offsets from the middle in it to offsets in the volume."""
-    turn = rotation_matrix(np.array([0.0, 0.0, 1.0]), degrees)
+    turn = Rotation.from_euler("z", degrees, degrees=True).as_matrix()
     middle = (torch.tensor(volume.shape).float() - 1)[:, None] / 2
     grid = index_grid(tuple(volume.shape))
     at = (torch.from_numpy(turn).float() @ (grid.reshape(3, -1) - middle) + middle).reshape(grid.shape)

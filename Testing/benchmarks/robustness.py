@@ -20,12 +20,12 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
+from scipy.spatial.transform import Rotation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "DSIRRegistration"))
 
 from catalogue import KNOWN, build
 from dsir.evaluation.cases import Case
-from dsir.evaluation.deformation import rotation_matrix
 from dsir.evaluation.demo import demo_case
 from dsir.geometry.body_mask import body_mask
 from dsir.geometry.image import Image
@@ -179,7 +179,7 @@ def starts(case: Case) -> Iterator[Start]:
     shift[:3, 3] = SHIFT
     yield _placed("shifted 40 mm", moving, shift)
     turn = np.eye(4)
-    turn[:3, :3] = rotation_matrix(AXIS, TURN)
+    turn[:3, :3] = Rotation.from_rotvec(TURN * AXIS, degrees=True).as_matrix()
     turn[:3, 3] = moving.lattice.centre - turn[:3, :3] @ moving.lattice.centre
     yield _placed("turned 20 degrees", moving, turn)
     for name, axis, side in (("upper half only", 2, 1), ("left half only", 0, -1)):

@@ -19,12 +19,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "DSIRRegistration"))
 
 from cone_beam import AIR, cone_beam  # noqa: E402
-from dsir.evaluation.deformation import DeformationSettings, random_deformation, rotation_matrix  # noqa: E402
+from dsir.evaluation.deformation import DeformationSettings, random_deformation  # noqa: E402
 from dsir.files.images import read_image  # noqa: E402
 from dsir.files.landmarks import read_landmarks  # noqa: E402
 from dsir.geometry.body_mask import body_mask  # noqa: E402
@@ -88,7 +89,7 @@ def _turned_head(folder: Path) -> Pair:
     ct, mr = (read_image(folder / f"{side}.nii.gz") for side in ("fixed", "moving"))
     points, centre = _inside(ct.lattice, body_mask(ct)), ct.lattice.centre
     motion = np.eye(4)
-    motion[:3, :3] = rotation_matrix(np.array([1.0, 2.0, 2.0]) / 3, 6.0)
+    motion[:3, :3] = Rotation.from_rotvec([2.0, 4.0, 4.0], degrees=True).as_matrix()
     motion[:3, 3] = centre - motion[:3, :3] @ centre + np.array([6.0, -4.0, 3.5])
     moved = Image(mr.data, Lattice(mr.lattice.shape, motion @ mr.lattice.affine))
     return Pair("averaged heads, turned", "head_ct_mr", ct, moved, points, points @ motion[:3, :3].T + motion[:3, 3])

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 from dsir.evaluation.cases import Case, known_case
-from dsir.evaluation.deformation import DeformationSettings, rotation_matrix
+from dsir.evaluation.deformation import DeformationSettings
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur
 from dsir.transforms.field import DisplacementField
+from scipy.spatial.transform import Rotation
 from scoring import score
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
@@ -26,7 +27,7 @@ PEERS = [name for name, method in METHODS.items() if method.script != "peer_ours
 
 def tilted_lattice() -> Lattice:
     """Axes permuted, one flipped, the whole turned by 20 degrees about an oblique axis; voxels of three sizes."""
-    turn = rotation_matrix(np.array([0.36, 0.48, 0.8]), 20.0)
+    turn = Rotation.from_rotvec(20.0 * np.array([0.36, 0.48, 0.8]), degrees=True).as_matrix()
     permuted = np.array([[0, 0, -1], [1, 0, 0], [0, 1, 0]], dtype=float)
     affine = np.eye(4)
     affine[:3, :3] = turn @ permuted @ np.diag([2.0, 2.1, 1.9])

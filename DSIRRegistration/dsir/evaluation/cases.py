@@ -54,7 +54,6 @@ class Case:
         fixed_landmarks, moving_landmarks: (N, 3) RAS mm, row by row the same anatomical points.
         start: (3,) mm, moving minus fixed: brings the middles of the volumes together where the scanner's positions
             mean nothing (two persons, two visits); registrations may begin there.
-        remark: what to bear in mind when reading its figures.
     """
 
     name: str
@@ -67,7 +66,6 @@ class Case:
     fixed_landmarks: np.ndarray | None = None
     moving_landmarks: np.ndarray | None = None
     start: np.ndarray | None = None
-    remark: str = ""
 
 
 def known_case(
@@ -80,7 +78,6 @@ def known_case(
     deformation: DeformationSettings | None = None,
     seed: int = 0,
     background: float = 0.0,
-    remark: str = "",
 ) -> Case:
     """A pair with a known answer from two aligned images A, B of one anatomy: fixed(x) = A(x + u(x)), moving = B.
 
@@ -109,5 +106,4 @@ def known_case(
         truth=truth,
         fixed_labels=labels.warped(Transform((truth,)), lattice) if labels else None,
         moving_labels=labels,
-        remark=remark,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 
 from ..errors import DsirError
 from ..geometry.lattice import Lattice
@@ -57,7 +58,8 @@ def random_deformation(
     inside = mask if mask is not None and bool(mask.any()) else torch.ones(lattice.shape, dtype=torch.bool)
     for _ in range(settings.draws):
         field = _spline(lattice, settings.knots, rng)
-        field = DisplacementField(field.vectors * (settings.amplitude / _peak(field, inside)), lattice)
+        longest = float(field.vectors.norm(dim=0)[inside].max())
+        field = DisplacementField(field.vectors * (settings.amplitude / longest), lattice)
         if fold_report(field).smallest >= settings.smallest_jacobian:
             rigid = _random_rigid(lattice.centre, settings, rng)
             return field if rigid.is_identity else Transform((field, rigid)).displacement(lattice)
@@ -84,24 +86,12 @@ def _basis(count: int, spacing: float, knots: float, offset: float) -> np.ndarra
     return np.where(distance < 1, near, far)
 
 
-def _peak(field: DisplacementField, inside: torch.Tensor) -> float:
-    return float(field.vectors.norm(dim=0)[inside].max())
-
-
 def _random_rigid(centre: np.ndarray, settings: DeformationSettings, rng: np.random.Generator) -> Linear:
     axis, direction = _unit(rng), _unit(rng)
     matrix = np.eye(4)
-    matrix[:3, :3] = rotation_matrix(axis, settings.rotation)
+    matrix[:3, :3] = Rotation.from_rotvec(settings.rotation * axis, degrees=True).as_matrix()
     matrix[:3, 3] = centre - matrix[:3, :3] @ centre + settings.translation * direction
     return Linear(matrix)
-
-
-def rotation_matrix(axis: np.ndarray, degrees: float) -> np.ndarray:
-    """(3, 3) rotation about a unit axis (Rodrigues)."""
-    x, y, z = axis
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    angle = np.deg2rad(degrees)
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
 def _unit(rng: np.random.Generator) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -12,17 +12,10 @@ from torch import nn
 from ..errors import DsirError
 from .dns import DnsSettings
 from .place import PlaceSettings
-from .weights import MODELS, manifest, read_tensors, tuples_of, write_tensors
+from .weights import MODELS, Weights, manifest, read_tensors, tuples_of, write_tensors
 
-
-@dataclass(frozen=True, eq=False)
-class PlaceWeights:
-    """A head's tensors, its shape, and where it came from (``find``: the SHA-256 of its find network)."""
-
-    tensors: dict[str, torch.Tensor]
-    settings: PlaceSettings
-    provenance: dict[str, object]
-    sha256: str
+PlaceWeights = Weights[PlaceSettings]
+"""A head's; its provenance holds ``find``, the SHA-256 of its find network."""
 
 
 def write_place(path: Path, head: nn.Module, settings: PlaceSettings, provenance: dict[str, object]) -> None:

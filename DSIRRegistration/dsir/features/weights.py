@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,12 +23,15 @@ MODELS = Path(__file__).resolve().parents[1] / "models"
 """Where the shipped weights and ``models.json`` lie."""
 
 
+Settings = TypeVar("Settings")
+
+
 @dataclass(frozen=True, eq=False)
-class Weights:
+class Weights(Generic[Settings]):
     """A network's tensors, its shape, and where it came from (steps, seed, hours, spacing in mm)."""
 
     tensors: dict[str, torch.Tensor]
-    settings: MasrNetSettings
+    settings: Settings
     provenance: dict[str, object]
     sha256: str
 
@@ -46,7 +49,7 @@ def write_tensors(path: Path, network: nn.Module, dtype: torch.dtype, header: di
     os.replace(partial, path)
 
 
-def read_weights(path: Path, sha256: str | None = None) -> Weights:
+def read_weights(path: Path, sha256: str | None = None) -> Weights[MasrNetSettings]:
     """Read weights; if ``sha256`` is given, only those very bytes.
 
     Raises:
@@ -111,7 +114,7 @@ def manifest(folder: Path = MODELS) -> dict[str, dict]:
     return json.loads(path.read_text())["models"]
 
 
-def shipped(name: str) -> Weights:
+def shipped(name: str) -> Weights[MasrNetSettings]:
     """The shipped weights of this name, hash checked."""
     entry = manifest()[name]
     return read_weights(MODELS / entry["file"], entry["sha256"])

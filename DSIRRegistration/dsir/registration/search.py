@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.fft import next_fast_len
+from scipy.spatial.transform import Rotation
 
 from ..features.descriptor import Descriptor
 from ..geometry.lattice import Lattice
@@ -36,16 +37,8 @@ class Start:
 
 def rotations(angles: tuple[float, ...]) -> list[np.ndarray]:
     """(3, 3) the identity, then each angle (degrees) both ways around each RAS axis."""
-    turns = [np.eye(3)]
-    for angle in np.deg2rad(angles):
-        for axis in range(3):
-            for sign in (1, -1):
-                turn = np.eye(3)
-                a, b = (axis + 1) % 3, (axis + 2) % 3
-                turn[a, a] = turn[b, b] = np.cos(angle)
-                turn[b, a], turn[a, b] = sign * np.sin(angle), -sign * np.sin(angle)
-                turns.append(turn)
-    return turns
+    turns = [(axis, sign * angle) for angle in angles for axis in "xyz" for sign in (1, -1)]
+    return [np.eye(3), *(Rotation.from_euler(axis, angle, degrees=True).as_matrix() for axis, angle in turns)]
 
 
 def about(rotation: np.ndarray, fixed_centre: np.ndarray, moving_centre: np.ndarray) -> np.ndarray:

@@ -24,7 +24,8 @@ DISTANCES = (16.0, 28.0)
 patient who bends or turns (measured)."""
 
 DIRECTIONS = np.array([d for d in product((-1, 0, 1), repeat=3) if np.abs(d).sum() in (1, 3)], dtype=float)
-"""(14, 3): along the axes and the diagonals of a cube."""
+DIRECTIONS /= np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)
+"""(14, 3) unit vectors along the axes and the diagonals of a cube."""
 
 FAINT = 0.3
 """Length of a mean vector below which a place says nothing: it lies outside the body, or has no structure."""
@@ -127,8 +128,7 @@ def surroundings(
 
 def _around(store: FeatureStore, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Vectors (n, C) of the places around a point that lie in the body, and the steps (n, 3) in voxels to them."""
-    unit = DIRECTIONS / np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)
-    steps = np.concatenate([np.rint(distance / store.spacing * unit).astype(int) for distance in DISTANCES])
+    steps = np.concatenate([np.rint(distance / store.spacing * DIRECTIONS).astype(int) for distance in DISTANCES])
     places = store.lattice.to_index(point) + steps
     inside = ((places >= 0) & (places <= np.array(store.lattice.shape) - 1)).all(1)
     vectors = store.between(places[inside])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from scipy import ndimage
 from ..geometry.lattice import Lattice
 from ..geometry.sampling import sample
 from ..shapes.structure import Structure
+from ..similarity.surroundings import DIRECTIONS
 from ..transforms.composite import Transform
 from ..transforms.jacobian import determinant, fold_report
 from ..transforms.rigid_fit import rigid_fit
@@ -141,20 +141,15 @@ def along(
     return found | (confidence.inside(points) if confidence is not None else {}), folds
 
 
-WAYS = np.array([way for way in product((-1, 0, 1), repeat=3) if sum(map(abs, way)) in (1, 3)], dtype=float)
-WAYS /= np.linalg.norm(WAYS, axis=1, keepdims=True)
-"""(14, 3): along the axes and the diagonals."""
-
-
 def overlap_aside(structure: Structure, mm: float) -> float:
-    """Dice of a shape with itself moved by so many mm, mean over :data:`WAYS`; 0 for an empty one.
+    """Dice of a shape with itself moved by so many mm, mean over :data:`DIRECTIONS`; 0 for an empty one.
 
     What a place that is 2 mm off means is a matter of shape: 0.98 for a liver, 0.5 for a chiasm.
     """
     points = inner_points(structure, ASIDE_POINTS)
     if not len(points):
         return 0.0
-    moved = (points[:, None] + mm * WAYS).reshape(-1, 3)
+    moved = (points[:, None] + mm * DIRECTIONS).reshape(-1, 3)
     there = structure.lattice.contains(moved)
     index = torch.from_numpy(structure.lattice.to_index(moved[there]).T.reshape(3, 1, 1, -1)).float()
     inside = sample(structure.distance[None], index, padding="border") > 0
