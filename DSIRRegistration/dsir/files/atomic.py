@@ -48,7 +48,8 @@ def complete_file(path: str | Path) -> Iterator[Path]:
 def write_text(path: str | Path, text: str) -> None:
     """Write a file of text, whole or not at all; :func:`complete_file` says what is raised."""
     with complete_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="replace")  # names of files may be no UTF-8
+        # Names that are typed are UTF-8 (others are refused); those found in a folder or behind a link need not be.
+        temporary.write_text(text, encoding="utf-8", errors="replace")
 
 
 def refuse_special(path: Path) -> None:

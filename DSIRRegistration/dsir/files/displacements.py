@@ -20,7 +20,7 @@ from . import nifti
 from .atomic import complete_file
 from .images import NIFTI, suffix
 from .itk_transforms import as_field
-from .nifti_forms import load, unit
+from .nifti_forms import load
 from .positions import as_displacements, places_of
 
 Convention = Literal["lps", "ras"]
@@ -72,28 +72,30 @@ def nifti_readings(path: Path, convention: Convention | None = None) -> dict[Con
     Raises:
         DsirError: not NIfTI, damaged, not three components, not finite, not in mm, or no displacement.
     """
-    values, affines = nifti.read(path)
+    values, file = nifti.read(path)
     if values.ndim == 5 and values.shape[3] == 1:
         values = values[:, :, :, 0]
     if values.ndim != 4 or values.shape[-1] != 3:
         raise TransformError(f"{path} is not a displacement field: its shape is {' x '.join(map(str, values.shape))}.")
-    header, values = load(path).header, np.moveaxis(values, -1, 0)
+    header, affine, values = file.header, file.affines[0], np.moveaxis(values, -1, 0)
     if not isinstance(header, nib.Nifti1Header):  # Analyze and FreeSurfer say nothing of vectors
         header = nib.Nifti1Header()
-    if said := unit(header):
-        raise TransformError(f"{path} is in {said} and does not say whether its vectors are so too; write it in mm.")
+    if file.unit:
+        raise TransformError(
+            f"{path} is in {file.unit} and does not say whether its vectors are so too; write it in mm."
+        )
     intent = int(header["intent_code"])
     if intent in FSL:
         raise TransformError(
             f"{path} is a warp of FSL, which counts in the scaled voxels of both its images; turn it into one in RAS "
             "first, as with: wb_command -convert-warpfield -from-fnirt WARP MOVING -to-world OUT.nii.gz."
         )
-    moved = _moved(path, header, values, affines[0])
+    moved = _moved(path, header, values, affine)
     if moved is not None:
         values, convention = moved, "ras"
     convention = convention or _said(header, intent)
     wanted: tuple[Convention, ...] = (convention,) if convention else CONVENTIONS
-    return {name: as_field(values, affines[0], path, lps=name == "lps") for name in wanted}
+    return {name: as_field(values, affine, path, lps=name == "lps") for name in wanted}
 
 
 def _said(header: nib.Nifti1Header, intent: int) -> Convention | None:

@@ -171,11 +171,13 @@ def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.
         image = read_series(path).volume()
         return image.data.numpy(), image.lattice, image.remarks
     if kind in NIFTI:
-        values, affine = nifti.read(path, dtype)
+        values, file = nifti.read(path, dtype)
+        affines, remarks = file.affines, file.remarks
     elif kind in ITK or kind not in NO_VOLUMES:
         from . import itk
 
-        values, affine = itk.read(path)
+        values, affines = itk.read(path)
+        remarks = text_form_remarks(path)
     else:
         hint = " Unpack it first." if kind in (".gz", ".zip") else ""
         hint = " Pictures do not say where they lie." if kind in PICTURES else hint
@@ -194,11 +196,11 @@ def _read_volume(path: str | Path, dtype: type | None = np.float32) -> tuple[np.
         hint = "; for DICOM, give the folder of the series" if kind in (".dcm", "") else ""
         raise DsirError(f"{path} is a single slice ({_by(values.shape)}); a 3-D volume is needed{hint}.")
     try:
-        lattice = _lattice(values.shape, affine)
+        lattice = _lattice(values.shape, affines)
     except DsirError as error:
         raise DsirError(f"{path}: {error}") from None
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is then refused by name
-        return np.ascontiguousarray(values, dtype=dtype), lattice, geometry_remarks(path)
+        return np.ascontiguousarray(values, dtype=dtype), lattice, remarks
 
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".lsm", ".gif")

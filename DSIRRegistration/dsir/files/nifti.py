@@ -12,11 +12,11 @@ import numpy as np
 from ..errors import DsirError
 from .checksums import inflated_size
 from .headers import check_promise, check_surplus
-from .nifti_forms import affines, load
+from .nifti_forms import NiftiFile
 
 
-def read(path: Path, dtype: type | None = None) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Values with slopes applied, and the affines to try in turn (:mod:`.nifti_forms`).
+def read(path: Path, dtype: type | None = None) -> tuple[np.ndarray, NiftiFile]:
+    """Values with slopes applied, and the file, which tells where they lie.
 
     Args:
         dtype: what the values will be turned into; float32 spares the float64 volume that slopes make otherwise.
@@ -26,11 +26,12 @@ def read(path: Path, dtype: type | None = None) -> tuple[np.ndarray, list[np.nda
     """
     try:
         try:
-            file = load(path)
-            found = affines(file, path)
+            found = NiftiFile.open(path)
+            _ = found.affines  # looked up now, so that what is wrong with them is said here
         except ValueError:  # a quaternion that is none, say
             raise nib.spatialimages.HeaderDataError from None
-        _check_slope(file, path)
+        _check_slope(found)
+        file = found.image
         kind = file.get_data_dtype()
         if kind.fields:
             raise DsirError(f"{path} is a colour image; a scalar volume is needed.")
@@ -86,15 +87,10 @@ def write(path: Path, values: np.ndarray, affine: np.ndarray, *, intent: str = "
     nib.save(file, path)
 
 
-def _check_slope(file: nib.spatialimages.SpatialImage, path: Path) -> None:
+def _check_slope(file: NiftiFile) -> None:
     """Refuse an infinite slope, which nibabel passes over; NaN means none, as nibabel itself writes it."""
-    if not isinstance(file.header, nib.Nifti1Header):
-        return
-    place = file.file_map.get("header", file.file_map["image"])
-    with place.get_prepare_fileobj("rb") as opened:
-        stored = type(file.header).from_fileobj(opened, check=False)  # the image's own header forgets it
-    if np.isinf(stored["scl_slope"]):
-        raise DsirError(f"{path} is damaged: its header says that the slope of its values is infinite.")
+    if isinstance(file.header, nib.Nifti1Header) and np.isinf(file.stored["scl_slope"]):
+        raise DsirError(f"{file.path} is damaged: its header says that the slope of its values is infinite.")
 
 
 def _check_size(file: nib.spatialimages.SpatialImage, path: Path) -> None:
