@@ -12,6 +12,7 @@ import pytest
 import SimpleITK as sitk
 from dsir.errors import DsirError
 from dsir.files.images import read_image
+from dsir.files.transforms import read_transform
 
 VALUES = np.random.default_rng(0).random((5, 4, 3), dtype=np.float32)
 AFFINE = np.array([[2.0, 0, 0, -10], [0, 2.0, 0, -20], [0, 0, 3.0, -30], [0, 0, 0, 1]])
@@ -87,6 +88,47 @@ def changed(path: Path, old: bytes, new: bytes) -> Path:
 def test_a_metaimage_in_another_unit_says_so(tmp_path: Path) -> None:
     path = changed(tmp_path / "a.mha", b"ElementSpacing", b"DistanceUnits = um\nElementSpacing")
     assert read_image(path).remarks == ("a.mha counts in um; it was read in mm all the same, as ITK and Slicer do.",)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "letters", "fits"),
+    [
+        ("1 0 0 0 1 0 0 0 1", "RAI", True),  # from where the axes run, as ITK writes them
+        ("1 0 0 0 1 0 0 0 1", "LPS", True),  # to where they run, as MetaIO's documentation has it
+        ("1 0 0 0 1 0 0 0 1", "RAS", False),
+        ("-1 0 0 0 -1 0 0 0 1", "LPI", True),
+        ("-1 0 0 0 -1 0 0 0 1", "RAI", False),
+        ("0 1 0 0 0 1 1 0 0", "AIR", True),
+        ("1 0 0 0 1 0 0 0 1", "???", True),
+    ],
+)
+def test_letters_that_contradict_the_matrix_are_said(tmp_path: Path, matrix: str, letters: str, fits: bool) -> None:
+    path = changed(tmp_path / "a.mha", b"TransformMatrix = 1 0 0 0 1 0 0 0 1", f"TransformMatrix = {matrix}".encode())
+    path.write_bytes(path.read_bytes().replace(b"Orientation = RAI", f"Orientation = {letters}".encode()))
+    remarks = read_image(path).remarks
+    assert not remarks if fits else f"its letters are {letters}. Taken was the matrix" in remarks[0]
+    assert np.allclose(
+        sitk.ReadImage(str(path)).GetDirection(), np.array(matrix.split(), float).reshape(3, 3).T.ravel()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("u.mha", b"ElementSpacing", b"DistanceUnits = um\nElementSpacing"),
+        ("u.nrrd", b"encoding:", b'space units: "m" "m" "m"\nencoding:'),
+    ],
+)
+def test_a_field_in_another_unit_is_refused_since_its_vectors_may_be_so_too(
+    name: str, old: bytes, new: bytes, tmp_path: Path
+) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((5, 4, 3, 3), np.float32), isVector=True), str(tmp_path / name))
+    assert not read_transform(tmp_path / name).parts[0].vectors.any()
+    content = (tmp_path / name).read_bytes()
+    assert content.count(old) == 1
+    (tmp_path / name).write_bytes(content.replace(old, new))
+    with pytest.raises(DsirError, match=r"is in u?m and does not say whether its vectors are so too"):
+        read_transform(tmp_path / name)
 
 
 def test_a_stack_of_pictures_is_no_volume(tmp_path: Path) -> None:

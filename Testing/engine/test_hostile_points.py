@@ -19,12 +19,18 @@ from dsir.workflow.given_transform import read_given_transform
         ("x,y,z\n1,5,2,5,3,5\n", "more cells than its first; are there commas within numbers"),
         ("1,5,2,5,3,5\n", "more than three numbers a line"),
         ("x,x,y,z\n1,2,3,4\n", "a column of coordinates twice"),
+        ("r,a,s,x,y,z\n1,2,3,4,5,6\n", "a column of coordinates twice"),
+        ("# space: LPS\nx,y,z\n1,2,3\n", "says LPS in a comment"),
+        ("# CoordinateSystem = LPS\n1,2,3\n", "says LPS in a comment"),
     ],
 )
 def test_tables_of_points_that_can_be_read_in_two_ways_are_refused(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text(text)
     with pytest.raises(DsirError, match=said):
         read_points(tmp_path / "p.csv")
+    for said in ("# RAS\nx,y,z", "# LPS turned to RAS\nx,y,z", "# LPS\nr,a,s"):
+        (tmp_path / "p.csv").write_text(f"{said}\n1,2,3\n")
+        assert read_points(tmp_path / "p.csv").points.tolist() == [[1.0, 2.0, 3.0]]
     (tmp_path / "p.csv").write_text("x,y,z\n1,2,3,\n")  # a comma at the end is none
     assert read_points(tmp_path / "p.csv").points.tolist() == [[1.0, 2.0, 3.0]]
 

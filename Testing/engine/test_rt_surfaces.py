@@ -6,9 +6,11 @@ import csv
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from dsir.cli.main import main
+from dsir.errors import DsirError
 from dsir.files.images import write_image
 from dsir.files.meshes import read_mesh
 from dsir.files.points import read_points
@@ -192,3 +194,22 @@ def test_the_very_name_goes_before_one_that_differs_in_case():
     large, small = (PointSet(name, np.zeros((1, 3)), 1, (0, 0, 0)) for name in ("Rectum", "rectum"))
     assert named("rectum", (large, small)) is small
     assert named("RECTUM", (large,)) is large and named("RECTUM", (large, small)) is None
+
+
+def test_a_gifti_surface_goes_by_its_own_matrix_to_scanner_coordinates(tmp_path):
+    """As FreeSurfer writes it with --to-scanner left out, but with the matrix that leads there."""
+    step, to_scanner = np.arange(3.0), np.array([[0, -1, 0, 5], [1, 0, 0, -7], [0, 0, 1, 11], [0, 0, 0, 1.0]])
+    image = nib.GiftiImage.from_bytes(SURFACES["scanner.surf.gii"])
+    places = image.darrays[0]
+    places.meta = nib.gifti.GiftiMetaData({"VolGeomC_R": "3"})
+    places.coordsys = nib.gifti.GiftiCoordSystem(dataspace=0, xformspace=1, xform=to_scanner)
+    nib.save(image, tmp_path / "a.surf.gii")
+    mesh = read_mesh(tmp_path / "a.surf.gii")
+    wanted = places.data @ to_scanner[:3, :3].T + to_scanner[:3, 3]
+    assert np.allclose(mesh.points, wanted, atol=1e-4)
+    mesh.write(tmp_path / "b.surf.gii", mesh.points + step)
+    assert np.allclose(read_mesh(tmp_path / "b.surf.gii").points, wanted + step, atol=1e-4)
+    places.coordsys.xformspace = 3  # to Talairach's brain, which is not where the patient lay
+    nib.save(image, tmp_path / "a.surf.gii")
+    with pytest.raises(DsirError, match="counts from the middle of FreeSurfer's volume"):
+        read_mesh(tmp_path / "a.surf.gii")

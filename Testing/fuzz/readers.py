@@ -178,13 +178,13 @@ def _rtdose(folder: Path) -> list[Path]:
     return [folder / "dose.dcm"]
 
 
-def _segmentation(folder: Path) -> list[Path]:
+def _segmentation_object(folder: Path) -> list[Path]:
     from test_dicom_missing_tags import made_segmentation
 
     return [made_segmentation(folder / "seg.dcm"), made_segmentation(folder / "map.dcm", "LABELMAP")]
 
 
-def _read_segmentation(path: Path) -> None:
+def _read_segmentation_object(path: Path) -> None:
     from dsir.rt.segmentation_in import read_segmentation_object
 
     read_segmentation_object(path)
@@ -266,7 +266,7 @@ READERS: dict[str, Reader] = {
     reader.name: reader
     for reader in (
         *(Reader(f"image {kind}", _image(kind), _both) for kind in (".nii", ".nii.gz", ".nrrd", ".mha")),
-        *(Reader(f"mesh {kind}", _mesh(kind), _read_mesh) for kind in (".stl", ".ply", ".vtk", ".vtp")),
+        *(Reader(f"mesh {kind}", _mesh(kind), _read_mesh) for kind in (".stl", ".ply", ".vtk", ".vtp", ".obj", ".gii")),
         *(Reader(f"transform {kind}", _transform(kind), read_transform) for kind in (".nii.gz", ".mha", ".nrrd")),
         *(Reader(f"transform {kind}", _transform(kind), read_transform) for kind in (".h5", ".tfm", ".mat")),
         Reader("affine .txt", _text(".txt", AFFINE, "1 0 0 5\n0 1 0 7\n0 0 1 9\n0 0 0 1\n"), _affine),
@@ -276,7 +276,7 @@ READERS: dict[str, Reader] = {
         Reader("segmentation .seg.nrrd", _segmentation, _read_segmentation),
         Reader("RTSTRUCT", _rtstruct, _read_rtstruct),
         Reader("RTDOSE", _rtdose, _read_dose),
-        Reader("SEG", _segmentation, _read_segmentation),
+        Reader("SEG", _segmentation_object, _read_segmentation_object),
         Reader("enhanced DICOM", _enhanced, lambda path: read_image(path) and None),
         Reader("settings .json", _settings, _read_settings),
         Reader("weights .safetensors", _weights, _read_weights),

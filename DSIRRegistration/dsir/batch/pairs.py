@@ -40,7 +40,7 @@ def read_pairs(path: str | Path) -> dict[str, Pair]:
         wrong = f"has no column {', '.join(missing)}" if missing else f"has a column {unknown[0]!r} that nothing reads"
         raise DsirError(f"{path} {wrong}; the columns are {', '.join(COLUMNS)} (the first three are needed).")
     found: dict[str, Pair] = {}
-    for number, cells, surplus in lines:
+    for number, cells, surplus, _ in lines:
         empty = [name for name in NEEDED if not cells.get(name)]
         if empty or surplus:
             wrong = f"says no {empty[0]}" if empty else "has more cells than columns"

@@ -71,7 +71,7 @@ def _in_list(path: Path) -> dict[str, TwoStudies]:
             f"{path} has the columns {', '.join(columns) or 'none'}; those needed are {', '.join(COLUMNS)}."
         )
     found: dict[str, TwoStudies] = {}
-    for number, cells, surplus in lines:
+    for number, cells, surplus, _ in lines:
         place = f"{path}, line {number}"
         if not all(cells.get(column) for column in COLUMNS) or surplus:
             raise DsirError(f"{place}: give one name, one fixed study and one moving study.")

@@ -95,9 +95,10 @@ def read_landmarks(path: str | Path) -> LandmarkPairs:
     if missing:
         raise DsirError(f"{path} has no column {', '.join(missing)}; landmark pairs need {','.join(COLUMNS)} (RAS mm).")
     try:
-        values = np.array([[float(line.cells[name]) for name in COLUMNS] for line in lines])
+        values = np.array([[line.measure(name) for name in COLUMNS] for line in lines])
         extra = {
-            name: np.array([float(line.cells.get(name) or usual) for line in lines]) for name, usual in OPTIONAL.items()
+            name: np.array([line.measure(name) if line.cells.get(name) else usual for line in lines])
+            for name, usual in OPTIONAL.items()
         }
     except (ValueError, KeyError):
         raise DsirError(f"{path} has a line without six numbers.") from None

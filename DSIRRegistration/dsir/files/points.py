@@ -6,6 +6,7 @@ import copy
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from ..errors import DsirError
 from ..geometry.plausible import plausible
 from .atomic import write_text
-from .tables import delimiter
+from .tables import as_number, delimiter, has_decimal_commas, text_of
 
 COLUMNS = {("r", "a", "s"): 1.0, ("x", "y", "z"): 1.0, ("l", "p", "s"): -1.0}
 """Names of coordinate columns, and the sign that turns their first two into RAS. ``x,y,z`` are RAS, as in NIfTI."""
@@ -55,6 +56,8 @@ def read_points(path: str | Path) -> PointFile:
 
     Slicer's own tables have a column ``defined``: points where it is 0 have no place and are left alone.
 
+    Numbers may have a comma for their point where semicolons or tabs stand between them.
+
     CSV: a header with ``r,a,s`` or ``x,y,z`` (both RAS) or ``l,p,s`` (LPS) among its columns, in any case; or no header
     and three numbers a line (RAS). Markups: the file's ``coordinateSystem`` counts; undefined points are left alone.
     Fiducials: the line ``# CoordinateSystem`` counts; a file without it is RAS, as Slicer reads it.
@@ -66,7 +69,7 @@ def read_points(path: str | Path) -> PointFile:
     if not path.is_file():
         raise DsirError(f"{path} does not exist.")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = text_of(path)
     except (UnicodeDecodeError, OSError):
         raise DsirError(f"{path} is not a text file; points are read from .csv and .mrk.json.") from None
     kinds = {".json": _markups, ".fcsv": _fiducials}
@@ -80,10 +83,10 @@ def read_points(path: str | Path) -> PointFile:
 
 def _table(path: Path, text: str) -> PointFile:
     lines = [line for line in text.splitlines() if line.strip()]
-    notes = [line for line in lines if line.startswith("#")]
+    notes = [line for line in lines if line.startswith(("#", "sep="))]  # Excel's own first line
     mark = delimiter(next((line for line in lines if line not in notes), ""))
     cells = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
-    rows = [row for row in cells if any(cell.strip() for cell in row) and not row[0].startswith("#")]
+    rows = [row for row in cells if any(cell.strip() for cell in row) and not row[0].startswith(("#", "sep="))]
     if not rows:
         raise DsirError(f"{path} is empty.")
     names = [cell.strip().lower() for cell in rows[0]]
@@ -91,10 +94,11 @@ def _table(path: Path, text: str) -> PointFile:
         raise DsirError(f"{path} has a line with more cells than its first; are there commas within numbers?")
     header = not _is_number(names[0]) or not all(_is_number(name) for name in names[:3])
     if header:
-        kind = next((kind for kind in COLUMNS if all(name in names for name in kind)), None)
-        if kind is None:
+        kinds = [kind for kind in COLUMNS if all(name in names for name in kind)]
+        if not kinds:
             raise DsirError(f"{path} has no columns r,a,s or x,y,z or l,p,s; its header is {','.join(rows[0])}.")
-        if any(names.count(name) > 1 for name in kind):
+        kind = kinds[0]
+        if len(kinds) > 1 or any(names.count(name) > 1 for name in kind):
             raise DsirError(f"{path} has a column of coordinates twice; its header is {','.join(rows[0])}.")
         if names[:4] == ["x", "y", "z", "t"]:
             raise DsirError(f"{path} has the columns x,y,z,t of ANTs, which counts in LPS; call them l,p,s (or r,a,s).")
@@ -103,11 +107,16 @@ def _table(path: Path, text: str) -> PointFile:
         raise DsirError(f"{path} has no header and more than three numbers a line; are there commas within numbers?")
     else:
         columns, sign = [0, 1, 2], 1.0
+    said = {word.upper() for note in notes for word in re.findall(r"\b(?:LPS|RAS)\b", note, re.IGNORECASE)}
+    if said == {"LPS"} and (not header or kind == ("x", "y", "z")):
+        raise DsirError(f"{path} says LPS in a comment, but its columns are read as RAS; call them l,p,s (or r,a,s).")
     defined = names.index("defined") if header and "defined" in names else None
     moving = [row for row in rows[int(header) :] if not _is_undefined(row, defined)]
     flip = np.array([sign, sign, 1.0])
     try:
-        points = np.array([[float(row[c]) for c in columns] for row in moving]).reshape(-1, 3) * flip
+        written = [[row[c].strip() for c in columns] for row in moving]
+        comma = has_decimal_commas((cell for row in written for cell in row), mark)
+        points = np.array([[as_number(cell, comma=comma) for cell in row] for row in written]).reshape(-1, 3) * flip
     except (ValueError, IndexError):
         raise DsirError(f"{path} has a line without three numbers for its coordinates.") from None
 
@@ -117,7 +126,7 @@ def _table(path: Path, text: str) -> PointFile:
         for row in rows:
             copied = list(row)
             for column, value in zip(columns, new.get(id(row), ()), strict=False):
-                copied[column] = f"{value + 0.0:.4f}"
+                copied[column] = f"{value + 0.0:.4f}".replace(".", "," if comma else ".")
             out.append(copied)
         buffer = io.StringIO()
         buffer.writelines(f"{note}\n" for note in notes)
@@ -220,7 +229,7 @@ def _is_undefined(row: list[str], column: int | None) -> bool:
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        as_number(text, comma=True)
     except ValueError:
         return False
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,11 +20,17 @@ class Line(NamedTuple):
         number: in the file, from 1.
         cells: name of the column to what stands there, without blanks around it; cells that are not there are left out.
         surplus: whether it has more cells than the heading.
+        comma: whether the table's numbers have a comma for their point.
     """
 
     number: int
     cells: dict[str, str]
     surplus: bool
+    comma: bool = False
+
+    def measure(self, column: str) -> float:
+        """The number of a cell; a KeyError or ValueError where there is none."""
+        return as_number(self.cells[column], comma=self.comma)
 
 
 def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[object] | Mapping[str, Any]]) -> None:
@@ -36,8 +43,42 @@ def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequenc
 
 
 def delimiter(line: str) -> str:
-    """What stands between the cells of a line: commas, semicolons or tabs, whichever there are most of."""
-    return max(",;\t", key=line.count)
+    """What stands between the cells of a line: commas, semicolons or tabs, whichever there are most of; a comma within
+    a number is none of them where there are others."""
+    return max(",;\t", key=DECIMAL.sub("", line).count if re.search("[;\t]", line) else line.count)
+
+
+DECIMAL = re.compile(r"(?<=\d),(?=\d)")
+"""The comma of a number in half of the world."""
+
+
+def has_decimal_commas(cells: Iterable[str], mark: str) -> bool:
+    """Whether the numbers among cells have a comma for their point: between semicolons or tabs, where none has both or
+    a point (then commas may part thousands)."""
+    return mark != "," and not any(re.fullmatch(r"[-+\d.,eE ]*\.[-+\d.,eE ]*", cell) for cell in cells)
+
+
+def as_number(cell: str, *, comma: bool = False) -> float:
+    """The number in a cell; a ValueError where there is none."""
+    if "_" in cell:  # Python's own sign between digits, which no spreadsheet has
+        raise ValueError(cell)
+    return float(DECIMAL.sub(".", cell) if comma and cell.count(",") == 1 else cell)
+
+
+def text_of(path: str | Path) -> str:
+    """A file's text: UTF-8, or Latin-1 as older spreadsheets write it.
+
+    Raises:
+        OSError: it cannot be read.
+        UnicodeDecodeError: it holds bytes of no text.
+    """
+    content = Path(path).read_bytes()
+    try:
+        return io.StringIO(content.decode("utf-8-sig"), newline=None).read()
+    except UnicodeDecodeError:
+        if b"\0" in content:
+            raise
+        return io.StringIO(content.decode("latin-1"), newline=None).read()
 
 
 def read_table(path: str | Path, what: str) -> tuple[tuple[str, ...], list[Line]]:
@@ -50,9 +91,9 @@ def read_table(path: str | Path, what: str) -> tuple[tuple[str, ...], list[Line]
         DsirError: it cannot be read, or is no table.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = text_of(path)
         heading = next((line for line in text.splitlines() if line.strip()), "")
-        table = csv.DictReader(io.StringIO(text), delimiter=delimiter(heading), skipinitialspace=True)
+        table = csv.DictReader(io.StringIO(text), delimiter=(mark := delimiter(heading)), skipinitialspace=True)
         table.fieldnames = columns = tuple((name or "").strip() for name in table.fieldnames or ())
         lines = []
         for row in table:
@@ -62,4 +103,5 @@ def read_table(path: str | Path, what: str) -> tuple[tuple[str, ...], list[Line]
                 lines.append(Line(table.line_num, cells, surplus is not None))
     except (OSError, UnicodeDecodeError, csv.Error):
         raise DsirError(f"{what} {path} cannot be read.") from None
-    return columns, lines
+    comma = has_decimal_commas((cell for line in lines for cell in line.cells.values()), mark)
+    return columns, [line._replace(comma=comma) for line in lines]

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ..errors import DsirError
-from .headers import HEADER, nrrd_fields
+from .headers import HEADER, head_of, nrrd_fields
 
 ANATOMICAL = ("left-posterior-superior", "lps", "right-anterior-superior", "ras", "left-anterior-superior", "las")
 MILLIMETRES = ("mm", "millimeter", "millimetre", "millimeters", "millimetres")
@@ -50,16 +50,25 @@ def _nrrd(path: Path, fields: dict[str, str]) -> tuple[str, ...]:
     space = fields.get("space", "").lower()
     if "space directions" in fields and space not in ANATOMICAL:
         lacking.append(("what its directions are of the patient", "left, posterior, superior"))
-    said = _made_up(path, lacking)
-    units = re.findall(r'"([^"]*)"', fields.get("space units", ""))
-    other = sorted({unit for unit in units if unit and unit.lower() not in MILLIMETRES})
-    if other:
-        said.append(_in_mm(path, other[0]))
-    return tuple(said)
+    return tuple(_made_up(path, lacking) + _in_mm(path))
 
 
-def _in_mm(path: Path, unit: str) -> str:
-    return f"{path.name} counts in {unit}; it was read in mm all the same, as ITK and Slicer do."
+def unit(path: Path) -> str:
+    """In what an NRRD or MetaImage file counts, where its header says another unit than mm; else empty."""
+    head = head_of(path)
+    if head.startswith(b"NRRD"):
+        units = re.findall(r'"([^"]*)"', nrrd_fields(head).get("space units", ""))
+    else:
+        units = [word.decode("ascii", "replace") for word in re.findall(UNITS, head[:4096], re.MULTILINE)]
+    return next((unit for unit in sorted(units) if unit and unit.lower() not in (*MILLIMETRES, "?")), "")
+
+
+UNITS = rb"^\s*(?i:DistanceUnits)\s*=\s*(\S+)"
+
+
+def _in_mm(path: Path) -> list[str]:
+    said = unit(path)
+    return [f"{path.name} counts in {said}; it was read in mm all the same, as ITK and Slicer do."] if said else []
 
 
 def _made_up(path: Path, lacking: list[tuple[str, str]]) -> list[str]:
@@ -68,6 +77,29 @@ def _made_up(path: Path, lacking: list[tuple[str, str]]) -> list[str]:
         return []
     whats, taken = (", ".join(words) for words in zip(*lacking, strict=True))
     return [f"{path.name} does not say {whats}: that is made up, as ITK and Slicer do ({taken})."]
+
+
+def _contradicted(path: Path, head: bytes) -> list[str]:
+    """Where the letters of a MetaImage are neither those from which its axes run (as ITK writes them) nor those to
+    which they run (as MetaIO's documentation has it): every reader goes by the matrix."""
+    letters = re.search(
+        rb"^\s*AnatomicalOrientation\s*=\s*([RLAPIS]{3})\s*$", head[:4096], re.MULTILINE | re.IGNORECASE
+    )
+    matrix = re.search(rb"^\s*(?:TransformMatrix|Rotation|Orientation)\s*=([^\r\n]*)", head[:4096], re.MULTILINE)
+    axes = [float(number) for number in (matrix[1].split() if matrix else ())]
+    if letters is None or len(axes) != 9:
+        return []
+    start = ""
+    for axis in (axes[:3], axes[3:6], axes[6:]):
+        most = max(range(3), key=lambda n: abs(axis[n]))
+        start += ("RAI" if axis[most] > 0 else "LPS")[most]
+    said = letters[1].decode().upper()
+    if said in (start, start.translate(str.maketrans("RLAPIS", "LRPASI"))):
+        return []
+    return [
+        f"{path.name} says twice how its axes lie: its matrix has them run from {start}, its letters are {said}. "
+        "Taken was the matrix, as ITK and Slicer do."
+    ]
 
 
 def _meta(path: Path, head: bytes) -> tuple[str, ...]:
@@ -83,10 +115,7 @@ def _meta(path: Path, head: bytes) -> tuple[str, ...]:
     if lacks(b"ElementSpacing", b"ElementSize"):
         lacking.append(("how large its voxels are", "voxels of 1 mm"))
     scaled = dict(re.findall(rb"^\s*ElementToIntensityFunction(Slope|Offset)\s*=\s*(\S+)", head[:4096], re.MULTILINE))
-    unit = re.search(rb"^\s*DistanceUnits\s*=\s*(\S+)", head[:4096], re.MULTILINE | re.IGNORECASE)
-    said = _made_up(path, lacking)
-    if unit and unit[1].decode("ascii", "replace").lower() not in (*MILLIMETRES, "?"):
-        said.append(_in_mm(path, unit[1].decode("ascii", "replace")))
+    said = _made_up(path, lacking) + _in_mm(path) + _contradicted(path, head)
     if scaled.get(b"Slope", b"1") not in ONE or scaled.get(b"Offset", b"0") not in ZERO:
         said.append(
             f"{path.name} names a slope and an offset of its values; they were read without, as ITK and Slicer do."

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ..errors import DsirError
-from ..files.tables import read_table
+from ..files.tables import read_table, text_of
 
 SNAP = re.compile(r'\s*(\d+)\s+\d+\s+\d+\s+\d+\s+[\d.]+\s+\d+\s+\d+\s+"(.*)"\s*')
 """ITK-SNAP: value, red, green, blue, opacity, two switches, name."""
@@ -20,7 +20,7 @@ def read_names(path: str | Path) -> dict[int, str]:
         DsirError: it cannot be read as such, or gives one value two names.
     """
     try:
-        pairs = _snap(Path(path).read_text(encoding="utf-8-sig")) or _table(path)
+        pairs = _snap(text_of(path)) or _table(path)
     except (OSError, KeyError, ValueError):
         raise DsirError(f"{path} does not give names of labels; it needs the columns value,name.") from None
     found: dict[int, str] = {}
