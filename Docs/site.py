@@ -32,6 +32,15 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     return markdown if page.file.src_uri == "index.md" else _moved(markdown, page.file.src_uri)
 
 
+ROLE = re.compile(r":(?:class|func|mod|data|attr|meth):(?=<code>)")
+"""What Sphinx calls a name in a docstring; mkdocstrings shows it as it stands."""
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
+    """Names in docstrings without their roles."""
+    return ROLE.sub("", html)
+
+
 def _moved(markdown: str, page: str) -> str:
     """``page``: its path from ``Docs``."""
     here = page.rpartition("/")[0]

@@ -164,7 +164,8 @@ def test_normals_stay_at_right_angles_to_the_surface(tmp_path):
 def test_a_surface_says_its_space(tmp_path):
     (tmp_path / "s.vtp").write_bytes(vtp(space="RAS"))
     assert read_mesh(tmp_path / "s.vtp").points[0].tolist() == pytest.approx(sphere()[0][0].tolist())
-    assert read_mesh(tmp_path / "s.vtp", space="LPS").points[0, 0] == pytest.approx(-sphere()[0][0, 0])
+    (tmp_path / "s.vtp").write_bytes(vtp(space="LPS"))
+    assert read_mesh(tmp_path / "s.vtp").points[0, 0] == pytest.approx(-sphere()[0][0, 0])
 
 
 @pytest.mark.parametrize("name", ["a.vtp", "a.vtk", "a.stl", "a.ply", "a.obj"])

@@ -82,16 +82,12 @@ def _read(path: Path, *, stop_before_pixels: bool) -> Dataset | None:
             with open(path, "rb") as file:
                 start = file.read(132)
             named = start[128:132] == b"DICM"
-            if not named and not _begins_like_one(start):
+            first_tag = start[:2] in (b"\x02\x00", b"\x08\x00") and start[3:4] == b"\0"  # of group 2 or 8
+            if not named and not (first_tag and len(start) >= 8):
                 return None
             return pydicom.dcmread(path, stop_before_pixels=stop_before_pixels, force=not named)
     except Exception:  # pydicom raises whatever its parsing stumbles over
         return None
-
-
-def _begins_like_one(start: bytes) -> bool:
-    """Whether the first tag belongs to group 2 or 8, as in files without a preamble."""
-    return len(start) >= 8 and start[:2] in (b"\x02\x00", b"\x08\x00") and start[3] == 0
 
 
 LONGEST_TEXT = 256

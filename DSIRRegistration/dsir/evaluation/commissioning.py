@@ -151,21 +151,21 @@ def commission(
     rows = []
     for number, trial in enumerate(trials):
         part = within(progress, number / len(trials), (number + 1) / len(trials))
-        rows.append(_tried(trial, brain, settings, _named(trial.name, part)))
+        rows.append(_tried(trial, brain, settings, part))
     progress("done", 1.0, "")
     return rows
 
 
-def _named(trial: str, progress: Progress) -> Progress:
-    """The trial as the stage, and the registration's own stages as what is said of it."""
-    return lambda stage, fraction, message: progress(trial, fraction, stage)
-
-
 def _tried(trial: Trial, brain: Brain, settings: RegistrationSettings, progress: Progress) -> Row:
+    """The progress tells the trial as its stage, and the registration's own stages as what is said of it."""
     case = phantom(brain, trial.motion, trial.contrast, trial.disturbance, seed=settings.seed)
+
+    def told(stage: str, fraction: float, message: str) -> None:
+        progress(trial.name, fraction, stage)
+
     began = time.perf_counter()
     try:
-        result = register(case.fixed, case.moving, trial.asked(settings), progress=progress)
+        result = register(case.fixed, case.moving, trial.asked(settings), progress=told)
     except DsirError as error:
         spacing = float(brain.scan.lattice.spacing.min())
         return Row(trial, trial.tolerances(spacing), None, seconds=time.perf_counter() - began, error=str(error))

@@ -72,7 +72,7 @@ def register(
     Raises:
         DsirError: the scans are of two persons, one is no image, they cannot be registered, or a name is not known.
 
-    Example:
+    Examples:
         >>> import dsir
         >>> result = dsir.register("ct.nii.gz", "mr.nii.gz", preset="head_ct_mr")   # doctest: +SKIP
         >>> result.save("result")                                                   # doctest: +SKIP

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 import torch
@@ -87,7 +86,8 @@ def mask_score(a: np.ndarray, b: np.ndarray, spacing: np.ndarray, *, tolerance_m
     if not size_a or not size_b:
         same = size_a == size_b
         return LabelScore(float(same), None, None, float(same), 1.0 if same else float("inf") if size_b else 0.0)
-    surface_distance = _library()
+    import surface_distance  # takes a while to load, and boxes and errors do without
+
     box = tuple(slice(int(i.min()), int(i.max()) + 1) for i in np.nonzero(a | b))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # it calls scipy by its old names
@@ -128,14 +128,6 @@ def worst_labels(scores: dict[int, LabelScore]) -> float:
     """Of one case: the mean Dice of the worst 30 % of its labels (not DSC30, a quantile over many pairs)."""
     ordered = np.sort([score.dice for score in scores.values()])
     return float(ordered[: max(1, round(WORST * len(ordered)))].mean())
-
-
-def _library() -> ModuleType:
-    try:
-        import surface_distance
-    except ImportError:
-        raise DsirError("Surface distances need the package surface-distance: pip install surface-distance.") from None
-    return surface_distance
 
 
 def _boxes(labels: np.ndarray, values: list[int]) -> list[tuple[slice, ...] | None]:

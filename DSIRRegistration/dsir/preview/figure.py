@@ -101,7 +101,7 @@ def compose(
             axes = figure.add_axes((x / width, y / height, across / width, heights[row] / height))
             view.paint(axes, row)
             undress(axes, plane)
-            _letters(axes, plane.letters)
+            edge_letters(axes, plane.letters, TEXT)
             if column == 0 and row == len(planes) - 1:
                 _scale_bar(figure, x, scale)
         y -= GAP
@@ -125,11 +125,12 @@ def undress(axes: Axes, plane: Plane) -> None:
         spine.set_visible(False)
 
 
-def _letters(axes: Axes, letters: str) -> None:
+def edge_letters(axes: Axes, letters: str, colour: str) -> None:
+    """The patient's directions at the left, right, top and bottom edge of a panel."""
     sides = ((0.015, 0.5, "left", "center"), (0.985, 0.5, "right", "center"))
     places = (*sides, (0.5, 0.985, "center", "top"), (0.5, 0.015, "center", "bottom"))
     for letter, (x, y, ha, va) in zip(letters, places, strict=True):
-        written = axes.text(x, y, letter, transform=axes.transAxes, color=TEXT, size=7, ha=ha, va=va)
+        written = axes.text(x, y, letter, transform=axes.transAxes, color=colour, size=7, ha=ha, va=va)
         written.set_path_effects([withStroke(linewidth=1.6, foreground="#00000099")])
 
 
@@ -138,9 +139,7 @@ def _scale_bar(figure: Figure, x: float, scale: float) -> None:
     width, height = figure.get_size_inches()
     length = next((n for n in (100, 50, 20, 10, 5) if n * scale < 1.0), 1)
     bottom = 0.40
-    figure.add_artist(_line([x / width, (x + length * scale) / width], [bottom / height, bottom / height], figure))
+    ends, level = [x / width, (x + length * scale) / width], [bottom / height] * 2
+    bar = Line2D(ends, level, color=TEXT, linewidth=1.6, solid_capstyle="butt", transform=figure.transFigure)
+    figure.add_artist(bar)
     figure.text(x / width, (bottom - 0.16) / height, f"{length} mm", color=QUIET, size=7.5, ha="left")
-
-
-def _line(x: list[float], y: list[float], figure: Figure) -> Line2D:
-    return Line2D(x, y, color=TEXT, linewidth=1.6, solid_capstyle="butt", transform=figure.transFigure)

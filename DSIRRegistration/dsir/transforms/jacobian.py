@@ -41,7 +41,8 @@ def determinant(field: DisplacementField) -> torch.Tensor:
         stop = min(start + planes, lattice.shape[0])
         low, high = max(start - 1, 0), min(stop + 1, lattice.shape[0])
         window = lattice.window(np.array([low, 0, 0]), (high - low, *lattice.shape[1:]))
-        whole = _central(DisplacementField(vectors[:, low:high], window).to_index())
+        slab = DisplacementField(vectors[:, low:high], window).to_index()
+        whole = _det([_central(slab, axis) for axis in range(3)])
         out[start:stop] = whole[start - low : stop - low]
     return out
 
@@ -53,15 +54,9 @@ def gradient_at(transform: Transform, points: np.ndarray, reach: float) -> np.nd
     return np.stack([(ahead - behind) / (2 * reach) for ahead, behind in ends], -1)
 
 
-def _central(displacement: torch.Tensor) -> torch.Tensor:
-    return _det(
-        [
-            torch.gradient(displacement, dim=axis + 1)[0]
-            if displacement.shape[axis + 1] > 1
-            else torch.zeros_like(displacement)
-            for axis in range(3)
-        ]
-    )
+def _central(u: torch.Tensor, axis: int) -> torch.Tensor:
+    """Central differences along ``axis``; zero where there is a single slice."""
+    return torch.gradient(u, dim=axis + 1)[0] if u.shape[axis + 1] > 1 else torch.zeros_like(u)
 
 
 def fold_report(field: DisplacementField, mask: torch.Tensor | None = None) -> FoldReport:
@@ -73,7 +68,7 @@ def fold_report(field: DisplacementField, mask: torch.Tensor | None = None) -> F
     central = determinant(field)
     worst = central.clone()
     displacement = field.to_index()
-    forward = [_difference(displacement, axis) for axis in range(3)]
+    forward = [torch.diff(displacement, dim=axis + 1) for axis in range(3)]
     for signs in product((0, 1), repeat=3):
         worst = torch.minimum(worst, _det([_one_sided(forward[axis], axis, signs[axis]) for axis in range(3)]))
     if mask is not None:
@@ -87,13 +82,11 @@ def fold_report(field: DisplacementField, mask: torch.Tensor | None = None) -> F
     )
 
 
-def _difference(displacement: torch.Tensor, axis: int) -> torch.Tensor:
-    """u[n+1] - u[n] along ``axis``; one shorter there."""
-    return torch.diff(displacement, dim=axis + 1)
-
-
 def _one_sided(difference: torch.Tensor, axis: int, backward: int) -> torch.Tensor:
-    """The difference read ahead (0) or behind (1) at every voxel; the border repeats its only neighbour."""
+    """The differences u[n+1] - u[n], one shorter along ``axis``, read ahead (0) or behind (1) at every voxel.
+
+    The border repeats its only neighbour.
+    """
     length = difference.shape[axis + 1]
     if length == 0:
         shape = list(difference.shape)

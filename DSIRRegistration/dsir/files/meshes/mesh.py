@@ -58,12 +58,9 @@ class Mesh:
             temporary.write_bytes(content)
 
 
-def read_mesh(path: str | Path, *, space: str | None = None) -> Mesh:
-    """Read a surface's points.
-
-    Args:
-        space: ``"LPS"`` or ``"RAS"``; by default what the file says (``SPACE=...``, as Slicer writes it), else LPS, as
-            Slicer takes it (GIFTI is RAS).
+def read_mesh(path: str | Path) -> Mesh:
+    """Read a surface's points, in the coordinates that the file says (``SPACE=...``, as Slicer writes it), else LPS, as
+    Slicer takes it (GIFTI is RAS).
 
     Raises:
         DsirError: missing, damaged, of another kind, or without points.
@@ -85,9 +82,7 @@ def read_mesh(path: str | Path, *, space: str | None = None) -> Mesh:
     if not plausible(parts.points):
         raise DsirError(f"{path} holds points that are not finite numbers, or more than a kilometre away.")
     said = re.search(r"SPACE=(LPS|RAS)", parts.comment)
-    space = (space or (said[1] if said else "LPS")).upper()
-    if space not in ("LPS", "RAS"):
-        raise DsirError(f"The space of a surface is LPS or RAS, not {space}.")
+    space = said[1] if said else "LPS"
     flip = _flip(space)
     normals = None if parts.normals is None else parts.normals * flip
     if parts.triangles.size and (parts.triangles.min() < 0 or parts.triangles.max() >= len(parts.points)):

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from .parts import MeshError, MeshParts, fans
+from .parts import MeshError, MeshParts, fans, with_numbers
 
 POINT, NORMAL = (re.compile(rf"^([ \t]*{word}[ \t]+)(\S+)[ \t]+(\S+)[ \t]+(\S+)", re.MULTILINE) for word in ("v", "vn"))
 FACE = re.compile(r"^[ \t]*f[ \t]+(.*)$", re.MULTILINE)
@@ -24,7 +24,8 @@ def parse(content: bytes) -> MeshParts:
         raise MeshError("has normals that are not those of its points in turn; write it without normals.")
 
     def rebuild(new: np.ndarray, new_normals: np.ndarray | None) -> bytes:
-        return _with(NORMAL, new_normals, _with(POINT, new, text)).encode("latin-1")
+        moved = with_numbers(POINT, new, text)
+        return (moved if new_normals is None else with_numbers(NORMAL, new_normals, moved)).encode("latin-1")
 
     numbers = np.array([int(c[0]) for face in faces for c in face], dtype=int)
     if (numbers < 0).any():
@@ -32,9 +33,3 @@ def parse(content: bytes) -> MeshParts:
     offsets = np.concatenate([[0], np.cumsum([len(face) for face in faces])]).astype(int)
     comments = " ".join(line for line in text.splitlines() if line.lstrip().startswith("#"))
     return MeshParts(points, normals if own and len(normals) else None, comments, rebuild, fans(numbers - 1, offsets))
-
-
-def _with(pattern: re.Pattern[str], values: np.ndarray | None, text: str) -> str:
-    """The text with other numbers in its lines of one kind."""
-    rows = iter(() if values is None else values.tolist())
-    return pattern.sub(lambda line: line[1] + "{:.9g} {:.9g} {:.9g}".format(*next(rows, line.groups()[1:])), text)

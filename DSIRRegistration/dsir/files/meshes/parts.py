@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,6 +35,12 @@ class MeshParts:
 def as_text(values: np.ndarray) -> str:
     """(N, 3) as lines of numbers with all digits of a float32."""
     return "\n".join(f"{x:.9g} {y:.9g} {z:.9g}" for x, y, z in values.tolist())
+
+
+def with_numbers(pattern: re.Pattern[str], values: np.ndarray, text: str) -> str:
+    """The text with the numbers (N, 3) in its hits of a pattern, at most N, whose first group stays as it is."""
+    rows = iter(values.tolist())
+    return pattern.sub(lambda line: line[1] + "{:.9g} {:.9g} {:.9g}".format(*next(rows)), text)
 
 
 def fans(corners: np.ndarray, offsets: np.ndarray) -> np.ndarray:

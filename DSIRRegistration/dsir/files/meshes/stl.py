@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from .parts import MeshError, MeshParts
+from .parts import MeshError, MeshParts, with_numbers
 
 FACET = np.dtype([("normal", "<f4", 3), ("points", "<f4", (3, 3)), ("attribute", "<u2")])
 
@@ -41,13 +41,12 @@ VERTEX, NORMAL = (
 def _ascii(text: str) -> MeshParts:
     """Of all solids in the file; their names and order stay as they are."""
     vertices = [match.groups()[1:] for match in VERTEX.finditer(text)]
-    if not vertices or len(vertices) % 3 or "endsolid" not in text.lower():
+    facets, odd = divmod(len(vertices), 3)
+    if not facets or odd or len(NORMAL.findall(text)) > facets or "endsolid" not in text.lower():
         raise MeshError("is damaged: its facets are not complete triangles.")
 
     def rebuild(points: np.ndarray, normals: np.ndarray | None) -> bytes:
-        places, facing = iter(points.tolist()), iter(_normals(points).tolist())
-        turned = NORMAL.sub(lambda m: m[1] + "{:.6g} {:.6g} {:.6g}".format(*next(facing, m.groups()[1:])), text)
-        return VERTEX.sub(lambda m: m[1] + "{:.9g} {:.9g} {:.9g}".format(*next(places)), turned).encode("latin-1")
+        return with_numbers(VERTEX, points, with_numbers(NORMAL, _normals(points), text)).encode("latin-1")
 
     points = np.array(vertices, dtype=np.float64)
     return MeshParts(points, None, text.lstrip().splitlines()[0], rebuild, np.arange(len(points)).reshape(-1, 3))

@@ -45,7 +45,7 @@ def parse(content: bytes) -> MeshParts:
     except ElementTree.ParseError:
         raise MeshError("is damaged or not an XML surface of VTK.") from None
     coding = _coding(root, tail)
-    places = [element for element in root.iter("DataArray") if _is_points(root, element)]
+    places = root.findall(".//Points/DataArray")
     if not places:
         raise MeshError("holds no points: it is not a surface.")
     directions = _point_normals(root)
@@ -94,10 +94,6 @@ def _coding(root: ElementTree.Element, tail: bytes) -> Coding:
     return Coding(order, header, bool(compressor), tail[start:stop], raw)
 
 
-def _is_points(root: ElementTree.Element, element: ElementTree.Element) -> bool:
-    return any(element in list(points) for points in root.iter("Points"))
-
-
 def _point_normals(root: ElementTree.Element) -> list[ElementTree.Element]:
     found = []
     for data in root.iter("PointData"):
@@ -108,11 +104,8 @@ def _point_normals(root: ElementTree.Element) -> list[ElementTree.Element]:
 
 def _space(root: ElementTree.Element, coding: Coding) -> str:
     """What the field data's SPACE array says, as Slicer writes it."""
-    for data in root.iter("FieldData"):
-        for element in data:
-            if element.get("Name") == "SPACE":
-                return "".join(chr(int(c)) for c in _decode(element, coding) if c)
-    return ""
+    element = root.find(".//FieldData/*[@Name='SPACE']")
+    return "" if element is None else "".join(chr(int(c)) for c in _decode(element, coding) if c)
 
 
 def _decode(element: ElementTree.Element, coding: Coding) -> np.ndarray:

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
 from ...geometry.image import Image
 from ...geometry.lattice import Lattice, as_shape
 from ...geometry.occupied import extent
-from ...geometry.sampling import sample
 from ...geometry.windows import fitting_window, window_beside
+from ...preview.figure import edge_letters
+from ...preview.planes import look
 from ...shapes.structure import PointSet, Structure
 from ...structures.compare import sample_on
 from ...structures.point_sets import dots
@@ -61,14 +60,13 @@ def draw(
     transform: Transform,
     *,
     reference: Structure | None = None,
-    count: int = 2,
 ) -> list[Picture]:
-    """The worst slices of one structure: fixed, warped moving and the Jacobian, each with the outline."""
+    """The two worst slices of one structure: fixed, warped moving and the Jacobian, each with the outline."""
     shown = verdict.carried.structure
     structure = dots(shown, fixed.lattice) if isinstance(shown, PointSet) else shown
     if structure is None or structure.empty:
         return []
-    chosen = _apart(_worst(structure, transform, reference), APART / float(structure.lattice.spacing[2]))[:count]
+    chosen = _apart(_worst(structure, transform, reference), APART / float(structure.lattice.spacing[2]))[:2]
     window = fitting_window(fixed.data.numpy())
     scans = [_Scan("fixed scan", fixed, Transform(), window)]
     if moving is not None:
@@ -89,9 +87,7 @@ class _Scan:
     def look(self, points: np.ndarray) -> np.ndarray:
         """(H, W) values at fixed points (H, W, 3); the darkest where the scan has none."""
         moved = self.mapping.transform_points(points.reshape(-1, 3)).reshape(points.shape)
-        index = torch.from_numpy(np.moveaxis(self.image.lattice.to_index(moved), -1, 0)).float()
-        values = sample(self.image.data[None].float(), index, padding="border")[0].numpy()
-        return np.where(self.image.lattice.contains(moved), values, float(self.image.data.min()))
+        return np.nan_to_num(look(self.image, moved), nan=float(self.image.data.min()))
 
 
 def _apart(slices: list[tuple[int, str]], least: float) -> list[tuple[int, str]]:
@@ -174,14 +170,8 @@ def _outline(
 def _sides(axis: Axes, grid: Lattice) -> None:
     """The patient's side at each edge of the picture."""
     across, down = grid.directions[:, 0], grid.directions[:, 1]
-    places = ((0.015, 0.5, -across), (0.985, 0.5, across), (0.5, 0.985, -down), (0.5, 0.015, down))
-    for x, y, way in places:
-        main = int(np.abs(way).argmax())
-        letter = ("RL", "AP", "SI")[main][int(way[main] < 0)]
-        ha = "center" if x == 0.5 else "left" if x < 0.5 else "right"
-        va = "center" if y == 0.5 else "bottom" if y < 0.5 else "top"
-        written = axis.text(x, y, letter, transform=axis.transAxes, color="white", size=8, ha=ha, va=va)
-        written.set_path_effects([withStroke(linewidth=1.8, foreground="#000000aa")])
+    main = [(way, int(np.abs(way).argmax())) for way in (-across, across, -down, down)]
+    edge_letters(axis, "".join(("RL", "AP", "SI")[along][int(way[along] < 0)] for way, along in main), "white")
 
 
 def _plane(structure: Structure, k: int) -> Lattice:
