@@ -68,7 +68,7 @@ def chromium(profile: Path, address: str, width: int = 1280, height: int = 720):
         page.asked_for = []
         page.on("request", lambda request: page.asked_for.append(request.url))
         come_to_life(page, address)
-        page.wait_for_timeout(2500)  # the views take their size
+        settled(page)  # the views take their size
         yield page
         browser.close()
 
@@ -109,6 +109,18 @@ def click(page, number: int, x: float, y: float) -> tuple[float, float]:
     page.mouse.down()
     page.mouse.up()
     return x, y
+
+
+def settled(page, box: dict[str, float] | None = None, limit: float = 10.0) -> None:
+    """Wait until the page, or this part of it, stands still for half a second."""
+    start, box = time.monotonic(), box or {"x": 0, "y": 0, **page.viewport_size}
+    before = pixels(page, box)
+    while time.monotonic() - start < limit:
+        page.wait_for_timeout(500)
+        now = pixels(page, box)
+        if np.abs(now - before).max() < 3:
+            return
+        before = now
 
 
 def wait_for_change(page, box: dict[str, float], before: np.ndarray, limit: float = 15.0) -> float:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from browser import NEEDED, cell, chromium, click, cursor, pixels, viewer, wait_for_change
+from browser import NEEDED, cell, chromium, click, cursor, pixels, settled, viewer, wait_for_change
 from PIL import Image as Picture
 from scans import write_pair
 
@@ -42,7 +42,7 @@ def test_a_click_puts_the_match_under_the_pointer_in_the_other_image(page) -> No
         before = pixels(page, box)
         place = click(page, 0, box["width"] * across, box["height"] * down)
         waits.append(wait_for_change(page, box, before))
-        page.wait_for_timeout(1500)
+        settled(page, box)
         found = cursor(page, 3)
         hits += found is not None and np.abs(found - place).max() < 10  # pixels; a voxel is about 6
     assert hits >= 3  # MIND takes some voxels for others, which is what the page is there to show
@@ -55,13 +55,13 @@ def test_dragging_brings_new_answers_before_the_button_is_let_go(page) -> None:
     page.mouse.move(box["x"] + 160, box["y"] + 150)
     page.mouse.down()
     wait_for_change(page, there, pixels(page, there) * 0)
-    page.wait_for_timeout(1000)
+    settled(page, there)
     for _ in range(2):
         before = pixels(page, there)
         box["x"] += 14
         page.mouse.move(box["x"] + 160, box["y"] + 150, steps=3)
         wait_for_change(page, there, before)
-        page.wait_for_timeout(1000)
+        settled(page, there)
     page.mouse.up()
 
 
@@ -103,11 +103,11 @@ def test_a_pair_can_be_renamed_visited_and_forgotten(page) -> None:
     page.wait_for_selector("[aria-label='Go to pair thalamus']", timeout=10_000)
     box = cell(page, 0)
     page.mouse.move(box["x"] + 100, box["y"] + 100)
-    page.wait_for_timeout(400)
+    settled(page, box)
     before = pixels(page, box)
     page.keyboard.press("PageUp")  # keys go to the pictures again once the name is given
     wait_for_change(page, box, before)
-    page.wait_for_timeout(500)
+    settled(page, box)
     away = pixels(page, box)
     page.get_by_label("Go to pair thalamus").click()
     wait_for_change(page, box, away)
@@ -148,7 +148,7 @@ def test_the_pointers_place_and_value_are_written_while_it_moves(page) -> None:
 def test_keys_change_the_slice_and_show_their_card(page) -> None:
     box = cell(page, 0)
     page.mouse.move(box["x"] + 150, box["y"] + 150)
-    page.wait_for_timeout(500)
+    settled(page, box)
     before = pixels(page, box)
     page.keyboard.press("PageUp")
     wait_for_change(page, box, before)
@@ -199,7 +199,7 @@ def test_click_accept_refine_is_a_loop(page) -> None:
     page.wait_for_selector("#dsir-words:has-text('Refined')", timeout=180_000)
     print(f"refined in {time.monotonic() - began:.1f} s")
     assert re.search(r"pairs \d+\.\d → \d+\.\d mm", page.inner_text("#dsir-words"))
-    page.wait_for_timeout(1500)
+    settled(page)
     assert cursor(page, 3) is not None  # the match of the last point, in the new picture
 
 
@@ -260,7 +260,7 @@ def test_controls_are_reached_by_the_tab_key_and_show_it(page) -> None:
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_everything_is_within_the_window(page, size: tuple[int, int]) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.wait_for_timeout(1500)
+    settled(page)
     outside = page.evaluate(
         """() => ['button', 'input', 'select'].flatMap(kind => [...document.querySelectorAll(`.dsir-page ${kind}`)])
         .map(e => [e.id || e.innerText, e.getBoundingClientRect()])
@@ -275,13 +275,13 @@ def test_everything_is_within_the_window(page, size: tuple[int, int]) -> None:
     letters = page.evaluate("e => e.getBoundingClientRect().height", page.query_selector("#dsir-register"))
     assert letters >= 24 * size[1] / 1080 * 0.8  # controls grow with the screen
     page.set_viewport_size({"width": 1280, "height": 720})
-    page.wait_for_timeout(1500)
+    settled(page)
 
 
 def test_the_curtain_is_dragged_and_moved_by_keys(page) -> None:
     box = cell(page, 0)
     page.get_by_role("button", name="curtain", exact=True).click()
-    page.wait_for_timeout(1000)
+    settled(page, box)
     before = pixels(page, box)
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
     page.mouse.down()
@@ -289,7 +289,7 @@ def test_the_curtain_is_dragged_and_moved_by_keys(page) -> None:
     page.mouse.up()
     wait_for_change(page, box, before)
     page.wait_for_function("() => Math.abs(document.querySelector('#dsir-curtain').value - 0.75) < 0.02")
-    page.wait_for_timeout(800)
+    settled(page, box)
     before = pixels(page, box)
     page.keyboard.press("[")
     wait_for_change(page, box, before)
@@ -302,7 +302,7 @@ def test_the_curtain_is_dragged_and_moved_by_keys(page) -> None:
 def test_space_turns_to_after_and_from_after_to_before(page) -> None:
     page.get_by_role("button", name="Jacobian", exact=True).click()
     page.wait_for_selector("#dsir-legend")
-    page.wait_for_timeout(1000)
+    settled(page)
     box, before = cell(page, 0), pixels(page, cell(page, 0))
     page.mouse.move(box["x"] + 50, box["y"] + 50)
     page.keyboard.press("Space")
@@ -326,8 +326,12 @@ def test_nothing_is_asked_of_the_network(page) -> None:
 def test_reloading_and_a_second_tab_keep_the_session(page, address: str) -> None:
     page.reload()
     page.wait_for_selector("#dsir-window", timeout=60_000)
-    page.wait_for_timeout(3000)
-    assert pixels(page, cell(page, 0)).max() > 100  # pictures, and no blank page
+    for _ in range(150):  # pictures come, and no blank page stays
+        if pixels(page, cell(page, 0)).max() > 100:
+            break
+        page.wait_for_timeout(200)
+    else:
+        pytest.fail("the page stays blank after it is loaded again")
     second = page.context.new_page()
     second.goto(address.split("?")[0])
     second.wait_for_selector("#dsir-window", timeout=60_000)

@@ -53,9 +53,10 @@ DECIMAL = re.compile(r"(?<=\d),(?=\d)")
 
 
 def has_decimal_commas(cells: Iterable[str], mark: str) -> bool:
-    """Whether the numbers among cells have a comma for their point: between semicolons or tabs, where none has both or
-    a point (then commas may part thousands)."""
-    return mark != "," and not any(re.fullmatch(r"[-+\d.,eE ]*\.[-+\d.,eE ]*", cell) for cell in cells)
+    """Whether the numbers among cells have a comma for their point: between semicolons or tabs, where one has a comma
+    and none a point (then commas may part thousands)."""
+    numbers = [cell for cell in cells if re.fullmatch(r"[-+\d.,eE ]+", cell)]
+    return mark != "," and any("," in number for number in numbers) and not any("." in number for number in numbers)
 
 
 def as_number(cell: str, *, comma: bool = False) -> float:
