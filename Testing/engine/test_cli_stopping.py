@@ -162,6 +162,19 @@ def test_a_program_that_was_begun_without_any_stream_runs() -> None:
     assert run.returncode == 0
 
 
+def test_a_name_that_the_console_cannot_show_does_not_hide_the_result(tmp_path: Path) -> None:
+    words = [*still(tmp_path)[:-1], str(tmp_path / "Läsion_β.csv")]
+    run = subprocess.run(
+        [sys.executable, "-m", "dsir", *words],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0 and rb"L\xe4sion_\u03b2.csv" in run.stdout and not run.stderr.count(b"broke")
+    assert (tmp_path / "Läsion_β.csv").is_file()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_an_answer_that_cannot_be_printed_does_not_hide_the_result(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "dsir", *still(tmp_path)]

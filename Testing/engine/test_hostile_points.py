@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel as nib
@@ -9,7 +11,10 @@ import numpy as np
 import pytest
 from dsir.errors import DsirError
 from dsir.files.landmarks import read_landmarks
+from dsir.files.meshes import read_mesh
 from dsir.files.points import read_points
+from dsir.similarity.store import read_store
+from dsir.structures.segmentations import read_segmentation
 from dsir.workflow.given_transform import read_given_transform
 
 
@@ -83,3 +88,14 @@ def test_coordinates_that_no_patient_has_are_refused(tmp_path: Path) -> None:
     for path in (matrix, field):
         with pytest.raises(DsirError, match="kilometre"):
             read_given_transform(path, convention="ras")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.fcsv", "a.mrk.json", "a.stl", "a.seg.nrrd", "a.dsir"])
+@pytest.mark.parametrize(("make", "said"), [(Path.mkdir, "is a folder; a file is needed"),
+                                            (os.mkfifo, "is no regular file"), (None, "does not exist")])  # fmt: skip
+def test_what_is_no_file_is_called_what_it_is(name: str, make: Callable | None, said: str, tmp_path: Path) -> None:
+    read = {".stl": read_mesh, ".nrrd": read_segmentation, ".dsir": read_store}.get(Path(name).suffix, read_points)
+    if make is not None:
+        make(tmp_path / name)
+    with pytest.raises(DsirError, match=f"{name} {said}"):
+        read(tmp_path / name)

@@ -44,6 +44,8 @@ def without_slope(number: int, dataset: pydicom.Dataset) -> None:
 def test_a_ct_without_a_rescale_slope_says_so_and_an_empty_slope_is_one(tmp_path: Path) -> None:
     series = read_series(series_of(tmp_path, without_slope))
     assert "need not be HU" in " ".join(series.volume().remarks)
+    half = read_series(series_of(tmp_path / "half", lambda number, dataset: dataset.pop("RescaleIntercept")))
+    assert "need not be HU" in " ".join(half.volume().remarks)  # a slope of 1 alone scales nothing
     truth = read_series(make_series(tmp_path / "other", GRID, values=lambda w: 40.0 + w[..., 0] + 3 * w[..., 2]))
     assert truth.volume().remarks == ()
 

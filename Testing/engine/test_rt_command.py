@@ -22,6 +22,7 @@ from dsir.structures.segmentations import from_mask, read_segmentation, write_se
 from dsir.transforms.composite import Transform
 from dsir.transforms.linear import Linear
 from grids import lattice
+from test_dicom_missing_tags import made_dose, made_segmentation
 
 pytestmark = pytest.mark.slow
 
@@ -147,6 +148,46 @@ def test_what_is_wrong_is_one_sentence_and_nothing_is_written(case, tmp_path, ca
     assert main(["propagate", *(str(x) for pair in values.items() for x in pair), "-q"]) == 2
     said = capfd.readouterr().err.strip()
     assert words in said and len(said.splitlines()) == 1 and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "code", "words"),
+    [
+        ("FrameOfReferenceUID", "1.2.3", 2, "another frame of reference than the CT series in"),
+        ("DoseGridScaling", "0", 2, "Dose Grid Scaling is 0"),
+        ("DoseSummationType", "BEAM", 0, "a part of a plan's dose (Dose Summation Type BEAM)"),
+        ("DoseType", "EFFECTIVE", 0, "no physical dose"),
+        ("DoseUnits", "RELATIVE", 0, "not in Gy (Dose Units RELATIVE)"),
+        ("DoseComment", "the plan's", 0, "not validated for dose accumulation"),
+    ],
+)
+def test_a_dose_lies_on_the_moving_scan_and_says_what_it_is_not(case, tmp_path, capfd, tag, value, code, words):
+    dose = pydicom.dcmread(made_dose(tmp_path / "dose.dcm"))
+    dose.FrameOfReferenceUID = pydicom.dcmread(case / "mr" / "slice_000.dcm").FrameOfReferenceUID
+    setattr(dose, tag, value)
+    dose.save_as(tmp_path / "dose.dcm")
+    out = tmp_path / "out.dcm"
+    assert propagate(case, out, "--dose", f"{tmp_path}/dose.dcm", "--dose-out", f"{tmp_path}/dose.nii.gz") == code
+    said = "".join(capfd.readouterr())
+    assert words in said and out.is_file() == (tmp_path / "dose.nii.gz").is_file() == (code == 0)
+
+
+@pytest.mark.parametrize(("series", "code"), [(None, 2), ("this", 0), ("another", 2)])
+def test_a_dicom_segmentation_lies_on_the_moving_scan(case, tmp_path, capfd, series, code):
+    """In its frame of reference, or by its own word on this very series; RTSTRUCTs are asked the same."""
+    scan = pydicom.dcmread(case / "mr" / "slice_000.dcm")
+    made = pydicom.dcmread(made_segmentation(tmp_path / "s.dcm"))
+    made.FrameOfReferenceUID = "1.2.3"
+    if series:
+        named = pydicom.Dataset()
+        named.SeriesInstanceUID = scan.SeriesInstanceUID if series == "this" else "1.2.4"
+        made.ReferencedSeriesSequence = [named]
+    made.save_as(tmp_path / "s.dcm")
+    words = ["-t", case / "t.h5", "--segmentation", tmp_path / "s.dcm", "--moving-series", case / "mr"]
+    words += ["--fixed-series", case / "ct", "--out", tmp_path / "x.nii.gz"]
+    assert main(["propagate", *map(str, words)]) == code
+    assert (tmp_path / "x.nii.gz").is_file() == (code == 0)
+    assert ("another frame of reference than the CT series in" in capfd.readouterr().err) == (code == 2)
 
 
 def test_a_segmentation_keeps_names_colours_roles_and_layers(tmp_path):

@@ -11,6 +11,7 @@ from ..errors import DsirError
 from .options import check_output_file
 
 if TYPE_CHECKING:
+    from ..geometry.image import Image
     from ..shapes.structure import StructureSet
     from ..structures.propagate import Propagation
     from ..structures.scans import Scan
@@ -71,10 +72,13 @@ class Drawn:
     moving: Scan
     files: tuple[GeometryFile, ...] = ()
     persons: tuple[str, ...] = ()
+    dose: Image | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def read(arguments: argparse.Namespace) -> Drawn:
     from ..geometry.subgrids import overlap
+    from ..rt.dose import dose_remarks, read_dose
     from ..rt.structures_in import read_rtstruct, referenced_series
     from ..structures.label_names import read_names
     from ..structures.scans import read_scan
@@ -98,7 +102,7 @@ def read(arguments: argparse.Namespace) -> Drawn:
     elif arguments.surfaces:
         source, files = read_geometry_files(arguments.surfaces, scan)
     else:
-        source = read_structures(arguments.segmentation or arguments.labels, names=names)
+        source = read_structures(arguments.segmentation or arguments.labels, series=moving.series, names=names)
     drawn_on = [s.lattice for s in source.structures] if files else [source.scan]
     points = [p for point_set in source.point_sets for p in point_set.points] if files else []
     if scan and not any(overlap(grid, scan) for grid in drawn_on) and not any(scan.contains(p) for p in points):
@@ -108,7 +112,9 @@ def read(arguments: argparse.Namespace) -> Drawn:
     reference = None
     if arguments.reference:
         reference = read_structures(*arguments.reference, series=fixed.series, names=names)
-    return Drawn(source, reference, fixed, moving, files, persons)
+    dose = read_dose(arguments.dose) if arguments.dose else None
+    said = dose_remarks(arguments.dose, moving.series) if arguments.dose else ()
+    return Drawn(source, reference, fixed, moving, files, persons, dose, said)
 
 
 def write(arguments: argparse.Namespace, result: Propagation, drawn: Drawn) -> list[str]:
@@ -131,10 +137,10 @@ def write(arguments: argparse.Namespace, result: Propagation, drawn: Drawn) -> l
         )
     if arguments.transform_out:
         write_transform(arguments.transform_out, result.transform)
-    if arguments.dose:
-        from ..rt.dose import NOT_VALIDATED, read_dose, view_dose, write_dose_view
+    if drawn.dose is not None:
+        from ..rt.dose import NOT_VALIDATED, view_dose, write_dose_view
 
-        view = view_dose(read_dose(arguments.dose), result.transform, drawn.fixed.lattice)
+        view = view_dose(drawn.dose, result.transform, drawn.fixed.lattice)
         write_dose_view(arguments.dose_out, view)
-        remarks.append(f"The dose is a {NOT_VALIDATED}.")
+        remarks += [*drawn.remarks, f"The dose is a {NOT_VALIDATED}."]
     return remarks

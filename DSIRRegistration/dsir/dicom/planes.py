@@ -146,7 +146,7 @@ def _scale(header: Dataset, groups: list[Dataset]) -> tuple[float, float] | None
         if place is None:
             continue
         slope, intercept = number(place, "RescaleSlope"), number(place, "RescaleIntercept")
-        if slope is not None or intercept is not None:
+        if slope not in (None, 1.0) or intercept is not None:  # a slope of 1 alone scales nothing
             return 1.0 if slope is None else slope, intercept or 0.0
     return None
 

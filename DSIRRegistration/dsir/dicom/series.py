@@ -13,7 +13,7 @@ from ..errors import DsirError
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from .choice import chosen
-from .dataset import refusing_damage, text
+from .dataset import items, refusing_damage, text
 from .discover import Volume, discover
 from .pixels import scale_remarks, values_of
 from .planes import Plane
@@ -53,6 +53,17 @@ class Series:
     def frame_of_reference(self) -> str:
         """Its Frame of Reference UID, empty where the series has none."""
         return text(self.header, "FrameOfReferenceUID")
+
+    def check_frame(self, header: Dataset, path: Path) -> None:
+        """Refuse an object that lies elsewhere.
+
+        Raises:
+            DsirError: its frame of reference is another one, and it does not name this very series.
+        """
+        frame, own = text(header, "FrameOfReferenceUID"), self.frame_of_reference
+        named = {text(item, "SeriesInstanceUID") for item in items(header, "ReferencedSeriesSequence")}
+        if frame and own and frame != own and self.found.uid not in named:
+            raise DsirError(f"{path} lies in another frame of reference than {self.name[:1].lower()}{self.name[1:]}.")
 
     @property
     def remarks(self) -> tuple[str, ...]:

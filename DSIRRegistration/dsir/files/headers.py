@@ -30,6 +30,17 @@ def check_there(path: Path) -> None:
         raise DsirError(f"{path} is no regular file.")
 
 
+def check_file(path: Path) -> None:
+    """Refuse what is no file.
+
+    Raises:
+        DsirError: there is nothing, a folder or a pipe.
+    """
+    check_there(path)
+    if path.is_dir():
+        raise DsirError(f"{path} is a folder; a file is needed.")
+
+
 def check_promise(path: Path, promised: int, held: int, *, compressed: bool) -> None:
     """Refuse a file that cannot hold what its header promises.
 

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import DsirError
 from ..geometry.plausible import plausible
 from .atomic import write_text
+from .headers import check_file
 from .tables import as_number, delimiter, has_decimal_commas, text_of
 
 COLUMNS = {("r", "a", "s"): 1.0, ("x", "y", "z"): 1.0, ("l", "p", "s"): -1.0}
@@ -66,8 +67,7 @@ def read_points(path: str | Path) -> PointFile:
         DsirError: missing, neither of the two kinds, no points, or coordinates that no patient has.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DsirError(f"{path} does not exist.")
+    check_file(path)
     try:
         text = text_of(path)
     except (UnicodeDecodeError, OSError):

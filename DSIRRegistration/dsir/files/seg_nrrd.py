@@ -13,7 +13,7 @@ from ..errors import DsirError
 from ..geometry.lattice import Lattice, as_shape
 from . import itk
 from .atomic import complete_file
-from .headers import head_of
+from .headers import check_file, head_of
 
 
 def is_slicer_segmentation(path: Path) -> bool:
@@ -32,8 +32,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
     Raises:
         DsirError: missing, damaged, not of three dimensions and layers, or with values that are no labels.
     """
-    if not path.is_file():
-        raise DsirError(f"{path} does not exist.")
+    check_file(path)
     if not head_of(path).startswith(b"NRRD"):
         raise DsirError(f"{path} is damaged or not a Slicer segmentation.")
     image = itk.read_image(path)

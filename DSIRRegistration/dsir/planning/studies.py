@@ -13,6 +13,7 @@ from ..dicom.dataset import text
 from ..dicom.discover import Contents, Volume, discover
 from ..dicom.picks import picked
 from ..errors import DsirError
+from ..rt.dose import WHOLE
 from ..rt.structures_in import referenced_series
 
 PREFERRED = ("CT", "MR", "PT")
@@ -143,10 +144,6 @@ def _rank(header: Dataset) -> tuple[bool, str, str]:
 
 def _label(header: Dataset) -> str:
     return text(header, "StructureSetLabel")[:16] or "without a label"
-
-
-WHOLE = ("PLAN", "MULTI_PLAN", "PLAN_OVERVIEW")
-"""Dose Summation Types of everything that is given; a beam's, a brachytherapy source's or a fraction's is a part."""
 
 
 def _dose(doses: Sequence[tuple[Dataset, Path]], scan: Volume) -> tuple[Path | None, list[str]]:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ..dicom.dataset import number, numbers, read_object, text
+from ..dicom.series import Series
 from ..errors import DsirError
 from ..files.atomic import complete_file
 from ..files.nifti import write
@@ -17,6 +18,9 @@ from ..transforms.composite import Transform
 from ..warp.images import warp_image
 
 NOT_VALIDATED = "view only: resampled, not validated for dose accumulation"
+
+WHOLE = ("PLAN", "MULTI_PLAN", "PLAN_OVERVIEW")
+"""Dose Summation Types of everything that is given; a beam's, a brachytherapy source's or a fraction's is a part."""
 
 
 def read_dose(path: str | Path) -> Image:
@@ -69,6 +73,29 @@ def read_dose(path: str | Path) -> Image:
     except DsirError as error:
         raise DsirError(f"{path} cannot be used: {error}") from None
     return Image(torch.from_numpy(np.ascontiguousarray(values.transpose())), lattice)
+
+
+def dose_remarks(path: Path, series: Series | None) -> tuple[str, ...]:
+    """What must be known of a dose that was picked by hand, one sentence each.
+
+    Args:
+        series: the scan that it is said to lie on, where it is DICOM.
+
+    Raises:
+        DsirError: it lies in another frame of reference.
+    """
+    header = read_object(path, "RTDOSE", "an RTDOSE")
+    if series is not None:
+        series.check_frame(header, path)
+    part, kind = (text(header, name).upper() for name in ("DoseSummationType", "DoseType"))
+    said = []
+    if part and part not in WHOLE:
+        said.append(f"{path.name} is a part of a plan's dose (Dose Summation Type {part}), not the whole of it.")
+    if kind not in ("", "PHYSICAL"):
+        said.append(f"{path.name} is no physical dose (Dose Type {kind}).")
+    if (unit := text(header, "DoseUnits").upper()) not in ("", "GY"):
+        said.append(f"{path.name} is not in Gy (Dose Units {unit}); its numbers are kept.")
+    return tuple(said)
 
 
 def view_dose(dose: Image, transform: Transform, fixed: Lattice) -> Image:

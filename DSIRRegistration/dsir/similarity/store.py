@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import DsirError
 from ..files.atomic import complete_file
+from ..files.headers import check_file
 from ..geometry.lattice import Lattice, as_shape
 
 CORNERS = np.array(list(np.ndindex(2, 2, 2)))
@@ -137,8 +138,7 @@ def read_store(path: str | Path) -> FeatureStore:
         DsirError: missing, or no such file.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DsirError(f"{path} does not exist.")
+    check_file(path)
     try:
         data = np.load(path, mmap_mode="r")
         with open(path, "rb") as file:

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..dicom.dataset import read_header
+from ..dicom.series import Series
 from ..errors import DsirError
 from ..files import seg_nrrd as nrrd
 from ..files.images import read_labels, write_labels
@@ -138,14 +140,18 @@ def read_segmentation(path: str | Path) -> StructureSet:
     return StructureSet(lattice, tuple(structures), remarks=tuple(remarks))
 
 
-def read_dicom_segmentation(path: str | Path) -> StructureSet:
+def read_dicom_segmentation(path: str | Path, series: Series | None = None) -> StructureSet:
     """Every segment of a DICOM segmentation object, and the slice before and behind: that its frames end there says
     nothing of the scan, since those that no segment meets are left out of the object.
 
     Raises:
-        DsirError: as :func:`dsir.rt.segmentation_in.read_segmentation_object`.
+        DsirError: as :func:`dsir.rt.segmentation_in.read_segmentation_object`, or it lies in another frame of reference
+            than ``series``.
     """
     found = read_segmentation_object(path)
+    header = read_header(Path(path))
+    if series is not None and header is not None:
+        series.check_frame(header, Path(path))
     names, remarks = unique_names([segment.name for segment in found.segments])
     structures = [
         from_mask(s.mask, found.lattice, name=name, number=s.number, colour=s.colour, role=s.role)

@@ -37,7 +37,7 @@ def read_structures(
 
     Args:
         more: further surfaces and curves; the other kinds come one at a time.
-        series: the scan an RTSTRUCT was drawn on.
+        series: the scan an RTSTRUCT was drawn on; a DICOM segmentation has to lie on it, too.
         names: of the values of a label map.
 
     Raises:
@@ -53,7 +53,7 @@ def read_structures(
     if suffix(path) in (*NIFTI, *ITK):
         return read_label_structures(path, names)
     if is_segmentation(path):
-        return read_dicom_segmentation(path)
+        return read_dicom_segmentation(path, series)
     if series is None:
         raise DsirError(f"{path} is read as an RTSTRUCT, which needs the DICOM series that it was drawn on.")
     return read_rtstruct(path, series)

@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import DsirError
 from ...geometry.plausible import plausible
 from ..atomic import complete_file
+from ..headers import check_file
 from . import gifti, legacy, obj, ply, stl, vtp
 from .parts import MeshError, MeshParts
 
@@ -66,8 +67,7 @@ def read_mesh(path: str | Path) -> Mesh:
         DsirError: missing, damaged, of another kind, or without points.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DsirError(f"{path} does not exist.")
+    check_file(path)
     suffix = path.suffix.lower()
     if suffix not in READERS:
         raise DsirError(f"{path}: surfaces are read from {', '.join(READERS)}.")
