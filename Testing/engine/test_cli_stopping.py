@@ -86,6 +86,7 @@ def test_an_earlier_result_survives_a_stopped_run(pair: tuple[Path, Path], tmp_p
     assert (tmp_path / "out" / "transform.h5").read_text() == "of yesterday"
 
 
+@pytest.mark.skipif("COVERAGE_PROCESS_CONFIG" in os.environ, reason="coverage writes a file of its own, too large then")
 @pytest.mark.parametrize("most", [3_000, 100_000])
 def test_a_full_disk_is_one_sentence_and_nothing_half_written(
     most: int, pair: tuple[Path, Path], tmp_path: Path

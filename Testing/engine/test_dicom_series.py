@@ -9,6 +9,7 @@ import dicom_made
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK as sitk
 import torch
 from dicom_made import change
 from dsir.cli.main import main
@@ -20,7 +21,7 @@ from dsir.errors import DsirError
 from dsir.files.images import read_image
 from dsir.geometry.lattice import Lattice
 from pydicom.dataset import Dataset
-from pydicom.uid import RLELossless
+from pydicom.uid import JPEGLosslessSV1, RLELossless
 
 GRID = Lattice((14, 12, 9), np.diag([2.0, 2.5, 3.0, 1.0]) @ np.diag([-1.0, -1.0, 1.0, 1.0]))
 
@@ -131,6 +132,25 @@ def test_philips_mr_is_divided_by_its_own_slope_where_slices_differ(ct: Path) ->
         change(path, philips)
     planes = read_image(ct).data[3, 3]
     assert max(abs(v - 500) for v in planes.tolist()) < 10  # stored whole numbers times 2 + k
+
+
+@pytest.mark.parametrize("slope", [1, 0.5])
+def test_lossless_jpeg_as_scanners_write_it_is_read_to_the_last_digit(ct: Path, tmp_path: Path, slope: float) -> None:
+    for path in files(ct):
+        change(path, lambda dataset: setattr(dataset, "RescaleSlope", slope))
+    plain = read_image(ct).data
+    writer = sitk.ImageFileWriter()
+    writer.SetFileName(str(tmp_path / "slice.dcm"))
+    writer.SetUseCompression(True)
+    writer.SetCompressor("JPEG")  # which GDCM writes without loss, and pydicom alone does not read
+    for path in files(ct):
+        dataset = pydicom.dcmread(path)
+        writer.Execute(sitk.GetImageFromArray(dataset.pixel_array.astype(np.uint16)[None]))
+        coded = pydicom.dcmread(tmp_path / "slice.dcm")
+        dataset["PixelData"], dataset.file_meta.TransferSyntaxUID = coded["PixelData"], JPEGLosslessSV1
+        dataset.save_as(path)
+    (tmp_path / "slice.dcm").unlink()
+    assert np.array_equal(read_image(ct).data, plain)
 
 
 def test_compressed_slices_are_read_and_colour_is_refused(ct: Path) -> None:
