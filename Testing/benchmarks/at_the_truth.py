@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import affine_grid, index_grid
 from dsir.progress import silent
 from dsir.registration.handed_on import Start
-from dsir.registration.placing import LevelFeatures
+from dsir.registration.placing import SHARE, LevelFeatures
 from dsir.registration.presets import preset
 from dsir.registration.stages import describe_both, prepare
 from dsir.registration.working_grid import FeatureMap
@@ -79,10 +80,13 @@ def rows(case: Case, places: Sequence[Path]) -> list[str]:
 
 
 def alone(views: LevelFeatures) -> tuple[FeatureMap, FeatureMap]:
-    """Place vectors without MIND-SSC."""
-    others = LevelFeatures(views.prepared, views.features)
-    others.place, others.share = views.place, 0.0
-    return others.placing
+    """Place vectors without MIND-SSC, of length one."""
+    count = views.place.channels
+    fixed, moving = (
+        replace(image, features=image.room(count).copy_(image.features[:count] * (1 - SHARE) ** -0.5))
+        for image in views.placing
+    )
+    return fixed, moving
 
 
 def patches(fixed: FeatureMap, moving: Lattice, truth: torch.Tensor) -> Patches:

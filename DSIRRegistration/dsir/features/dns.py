@@ -79,10 +79,13 @@ def dns(volume: torch.Tensor, settings: DnsSettings) -> torch.Tensor:
     return dns_valid(padded, settings)
 
 
-def dns_valid(padded: torch.Tensor, settings: DnsSettings) -> torch.Tensor:
-    """:func:`dns` of the inner voxels of a volume that already carries ``settings.margin`` voxels of context."""
+def dns_valid(padded: torch.Tensor, settings: DnsSettings, out: torch.Tensor | None = None) -> torch.Tensor:
+    """:func:`dns` of the inner voxels of a volume that already carries ``settings.margin`` voxels of context.
+
+    ``out``: where to, by default a new tensor.
+    """
     size = tuple(n - 2 * settings.margin for n in padded.shape[2:])
-    out = padded.new_empty(*padded.shape[:2], settings.relations, *size)
+    out = padded.new_empty(*padded.shape[:2], settings.relations, *size) if out is None else out
     for layout, radius in enumerate(settings.radii):
         part = out[:, :, 12 * layout : 12 * (layout + 1)]
         for relation, values in relations_valid(padded, radius, settings):

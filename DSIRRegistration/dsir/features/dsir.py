@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 
 from ..errors import DsirError
 from .masrnet import MasrNet, MasrNetSettings
 from .normalise import normalise
+from .unit import unit
 from .weights import Weights
 
 RIM = 8
@@ -97,12 +101,37 @@ class Dsir:
 
     def describe(self, normalised: torch.Tensor) -> torch.Tensor:
         """(I, J, K) normalised intensities to (C, I, J, K) float32 unit vectors on the CPU."""
+        volume, inner = self._rimmed(normalised)
+        with self._computing():
+            return self.network(volume, inner)[0].cpu()
+
+    def describe_thinned(self, normalised: torch.Tensor) -> torch.Tensor:
+        """The unit vectors (C, I', J', K') of every second voxel, which all others lie between (:mod:`.between`).
+
+        Only of a network that is ``thinned``: an eighth of the memory of :meth:`describe`, and less work.
+        """
+        volume, inner = self._rimmed(normalised)
+        with self._computing():
+            vectors = self.network.encoded(volume)[0]
+        there = tuple(slice(ends.start // 2, ends.stop // 2 + 1) for ends in inner)
+        return unit(vectors[(slice(None), *there)].float(), 0, 1e-6).cpu()
+
+    @property
+    def thinned(self) -> bool:
+        """Whether the network makes a vector for every second voxel and interpolates the others."""
+        return self.network.settings.thinned
+
+    def _rimmed(self, normalised: torch.Tensor) -> tuple[torch.Tensor, tuple[slice, slice, slice]]:
+        """(1, 1, ...) the volume with its rim, on the device; and where in it the volume lies."""
         rims = [2 * RIM if size < THIN else RIM for size in normalised.shape]
         volume = normalised[None, None].float().to(self.device)
-        volume = F.pad(volume, [rim for rim in reversed(rims) for _ in range(2)])
-        inner = tuple(slice(rim, rim + size) for rim, size in zip(rims, normalised.shape, strict=True))
+        i, j, k = (slice(rim, rim + size) for rim, size in zip(rims, normalised.shape, strict=True))
+        return F.pad(volume, [rim for rim in reversed(rims) for _ in range(2)]), (i, j, k)
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
         with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            return self.network(volume, inner)[0].cpu()
+            yield
 
     def __call__(self, volume: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """(I, J, K) raw intensities on an isotropic lattice to (C, I, J, K)."""

@@ -10,8 +10,11 @@ import torch
 
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice, as_shape
+from ..geometry.occupied import Box, within
 from ..progress import Progress, silent
+from .between import thinned_shape
 from .descriptor import Descriptor
+from .dsir import Dsir
 
 WHOLE = 16_000_000
 """Voxels up to which a volume is described in one piece; about 3 GB (measured: 180 bytes a voxel, vectors included)."""
@@ -21,8 +24,6 @@ STRIDE = 16
 
 SMALLEST = 32
 """Voxels along an edge below which a piece is cut no more: its margin would be all there is."""
-
-Box = tuple[slice, slice, slice]
 
 
 def working_lattice(lattice: Lattice, spacing: float) -> Lattice:
@@ -99,13 +100,30 @@ def described_pieces(
     boxes = _boxes(as_shape(normalised.shape), whole, descriptor.margin)
     for n, box in enumerate(boxes):
         progress("features", n / len(boxes), "describing the image" + (", piece by piece" if n else ""))
-        around = tuple(
-            slice(max(s.start - descriptor.margin, 0) // STRIDE * STRIDE, min(s.stop + descriptor.margin, size))
-            for s, size in zip(box, normalised.shape, strict=True)
-        )
-        piece = descriptor.describe(normalised[around].contiguous())
-        inner = tuple(slice(s.start - a.start, s.stop - a.start) for s, a in zip(box, around, strict=True))
-        yield box, piece[(slice(None), *inner)]
+        wide = _with_margin(box, descriptor.margin, normalised.shape)
+        piece = descriptor.describe(normalised[wide].contiguous())
+        yield box, piece[(slice(None), *within(box, wide))]
+
+
+def describe_thinned(network: Dsir, normalised: torch.Tensor, *, whole: int = WHOLE) -> torch.Tensor:
+    """(C, I', J', K') float16: :meth:`.dsir.Dsir.describe_thinned` of a volume of any size, piece by piece."""
+    out = torch.empty(network.channels, *thinned_shape(normalised.shape), dtype=torch.float16)
+    for box in _boxes(as_shape(normalised.shape), whole, network.margin):
+        wide = _with_margin(box, network.margin, normalised.shape)
+        piece = network.describe_thinned(normalised[wide].contiguous())
+        known = tuple(slice(ends.start // 2, ends.stop // 2 + 1) for ends in box)
+        inner = tuple(slice(ends.start // 2, ends.stop // 2 + 1) for ends in within(box, wide))
+        out[(slice(None), *known)] = piece[(slice(None), *inner)]
+    return out
+
+
+def _with_margin(box: Box, margin: int, shape: torch.Size) -> Box:
+    """The box and the context around it that its vectors depend on, from a whole stride on."""
+    i, j, k = (
+        slice(max(ends.start - margin, 0) // STRIDE * STRIDE, min(ends.stop + margin, size))
+        for ends, size in zip(box, shape, strict=True)
+    )
+    return i, j, k
 
 
 def _boxes(shape: tuple[int, int, int], whole: int, margin: int) -> list[Box]:

@@ -169,7 +169,7 @@ class MasrNet(nn.Module):
         for start in range(0, volume.shape[2], SLAB):
             stop = min(start + SLAB, volume.shape[2])
             first = max(start - 1, 0) if settings.thinned else start  # what the blur reads before the slab
-            slab = self._inputs(padded[:, :, first : stop + 2 * reach], reach).to(dtype)
+            slab = self._inputs(padded[:, :, first : stop + 2 * reach], reach)
             if self.thin is not None:
                 slab = self.thin(slab, before=int(first == start))
             out[:, : slab.shape[1], start // base : stop // base] = slab
@@ -185,15 +185,41 @@ class MasrNet(nn.Module):
     def _inputs(self, padded: torch.Tensor, reach: int) -> torch.Tensor:
         """The input channels at every voxel that has ``reach`` voxels of context."""
         relations, radii = self._relations, self.settings.local_contrast
-        parts = [2 * dns_valid(trimmed(padded, reach - relations.margin), relations)[:, 0] - 1] if relations else []
-        parts += [] if relations else [trimmed(padded, reach)]
-        parts += [local_contrast(trimmed(padded, reach - radius), radius) for radius in radii]
-        return torch.cat(parts, 1)
+        out = padded.new_empty(len(padded), self.inputs, *(n - 2 * reach for n in padded.shape[2:]))
+        count = self.inputs - len(radii)
+        first = out[:, :count]
+        if relations:
+            dns_valid(trimmed(padded, reach - relations.margin), relations, first[:, None]).mul_(2).sub_(1)
+        else:
+            first.copy_(trimmed(padded, reach))
+        for n, radius in enumerate(radii, count):
+            out[:, n : n + 1] = local_contrast(trimmed(padded, reach - radius), radius)
+        return out
 
     def forward(self, volume: torch.Tensor, inner: Box | None = None) -> torch.Tensor:
         """Unit vectors at every voxel of (N, 1, I, J, K), or of its part ``inner``."""
-        size, stride = volume.shape[2:], self.settings.stride
-        pads = [(-n) % stride for n in size]
+        size = volume.shape[2:]
+        x = self.encoded(volume)
+        inner = inner or (slice(0, size[0]), slice(0, size[1]), slice(0, size[2]))
+        if torch.is_grad_enabled():
+            return self._vectors(x)[(..., *inner)]
+        base, planes = self.settings.base, SLAB // self.settings.base
+        wanted, across = inner[0], inner[1:]
+        out = torch.empty(*x.shape[:2], *(s.stop - s.start for s in inner), device=x.device)
+        for start in range(wanted.start // base, -(-wanted.stop // base), planes):  # all at once is twice the memory
+            first = start * base
+            slab = self._vectors(x[:, :, start : start + planes + 1])[:, :, : planes * base]
+            low, high = max(wanted.start, first), min(wanted.stop, first + slab.shape[2])
+            out[:, :, low - wanted.start : high - wanted.start] = slab[(..., slice(low - first, high - first), *across)]
+        return out
+
+    def encoded(self, volume: torch.Tensor) -> torch.Tensor:
+        """(N, channels, I / base, J / base, K / base) vectors of any length, where the network makes them.
+
+        Sides are rounded up to whole strides.
+        """
+        stride = self.settings.stride
+        pads = [(-n) % stride for n in volume.shape[2:]]
         if any(pads):
             volume = F.pad(volume, [0, pads[2], 0, pads[1], 0, pads[0]], mode="replicate")
         device = volume.device.type
@@ -208,19 +234,8 @@ class MasrNet(nn.Module):
         x = self.bottom(skips.pop())
         for decode in self.decode:
             x = decode(torch.cat([double(x), skips.pop().to(x.dtype)], 1))
-        x = self.head(self.features(x))
-        inner = inner or (slice(0, size[0]), slice(0, size[1]), slice(0, size[2]))
-        if torch.is_grad_enabled():
-            return self._vectors(x)[(..., *inner)]
-        base, planes = self.settings.base, SLAB // self.settings.base
-        wanted, across = inner[0], inner[1:]
-        out = torch.empty(*x.shape[:2], *(s.stop - s.start for s in inner), device=x.device)
-        for start in range(wanted.start // base, -(-wanted.stop // base), planes):  # all at once is twice the memory
-            first = start * base
-            slab = self._vectors(x[:, :, start : start + planes + 1])[:, :, : planes * base]
-            low, high = max(wanted.start, first), min(wanted.stop, first + slab.shape[2])
-            out[:, :, low - wanted.start : high - wanted.start] = slab[(..., slice(low - first, high - first), *across)]
-        return out
+        encoded: torch.Tensor = self.head(self.features(x))
+        return encoded
 
     def _vectors(self, x: torch.Tensor) -> torch.Tensor:
         """Unit vectors at every voxel, from the head's output."""

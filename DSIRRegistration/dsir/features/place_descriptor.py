@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import DsirError
+from ..geometry.lattice import as_shape
 from ..geometry.occupied import Box, around, occupied, within
+from .between import at_voxels
 from .dsir import Dsir
 from .normalise import normalise
 from .place import PlaceHead
@@ -85,23 +87,26 @@ class PlaceOutput:
         weights = shipped_place(str(find.identity.get("sha256")))
         return PlaceOutput(weights, find.device, half=find.half) if weights else None
 
-    def describe(self, normalised: torch.Tensor, find: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    def describe(
+        self, normalised: torch.Tensor, find: torch.Tensor, wanted: torch.Tensor, out: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Place vectors of a whole volume, block by block, so that no volume of the head's layers is ever held.
 
         Args:
             normalised: (I, J, K) intensities.
-            find: (F, I, J, K) find vectors, of any length.
+            find: (F, I, J, K) find vectors of any length, or those of every second voxel (:mod:`.between`).
             wanted: (I, J, K), non-zero where place vectors are needed; elsewhere they may be zero.
+            out: (C, I, J, K) zeros on the CPU, to be filled and returned; float16 by default.
 
         Returns:
-            (C, I, J, K) float16 unit vectors on the CPU.
+            (C, I, J, K) unit vectors on the CPU.
         """
-        margin, shape = self.head.settings.relations.margin, normalised.shape
+        margin, shape = self.head.settings.relations.margin, as_shape(normalised.shape)
         padded = F.pad(normalised[None, None].float(), [margin] * 6, mode="replicate").to(self.device)
-        out = torch.zeros(self.channels, *shape, dtype=torch.float16)
+        out = torch.zeros(self.channels, *shape, dtype=torch.float16) if out is None else out
         for box in _blocks(wanted):
             wide = around(box, shape, REACH)
-            context = unit(find[(slice(None), *wide)].float(), 0, 1e-3)[None] if self.reads_find else None
+            context = unit(at_voxels(find, wide, shape).float(), 0, 1e-3)[None] if self.reads_find else None
             relations = self._relations(padded, wide)
             with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
                 vectors = self.head.placed(relations, None if context is None else context.to(self.device))[0]

@@ -19,6 +19,10 @@ def mean_cosine(target: FeatureMap, source: FeatureMap, field: DisplacementField
     A vector read between voxels is shorter than its neighbours, and one read at a voxel is not: each is taken by its
     own length, or whatever moves by less than a voxel would look worse for having moved.
     """
+    if target.find is not None and source.find is not None:
+        share, each = target.share, ((target.alone, source.alone), (target.found, source.found))
+        detail, found = (mean_cosine(one, other, field) for one, other in each)
+        return share * detail + (1 - share) * found
     index = affine_grid(target.lattice, source.lattice)
     if field is not None:
         index += field.on(target.lattice).to_index()

@@ -35,7 +35,7 @@ def judged_by_halves(fixed: FeatureMap, moving: FeatureMap, field: DisplacementF
         field: fixed space to that.
     """
     apart, voxel = between_halves(fixed, moving, field), LEVEL.scale * float(fixed.lattice.spacing[0])
-    if apart <= APART * voxel / len(fixed.features) ** 0.5:
+    if apart <= APART * voxel / fixed.channels**0.5:
         return []
     text = (
         f"Two halves of what describes the scans put the body {apart:.1f} mm apart: it shows too little to be matched "

@@ -46,7 +46,7 @@ def descend_levels(
         if level.place:
             progress("descent", 0.55 + 0.4 * done / total, "describing where edges lie")
             pair = features.placing
-        elif n and weighing is None and any(later.place for later in levels[n:]):
+        elif n and any(later.place for later in levels[n:]):
             pair = features.detail()
         else:
             pair = features.whole

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import DsirError
+from ..features.blend import Blend
 from ..features.descriptor import Descriptor
+from ..features.dsir import Dsir
 from ..features.extraction import WHOLE
 from ..geometry.lattice import Lattice
 from ..messages import Message
@@ -129,7 +131,12 @@ def _plan(
     placed = PLACED if network and any(level.place for level in settings.descent.levels) else 0
     images = 5 * (still + other)  # float32 and a mask
     again = 2 * (placed + DIRECTIONS) * 3 * work  # of the levels that place, and what weighed levels descend on
-    described = 2 * channels * 3 * work + 40 * work  # fixed, and moving with its rim; half precision
+    held: float = channels
+    if isinstance(descriptor, Blend):
+        find = descriptor.first
+        thinned = isinstance(find, Dsir) and find.thinned
+        held = descriptor.second.channels + find.channels / (8 if thinned else 1)
+    described = 2 * held * 3 * work + 40 * work  # fixed, and moving with its rim; half precision
     stages = {
         "reading": 4 * (still + other) + 6 * max(still, other),
         "linear": images + 20 * other,

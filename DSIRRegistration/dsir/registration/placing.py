@@ -35,8 +35,6 @@ class LevelFeatures:
         self.prepared, self.features = prepared, features
         descriptor = prepared.descriptor
         network = descriptor.first if isinstance(descriptor, Blend) else descriptor
-        self.share = descriptor.share if isinstance(descriptor, Blend) else 0.0
-        self.find = network.channels
         self.place = PlaceOutput.of(network) if isinstance(network, Dsir) else None
 
     @property
@@ -50,12 +48,7 @@ class LevelFeatures:
         Find vectors are a tenth of the weight and two thirds of the time. Measured without them: end-point errors after
         the levels that place 0.1 to 0.4 % higher (Docs/measurements/solver.md).
         """
-        if not self.share:
-            return self.whole
-        fixed, moving = (
-            replace(image, features=self._detail(image, image.room(len(image.features) - self.find)))
-            for image in self.whole
-        )
+        fixed, moving = (image.alone for image in self.whole)
         return fixed, moving
 
     @cached_property
@@ -73,21 +66,16 @@ class LevelFeatures:
             self._placed(self.place, prepared.moving, prepared.moving_mask, features.moving, features.pose),
         )
 
-    def _detail(self, image: FeatureMap, out: torch.Tensor, share: float = 1.0) -> torch.Tensor:
-        """``out`` (12, I, J, K), filled with the MIND-SSC channels and so much of the weight."""
-        for plane, values in zip(out.movedim(1, 0), image.features[self.find :].movedim(1, 0), strict=True):
-            plane.copy_(values.float().mul_((share / self.share) ** 0.5))
-        return out
-
     def _placed(
         self, place: PlaceOutput, image: Image, mask: torch.Tensor, known: FeatureMap, pose: Transform
     ) -> FeatureMap:
         """Place vectors and MIND-SSC of an image in the place of its find vectors; the order in memory is kept."""
-        out = known.room(place.channels + (len(known.features) - self.find if self.share else 0))
-        if self.share:
-            self._detail(known, out[place.channels :], SHARE)
+        find, detail = (known.features, None) if known.find is None else (known.find, known.features)
+        out = known.room(place.channels + (0 if detail is None else len(detail)))
+        if detail is not None:
+            torch.mul(detail, SHARE**0.5, out=out[place.channels :])
         values, _, _ = PreparedImage.of(image, mask, float(known.lattice.spacing[0])).on(known.lattice, pose)
-        rim, weight = grown(known.mask), (1 - SHARE if self.share else 1.0) ** 0.5
-        vectors = place.describe(normalise(values, known.mask > 0.5), known.features[: self.find], rim)
-        torch.mul(vectors, rim.mul_(weight), out=out[: place.channels])
-        return replace(known, features=out)
+        rim, vectors = grown(known.mask), out[: place.channels].zero_()
+        place.describe(normalise(values, known.mask > 0.5), find, rim, vectors)
+        vectors.mul_(rim.mul_((1.0 if detail is None else 1 - SHARE) ** 0.5).half())  # of one type: no copy of all
+        return replace(known.alone, features=out)

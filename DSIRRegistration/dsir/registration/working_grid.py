@@ -7,13 +7,16 @@ the fixed one, so that structures just beyond its border can still be found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from ..features.between import block_means_between, thinned_shape
+from ..features.blend import Blend
 from ..features.descriptor import Descriptor
-from ..features.extraction import STRIDE, as_ras, described_pieces
+from ..features.dsir import Dsir
+from ..features.extraction import STRIDE, as_ras, describe_thinned, described_pieces
 from ..geometry.channels_last import side_by_side
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice, as_shape
@@ -39,12 +42,38 @@ class FeatureMap:
         mask: (I, J, K) float in 0..1: the body (or the region asked for), within the field of view.
         reach: (I, J, K) float in 0..1: the field of view.
         lattice: isotropic.
+        find: unit vectors beside them that know what a voxel is, and no more of where it is than every second voxel
+            tells (:mod:`dsir.features.between`); they are put beside the others where a coarser lattice asks for it.
+        share: of the weight that is the features', the rest being that of ``find``.
     """
 
     features: torch.Tensor
     mask: torch.Tensor
     reach: torch.Tensor
     lattice: Lattice
+    find: torch.Tensor | None = None
+    share: float = 1.0
+
+    @property
+    def channels(self) -> int:
+        """With those of ``find``."""
+        return len(self.features) + (0 if self.find is None else len(self.find))
+
+    @property
+    def alone(self) -> FeatureMap:
+        """Without ``find``."""
+        return self if self.find is None else replace(self, find=None, share=1.0)
+
+    @property
+    def found(self) -> FeatureMap:
+        """``find`` alone, on the voxels that it is known at."""
+        assert self.find is not None
+        step = 1 if self.find.shape[1:] == self.mask.shape else 2
+        mask, reach, rim = (values[::step, ::step, ::step] for values in (self.mask, self.reach, grown(self.mask)))
+        i, j, k = (slice(n) for n in mask.shape)
+        affine = self.lattice.affine.copy()
+        affine[:3, :3] *= step
+        return FeatureMap(self.find[:, i, j, k] * rim, mask, reach, Lattice(as_shape(mask.shape), affine))
 
     def room(self, channels: int) -> torch.Tensor:
         """An empty (channels, I, J, K), float16, in the order in memory that ``features`` have."""
@@ -55,7 +84,7 @@ class FeatureMap:
     def on(self, spacing: float) -> FeatureMap:
         """Averaged onto a coarser lattice of the same box (``spacing`` in mm)."""
         if spacing <= self.lattice.spacing[0] * 1.01:
-            return self
+            return replace(self, features=self._blocks(1)[0]).alone if self.find is not None else self
         return self.onto(self.lattice.with_spacing(spacing))
 
     def onto(self, target: Lattice, through: DisplacementField | None = None) -> FeatureMap:
@@ -64,21 +93,37 @@ class FeatureMap:
         Args:
             through: a displacement (target space to this space) that is followed on the way.
         """
-        pooled, lattice = block_means(self.features, self.lattice, target)
-        masks, _ = block_means(torch.stack([self.mask, self.reach]), self.lattice, target)
+        block = max(1, int(target.spacing[0] / self.lattice.spacing[0] + 0.01))
+        pooled, lattice = self._blocks(block)
+        masks, _ = block_means(torch.stack([self.mask, self.reach]), self.lattice, block)
         if through is not None or not lattice.matches(target):
             through = through or DisplacementField.identity(target)
             index = moved_index(through.on(target), lattice)
             pooled, masks = sample(pooled, index), sample(masks, index)
         return FeatureMap(pooled, masks[0], (masks[1] > 0.5).float(), target)
 
+    def _blocks(self, block: int) -> tuple[torch.Tensor, Lattice]:
+        """All channels, those of ``find`` first, averaged over blocks of so many voxels; and where the means lie."""
+        pooled, lattice = block_means(self.features, self.lattice, block)
+        if self.find is None:
+            return pooled, lattice
+        if pooled.stride(0) == 1:
+            out = side_by_side(lattice.shape, self.channels, dtype=pooled.dtype)
+        else:
+            out = torch.empty(self.channels, *lattice.shape, dtype=pooled.dtype)
+        count = len(self.find)
+        seen, _ = block_means(grown(self.mask)[None], self.lattice, block)
+        means = block_means_between(self.find, block, self.lattice.shape)
+        torch.mul(means, seen.mul_((1 - self.share) ** 0.5), out=out[:count])
+        torch.mul(pooled, self.share**0.5, out=out[count:])
+        return out, lattice
 
-def block_means(values: torch.Tensor, lattice: Lattice, target: Lattice) -> tuple[torch.Tensor, Lattice]:
-    """(C, I, J, K) averaged over blocks of as many voxels as fit into one of the target's; and where they lie.
+
+def block_means(values: torch.Tensor, lattice: Lattice, block: int) -> tuple[torch.Tensor, Lattice]:
+    """(C, I, J, K) averaged over blocks of so many voxels; and where the means lie.
 
     The result has the values' order in memory, and float32 where channels lie apart.
     """
-    block = max(1, int(target.spacing[0] / lattice.spacing[0] + 0.01))
     if block == 1:
         return values, lattice
     shape = as_shape(-(-n // block) for n in lattice.shape)
@@ -156,18 +201,42 @@ def describe(
     values, inside, reach = image.on(lattice, transform or Transform())
     normalised, rim = descriptor.normalise(values, inside > 0.5), grown(inside)
     del values
+    held = occupied(rim)
+    if isinstance(descriptor, Blend):
+        find, share = _found(descriptor.first, normalised, held, piece), descriptor.share
+        descriptor = descriptor.second
+    else:
+        find, share = None, 1.0
     if transform is None:
         features = torch.zeros(descriptor.channels, *lattice.shape, dtype=torch.float16)
     else:
         features = side_by_side(lattice.shape, descriptor.channels).zero_()
-    if (held := occupied(rim)) is not None:
+    if held is not None:
         seen = _seen(held, lattice.shape, descriptor.margin)
         kept, weight = features[(slice(None), *seen)], rim[seen]
         for box, part in described_pieces(descriptor, normalised[seen].contiguous(), whole=piece):
             for n in range(part.shape[1]):  # plane by plane: a weighed copy of all would be larger than all else
                 at = (box[0].start + n, *box[1:])
                 kept[(slice(None), *at)] = part[:, n] * weight[at]
-    return FeatureMap(features, inside, reach, lattice)
+    return FeatureMap(features, inside, reach, lattice, find, share)
+
+
+def _found(descriptor: Descriptor, normalised: torch.Tensor, held: Box | None, piece: int) -> torch.Tensor:
+    """The descriptor's vectors where there is something to see, of every second voxel if it makes no more."""
+    thinned = isinstance(descriptor, Dsir) and descriptor.thinned
+    shape = thinned_shape(normalised.shape) if thinned else normalised.shape
+    out = torch.zeros(descriptor.channels, *shape, dtype=torch.float16)
+    if held is None:
+        return out
+    seen = _seen(held, as_shape(normalised.shape), descriptor.margin)
+    volume = normalised[seen].contiguous()
+    if isinstance(descriptor, Dsir) and descriptor.thinned:
+        known = tuple(slice(ends.start // 2, ends.stop // 2 + 1) for ends in seen)
+        out[(slice(None), *known)] = describe_thinned(descriptor, volume, whole=piece)
+        return out
+    for box, part in described_pieces(descriptor, volume, whole=piece):
+        out[(slice(None), *seen)][(slice(None), *box)] = part
+    return out
 
 
 def _seen(held: Box, shape: tuple[int, int, int], margin: int) -> Box:
