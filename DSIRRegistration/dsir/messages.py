@@ -44,6 +44,7 @@ WORDS = {
     "better if they are {how} (similarity {other:.2f}, not {given:.2f}).",
     "slices_missing": "{name} lacks {missing} of its {count} slices (the first is slice {first}); they are "
     "interpolated.",
+    "files_unread": "Files that should be DICOM cannot be read: {count} (the first is {first}); slices may be missing.",
     "ct_unscaled": "{name} says no rescale slope and intercept: its values need not be HU.",
     "ct_uneven_scale": "{name} does not rescale its slices alike (slopes from {slope_low:g} to {slope_high:g}, "
     "intercepts from {intercept_low:g} to {intercept_high:g}): its values need not be HU.",

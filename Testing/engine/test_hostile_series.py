@@ -56,6 +56,20 @@ def test_a_ct_without_a_rescale_slope_says_so_and_an_empty_slope_is_one(tmp_path
     assert np.array_equal(found.data, truth.volume().data) and found.remarks == ()
 
 
+@pytest.mark.parametrize("bytes_left", [0, 132, 400, 700])
+def test_a_slice_that_cannot_be_read_is_said(bytes_left: int, tmp_path: Path) -> None:
+    """The last one leaves no gap: without a word the scan would end a slice early."""
+    folder = series_of(tmp_path, lambda number, dataset: None)
+    (folder / "._slice_000.dcm").write_bytes(b"\0\5\x16\7\0")  # a Mac's note beside a file
+    whole = read_series(folder)
+    assert whole.remarks == ()
+    last = sorted(folder.glob("slice*"))[-1]
+    last.write_bytes(last.read_bytes()[:bytes_left])
+    short = read_series(folder)
+    assert short.lattice.shape[2] == whole.lattice.shape[2] - 1
+    assert f"cannot be read: 1 (the first is {last.name}); slices may be missing" in " ".join(short.remarks)
+
+
 def test_slices_under_one_uid_are_all_there_and_slices_of_many_series_are_counted(tmp_path: Path) -> None:
     def one_uid(number: int, dataset: pydicom.Dataset) -> None:
         dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import warnings
@@ -118,6 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stopped = arguments.command.stopped
             if not sys.warnoptions:
                 warnings.simplefilter("ignore")  # other people's deprecations are not this user's business
+                logging.getLogger("matplotlib").setLevel(logging.ERROR)  # nor where it keeps its fonts
             with (
                 picking(getattr(arguments, "series", ())),
                 sparing(_inputs(arguments)),

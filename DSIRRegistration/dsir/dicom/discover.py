@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from pydicom.dataset import Dataset
 
 from ..messages import Message
 from .copies import place, without_copies, without_twins
-from .dataset import read_header, refusing_damage, text, whole
+from .dataset import read_header, refusing_damage, says_dicom, text, whole
 from .planes import NO_SCANS, TIMES, Plane, planes_of
 
 FEW = 3
@@ -86,6 +87,9 @@ class Contents:
 DIRECTORY = "DICOMDIR"
 """Name of the file that lists what a disc holds (PS3.10)."""
 
+NAMED = (".dcm", ".ima", ".dicom")
+"""Suffixes of files that have to be DICOM."""
+
 KEPT = 4
 """Folders whose headers are kept: a command asks for the same two up to eight times, and each file is opened then."""
 
@@ -115,8 +119,11 @@ def _discover(stamped: tuple[tuple[Path, int, int, int], ...]) -> Contents:
     files = [file for file, *_ in stamped]
     series: dict[str, list[Plane]] = defaultdict(list)
     others: list[tuple[Dataset, Path]] = []
+    odd: list[tuple[str, Path]] = []
     for file in files:
         header = read_header(file)
+        if header is None and _should_be_dicom(file):
+            odd.append(("", file))
         if header is None or text(header, "SOPClassUID") == "1.2.840.10008.1.3.10":  # DICOMDIR
             continue
         with refusing_damage(file):
@@ -124,11 +131,26 @@ def _discover(stamped: tuple[tuple[Path, int, int, int], ...]) -> Contents:
         if not found:
             if text(header, "Modality").upper() in NO_SCANS or "SOPClassUID" in header:
                 others.append((header, file))
+            if "Rows" not in header:  # cut off, if it is of the kind of the others
+                odd.append((text(header, "SOPClassUID"), file))
             continue
         series[text(header, "SeriesInstanceUID")].extend(found)
     volumes = [volume for planes in series.values() for volume in volumes_of(planes)]
+    kinds = {text(volume.header, "SOPClassUID") for volume in volumes}
+    unread = [file for kind, file in odd if not kind or kind in kinds]
+    if unread:
+        said = Message("files_unread", count=len(unread), first=unread[0].name)
+        volumes = [replace(volume, remarks=(*volume.remarks, said)) for volume in volumes]
     volumes.sort(key=lambda v: (_series_number(v), v.description, v.uid))
     return Contents(tuple(volumes), tuple(others), len(files))
+
+
+def _should_be_dicom(file: Path) -> bool:
+    """Whether a file that cannot be read as DICOM says or is named so, or may not be looked at; ``._`` is a Mac's note
+    beside a file."""
+    if file.name.startswith("._"):
+        return False
+    return file.suffix.lower() in NAMED or says_dicom(file) or not os.access(file, os.R_OK)
 
 
 def _series_number(volume: Volume) -> int:

@@ -70,7 +70,7 @@ def read_points(path: str | Path) -> PointFile:
     check_file(path)
     try:
         text = text_of(path)
-    except (UnicodeDecodeError, OSError):
+    except UnicodeDecodeError:
         raise DsirError(f"{path} is not a text file; points are read from .csv and .mrk.json.") from None
     kinds = {".json": _markups, ".fcsv": _fiducials}
     found = replace(kinds.get(path.suffix.lower(), _table)(path, text), suffix=path.suffix.lower())

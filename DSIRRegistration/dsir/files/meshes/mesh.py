@@ -71,8 +71,9 @@ def read_mesh(path: str | Path) -> Mesh:
     suffix = path.suffix.lower()
     if suffix not in READERS:
         raise DsirError(f"{path}: surfaces are read from {', '.join(READERS)}.")
+    content = path.read_bytes()
     try:
-        parts = READERS[suffix](path.read_bytes())
+        parts = READERS[suffix](content)
     except MeshError as error:
         raise DsirError(f"{path} {error}") from None
     except (ValueError, IndexError, KeyError, UnicodeDecodeError, OSError):
