@@ -192,3 +192,10 @@ def test_contours_of_one_structure_in_two_items_belong_together(tmp_path):
     dataset.ROIContourSequence.append(rest)
     dataset.save_as(tmp_path / "rs.dcm")
     assert volume(read_rtstruct(tmp_path / "rs.dcm", series).structures[0])[0] == pytest.approx(whole)
+
+
+@pytest.mark.parametrize("slices", [(2, 3, 17), (5, 6, 15), (1, 17, 18)])
+def test_a_slice_drawn_far_from_few_others_does_not_thicken_them(read, slices):
+    """Half a slice beyond the last outline is as far as a shape goes, whatever gap lies behind it."""
+    (found,) = read({"A": {k: [disc()] for k in slices}}).structures
+    assert ml(found) == pytest.approx(len(slices) * FULL / 10, rel=0.03)

@@ -65,7 +65,7 @@ def stack(outlines: Mapping[float, Sequence[np.ndarray]], scan: Lattice, *, xor:
         moved = shapely.transform(found.shape, lambda points: _within(points, scan, fine) - start)
         planes[k] = signed_distance(moved, shape, spacing[:2], reach)
     ks = np.array(sorted(planes))
-    step = float(np.median(np.diff(ks))) if len(ks) > 1 else 1.0
+    step = float(np.quantile(np.diff(ks), 0.5, method="lower")) if len(ks) > 1 else 1.0  # a step that there is
     runs = _runs(ks, step, planes)
     first, last = int(np.floor(ks[0] - step)) - 1, int(np.ceil(ks[-1] + step)) + 1
     out = np.full((*shape, last - first + 1), -reach, dtype=np.float32)
