@@ -38,7 +38,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = place.glob("*.whl")
     target = place / "installed"
     subprocess.run(
-        [*pip, "install", "--no-deps", "--no-index", "--target", str(target), str(wheel)], check=True, cwd=place
+        [*pip, "install", "--no-compile", "--no-deps", "--no-index", "--target", str(target), str(wheel)],
+        check=True,
+        cwd=place,
     )
     shutil.rmtree(source)
     return target

@@ -64,32 +64,14 @@ def stacked(
     directions, pixel = _complete(planes, name)
     check_agreement(planes, name)
     normal = np.cross(directions[0], directions[1])
-    positions = np.array([p.position for p in planes])
-    along = positions @ normal
-    order = np.argsort(along, kind="stable")
-    steps = np.diff(along[order])
-    if steps.min() < 1e-3:
-        raise DsirError(f"{name} has two slices at one place (a time series, or several echoes?); give one volume.")
-    spacing = spacing or _spacing(steps)
-    places = (along[order] - along[order[0]]) / spacing
-    allowed = max(EVEN, ROUNDED / spacing)
-    if np.abs(places - np.rint(places)).max() > allowed:
-        raise DsirError(
-            f"{name} cannot be used: its slices are not evenly spaced. Most lie {spacing:.3g} mm apart, "
-            f"but gaps run from {steps.min():.3g} to {steps.max():.3g} mm."
-        )
-    at = np.rint(places).astype(int)
-    most = int(np.diff(at).max()) - 1
-    if most > most_missing:
-        raise DsirError(
-            f"{name} lacks {most} slices in a row ({spacing:.3g} mm each); that is too much to interpolate. "
-            "Export the series anew."
-        )
+    order = np.argsort([p.position @ normal for p in planes if p.position is not None], kind="stable")
+    positions = np.array([planes[i].position for i in order])
+    at, spacing = _places(positions @ normal, name, most_missing, spacing)
     count = int(at[-1]) + 1
-    travel = (positions[order[-1]] - positions[order[0]]) / (count - 1)
+    travel = (positions[-1] - positions[0]) / (count - 1)
     sideways = travel - (travel @ normal) * normal
     tilted = float(np.linalg.norm(sideways)) > TILT * spacing + 1e-3
-    offsets = positions[order] - positions[order[0]] - at[:, None] * travel
+    offsets = positions - positions[0] - at[:, None] * travel
     aside = float(np.abs(offsets @ directions.T).max())
     if aside > max(ASIDE * float(pixel.min()), 3 * ROUNDED):
         raise DsirError(
@@ -107,7 +89,7 @@ def stacked(
         travel = (travel @ normal) * normal
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1], affine[:3, 2] = directions[0] * pixel[1], directions[1] * pixel[0], travel
-    affine[:3, 3] = positions[order[0]] + affine[:3, 0] * low[0] + affine[:3, 1] * low[1]
+    affine[:3, 3] = positions[0] + affine[:3, 0] * low[0] + affine[:3, 1] * low[1]
     try:
         lattice = Lattice((*size, count), LPS @ affine)
     except DsirError as error:
@@ -122,6 +104,35 @@ def stacked(
         remarks.append(Message("gantry_straightened", name=name, degrees=float(degrees)))
     found = {int(k): planes[i] for k, i in zip(at, order, strict=True)}
     return Stack(lattice, found, shifts - low, tuple(remarks))
+
+
+def _places(along: np.ndarray, name: str, most_missing: int, spacing: float | None) -> tuple[np.ndarray, float]:
+    """Whole numbers (N,) that count slices from the first, and the mm between neighbours.
+
+    Args:
+        along: (N,) mm along the normal, ascending.
+
+    Raises:
+        DsirError: two lie at one place, they are not evenly spaced, or too many are missing in a row.
+    """
+    steps = np.diff(along)
+    if steps.min() < 1e-3:
+        raise DsirError(f"{name} has two slices at one place (a time series, or several echoes?); give one volume.")
+    spacing = spacing or _spacing(steps)
+    places = (along - along[0]) / spacing
+    at = np.rint(places).astype(int)
+    if np.abs(places - at).max() > max(EVEN, ROUNDED / spacing):
+        raise DsirError(
+            f"{name} cannot be used: its slices are not evenly spaced. Most lie {spacing:.3g} mm apart, "
+            f"but gaps run from {steps.min():.3g} to {steps.max():.3g} mm."
+        )
+    most = int(np.diff(at).max()) - 1
+    if most > most_missing:
+        raise DsirError(
+            f"{name} lacks {most} slices in a row ({spacing:.3g} mm each); that is too much to interpolate. "
+            "Export the series anew."
+        )
+    return at, spacing
 
 
 def _spacing(steps: np.ndarray) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +44,6 @@ def write_segmentation_object(
     """
     try:
         import highdicom as hd
-        from highdicom.sr.coding import CodedConcept
     except ImportError:
         raise DsirError("DICOM segmentations are written by highdicom; install it: pip install highdicom.") from None
     check_references(series, "A DICOM segmentation")
@@ -56,20 +56,7 @@ def write_segmentation_object(
     pixels = np.stack([masks[n][:, :, order].numpy().transpose(2, 1, 0) for n in kept], -1).astype(np.uint8)
     headers = [read_header(series.slices[k].path) for k in order]
     source = [header for header in headers if header is not None]
-    described = [
-        hd.seg.SegmentDescription(
-            segment_number=number,
-            segment_label=structures[n].name[:64],
-            segmented_property_category=CodedConcept(*ORGAN),
-            segmented_property_type=CodedConcept(*_type(structures[n])),
-            algorithm_type=hd.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
-            algorithm_identification=hd.AlgorithmIdentificationSequence(
-                name="DSIR Registration", version=__version__, family=CodedConcept("123109", "DCM", "Manual Processing")
-            ),
-            display_color=hd.color.CIELabColor.from_rgb(*structures[n].colour),
-        )
-        for number, n in enumerate(kept, start=1)
-    ]
+    described = [_description(structures[n], number) for number, n in enumerate(kept, start=1)]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -96,6 +83,24 @@ def write_segmentation_object(
     made.SpecificCharacterSet = "ISO_IR 192"  # highdicom takes the source's, which need not hold our names
     with complete_file(Path(path)) as temporary:
         made.save_as(temporary)
+
+
+def _description(structure: Structure, number: int) -> Any:
+    """What highdicom writes of a segment beside its voxels."""
+    import highdicom as hd
+    from highdicom.sr.coding import CodedConcept
+
+    family = CodedConcept("123109", "DCM", "Manual Processing")
+    made_by = hd.AlgorithmIdentificationSequence(name="DSIR Registration", version=__version__, family=family)
+    return hd.seg.SegmentDescription(
+        segment_number=number,
+        segment_label=structure.name[:64],
+        segmented_property_category=CodedConcept(*ORGAN),
+        segmented_property_type=CodedConcept(*_type(structure)),
+        algorithm_type=hd.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
+        algorithm_identification=made_by,
+        display_color=hd.color.CIELabColor.from_rgb(*structure.colour),
+    )
 
 
 def _type(structure: Structure) -> tuple[str, str, str]:

@@ -103,6 +103,7 @@ def register_pair(
     same = (Message("same_scan"),) if pair.fixed.resolve() == pair.moving.resolve() else ()
     others = (pair.fixed_mask, pair.moving_mask, pair.moving_labels, pair.fixed_labels, start)
     said = once(persons, same, fixed.remarks, moving.remarks, geometry_remarks(*others))
+    given = None
     if start is not None:
         progress("reading", 0.02, "judging the transform that was given")
         read = read_given_transform(
@@ -115,8 +116,6 @@ def register_pair(
         )
         given = read.transform
         said = once(said, read.remarks, start_warnings(given, fixed, moving, fixed_mask, moving_mask))
-    initial = given if pair.initial else None
-    refine = given if pair.refine else None
     landmarks = read_landmarks(pair.landmarks) if pair.landmarks else None
     moving_labels = read_labels(pair.moving_labels) if pair.moving_labels else None
     fixed_labels = read_labels(pair.fixed_labels) if pair.fixed_labels else None
@@ -126,8 +125,8 @@ def register_pair(
         settings,
         fixed_mask=fixed_mask,
         moving_mask=moving_mask,
-        initial=initial,
-        refine=refine,
+        initial=given if pair.initial else None,
+        refine=given if pair.refine else None,
         landmarks=landmarks,
         progress=within(progress, 0.03, 0.85),
     )
@@ -135,14 +134,11 @@ def register_pair(
     factor = series.get("moving", {}).get("suv_factor")
     said += tuple(Message("no_suv", role=role, reason=one["no_suv"]) for role, one in series.items() if "no_suv" in one)
     facts = {**result.report, "warnings": [*said, *result.report["warnings"]], "series": series}
-    if command_line:
-        facts["command_line"] = command_line
-    result = replace(result, report=facts)
+    facts |= {"command_line": command_line} if command_line else {}
     if fixed_labels and moving_labels:
         found = measure(result.transform, fixed_labels=fixed_labels, moving_labels=moving_labels)
-        result = replace(result, report={**result.report, "labels": found["labels"], "dice": found["dice"]})
-
-    result = replace(result, report=with_findings(result.report, judged_by_known(result.report)))
+        facts |= {"labels": found["labels"], "dice": found["dice"]}
+    result = replace(result, report=with_findings(facts, judged_by_known(facts)))
 
     def write(folder: str | Path, overwrite: bool) -> dict[str, Any]:
         return write_result(
@@ -150,7 +146,7 @@ def register_pair(
             fixed,
             moving,
             result,
-            initial=initial or refine,
+            initial=given,
             moving_labels=moving_labels,
             suv_factor=None if factor is None else float(factor),
             inputs=pair.files,
