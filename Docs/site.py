@@ -8,6 +8,7 @@ from posixpath import normpath
 from typing import Any
 
 from mkdocs.exceptions import PluginError
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 
 DOCS = Path(__file__).resolve().parent
@@ -32,13 +33,17 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     return markdown if page.file.src_uri == "index.md" else _moved(markdown, page.file.src_uri)
 
 
-ROLE = re.compile(r":(?:class|func|mod|data|attr|meth):(?=<code>)")
+ROLE = re.compile(r"(?::|(?<=<p>))(?:class|func|mod|data|attr|meth):(?=<code>)")
 """What Sphinx calls a name in a docstring; mkdocstrings shows it as it stands."""
 
+TOGETHER = re.compile(r"<td><code>(<span[^>]*>\w+,</span>)</code></td>\s*<td>\s*<code>\(?(.*?)\)?</code>\s*</td>")
+"""Attributes that a docstring tells in one line (``fixed, moving: ...``): mkdocstrings takes the second for a type."""
 
-def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
-    """Names in docstrings without their roles."""
-    return ROLE.sub("", html)
+
+@event_priority(-100)
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """Names in docstrings without their roles, and attributes of one line as it says them."""
+    return TOGETHER.sub(r"<td><code>\1 \2</code></td><td></td>", ROLE.sub("", output))
 
 
 def _moved(markdown: str, page: str) -> str:
