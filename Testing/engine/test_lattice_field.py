@@ -261,6 +261,15 @@ def test_a_chain_as_one_field_agrees_with_its_parts(grid):
     assert np.abs(transform.displacement(grid).transform_points(at) - transform.transform_points(at)).max() < 5e-3
 
 
+@pytest.mark.parametrize("planes", [1, 7])
+def test_a_field_made_slab_by_slab_is_the_field_made_at_once(planes, monkeypatch):
+    grid = GRIDS["oblique and left-handed"]
+    transform = Transform((field_of(grid.with_spacing(3.0)), Linear(affine())))
+    whole = transform.displacement(grid).vectors
+    monkeypatch.setattr("dsir.transforms.composite.SLAB", planes * grid.shape[1] * grid.shape[2])
+    assert torch.allclose(transform.displacement(grid).vectors, whole, atol=1e-4)
+
+
 def test_a_singular_linear_part_is_refused():
     with pytest.raises(TransformError, match="singular"):
         Linear(np.diag([1.0, 1.0, 0.0, 1.0]))

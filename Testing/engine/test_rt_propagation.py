@@ -241,6 +241,17 @@ def test_points_of_interest_come_along():
     assert np.abs(transform.transform_points(result.point_sets[0].points) - marks.points).max() < 0.01
 
 
+def test_marks_are_compared_in_their_order_and_by_the_nearest_where_their_number_differs():
+    drawn = CENTRE + np.array([[0.0, 0, 0], [10, 0, 0], [20, 0, 0]])
+    known = drawn[[1, 0, 2]] + [0.0, 3.0, 0.0]  # the first two told the other way round
+    source = StructureSet(MOVING_GRIDS["axial 3 mm"], (), (PointSet("marks", drawn, 9, (0, 0, 0)),))
+    for there, mean in ((known, (2 * np.hypot(10, 3) + 3) / 3), (known[:2], (3 + 3 + np.hypot(10, 3)) / 3)):
+        reference = StructureSet(FIXED, (), (PointSet("marks", there, 9, (0, 0, 0)),))
+        figures = propagate(source, Transform(), FIXED, reference=reference).verdicts[0].measures
+        assert figures.surface_distance_mm == pytest.approx(mean, abs=0.01)
+        assert mean < figures.hd95_mm <= np.hypot(10, 3) + 0.01
+
+
 def test_reference_contours_are_found_by_name_and_scored():
     moving = MOVING_GRIDS["axial 3 mm"]
     reference = StructureSet(FIXED, (drawn_ball(FIXED, shifted(2.0), name="gtv "),))
