@@ -30,8 +30,8 @@ WORDS = {
     "person. Look whether that can be (lungs that filled, a bladder), or register without a deformation.",
     "coarser_for_memory": "To stay within {limit}, the images were compared on {million:.1f} instead of "
     "{wanted_million:.1f} million voxels.",
-    "pairs_left_out": "{count} of {of} pairs lie more than {mm:g} mm from where the result puts them and are likelier "
-    "wrong than right: they were left out. Take them back, or place the points by hand if you are sure.",
+    "pairs_left_out": "{count} of {of} pairs lie more than {mm:.3g} mm from where the result puts them and are "
+    "likelier wrong than right: they were left out. Take them back, or place the points by hand if you are sure.",
     "start_lowers_similarity": "The transform that was given lowers the similarity of the scans (from {without:.2f} "
     "to {given:.2f}): does it lead from fixed to moving, and belong to these scans?",
     "same_scan": "The fixed and the moving scan are one and the same.",

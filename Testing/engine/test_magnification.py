@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from string import Formatter
+
 import numpy as np
 import pytest
 from dsir.files.landmarks import LandmarkPairs
+from dsir.messages import Message
+from dsir.registration.body_places import Places
 from dsir.registration.findings import Finding, findings_of, verdict_of
 from dsir.registration.linear import LinearSettings
 from dsir.registration.magnification import brought_back, enlarged, enlarged_transform, magnification
 from dsir.registration.presets import preset
+from dsir.registration.reasons import WORDS, in_true_lengths, reason
 from dsir.registration.register import register
 from dsir.transforms.composite import Transform
 from dsir.transforms.linear import Linear
@@ -58,9 +63,14 @@ def test_the_error_in_voxels_is_that_of_full_size(size: float, plain: float) -> 
     assert any("as if" in warning for warning in result.report["warnings"])
 
 
-def test_a_reason_says_that_its_millimetres_are_those_of_the_enlarged_scans() -> None:
+def test_reasons_and_warnings_name_the_true_millimetres() -> None:
+    where = Places.between("", GRID, np.array([[0.0, 0, 0]]), np.array([[10.0, 10, 10]]))
+    in_parts = {"parts": 2.0, "of": 8.0, "unseen_parts": 1.0, "step_mm": 3.0}
+    in_parts |= {"right_mm": -12.0, "front_mm": 0.3, "top_mm": 45.0}
     found = [
-        Finding("better_nearby", "CHECK", "Shifted by 4 mm the scans agree better.", {"shift_mm": 4.0, "rise": 0.1}),
+        reason("better_nearby", "CHECK", {"shift_mm": 4.0, "rise": 0.1}),
+        reason("halves_differ", "CHECK", {"apart_mm": 2.5, "within_mm": 3.0}),
+        reason("better_in_parts", "CHECK", in_parts, where),
         Finding("folds", "FAIL", "The field folds at 3 voxels.", {"folds": 3.0}),
     ]
     report = {
@@ -69,12 +79,32 @@ def test_a_reason_says_that_its_millimetres_are_those_of_the_enlarged_scans() ->
         "deformation": {},
         "landmarks": None,
         "verdict": verdict_of(found),
-        "warnings": [],
+        "warnings": [Message("pairs_left_out", count=1, of=4, mm=8.0)],
     }
-    folds, nearby = findings_of(brought_back(report, 10.0))
+    told = brought_back(report, 10.0)
+    folds, nearby, halves, parts = findings_of(told)
     assert nearby.values == {"shift_mm": 0.4, "rise": 0.1}
-    assert nearby.text == "Shifted by 4 mm the scans agree better. (Lengths as if 10 times as large.)"
-    assert folds == found[1]
+    assert nearby.text.startswith("Shifted by 0.4 mm the scans agree better")
+    assert "0.25 mm apart" in halves.text and "within 0.3 mm" in halves.text
+    assert "shifted by 0.3 mm" in parts.text and parts.text.endswith("around R -1.2, A 0.0, S 4.5 mm.")
+    assert parts.places is not None and parts.places.words.endswith("by 0.3 mm, or where too little is seen to tell.")
+    np.testing.assert_allclose(parts.places.corners, where.corners / 10)
+    assert folds == found[3]
+    assert "lie more than 0.8 mm from" in told["warnings"][1]
+
+
+def test_large_things_are_told_in_whole_millimetres() -> None:
+    told = in_true_lengths(reason("better_nearby", "CHECK", {"shift_mm": 4.0}), 1 / 20)
+    assert told.text.startswith("Shifted by 80 mm ")
+
+
+@pytest.mark.parametrize("code", sorted(WORDS))
+def test_no_length_of_a_sentence_stays_enlarged(code: str) -> None:
+    """Lengths of 30 mm in a scan thirty times as large: none of them is to be read in what is said."""
+    names = [name for _, name, _, _ in Formatter().parse(WORDS[code]) if name]
+    values = {name: 30.0 if name.endswith("_mm") else 7.0 for name in names}
+    assert "30" in reason(code, "CHECK", values).text
+    assert "30" not in in_true_lengths(reason(code, "CHECK", values), 30.0).text
 
 
 def test_starts_and_landmarks_are_given_and_told_in_true_millimetres() -> None:

@@ -16,8 +16,10 @@ from dsir.geometry.body_mask import body_mask
 from dsir.geometry.image import Image
 from dsir.geometry.lattice import Lattice
 from dsir.geometry.sampling import gaussian_blur, sample
-from dsir.registration.evidence import Evidence, kept
+from dsir.registration.evidence import Evidence, Judge, Pulled, kept
 from dsir.registration.findings import Finding, verdict_of, with_findings
+from dsir.registration.places_near import against_places_near
+from dsir.registration.prepared_image import PreparedImage
 from dsir.registration.presets import preset
 from dsir.registration.register import register
 from dsir.registration.verdict import judged_by_known, judged_by_size
@@ -124,6 +126,23 @@ def test_where_most_parts_lie_wrong_none_is_vouched_for(pair: tuple[Image, Image
     torn = Transform((DisplacementField(torch.stack([0 * apart, 6 * apart, 0 * apart]), GRID),))
     found = [f for f in seen(*pair, Transform(), torn) if f.code == "better_in_parts"]
     assert [f.places for f in found] == [None]
+
+
+def test_the_moving_scan_is_pulled_once_through_each_shift(
+    pair: tuple[Image, Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixed, moving = (PreparedImage.of(image, body_mask(image), 2.0) for image in pair)
+    judge = Judge.on(pair[0].lattice, fixed, moving)
+    pulled: list[Transform] = []
+    read = PreparedImage.on
+
+    def counted(image: PreparedImage, lattice: Lattice, pose: Transform) -> Pulled:
+        pulled.append(pose)
+        return read(image, lattice, pose)
+
+    monkeypatch.setattr(PreparedImage, "on", counted)
+    assert against_places_near(judge, Transform()) == []
+    assert len(pulled) == 7  # the result, and six shifts of it
 
 
 def test_two_anatomies_and_noise_do_not_pass(pair: tuple[Image, Image]) -> None:

@@ -37,6 +37,10 @@ SEEN = 0.1
 """Share of what is judged that both mappings must show, for them to be compared."""
 
 
+Pulled = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""The moving image's values, body and field of view (I, J, K) in one pose."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What the judge says.
@@ -95,7 +99,7 @@ class Judge:
     moving: PreparedImage
     blocks: Blocks
     lattice: Lattice
-    last: dict[Transform, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+    last: dict[Transform, Pulled] = field(default_factory=dict)
 
     @staticmethod
     def of(fixed: PreparedImage, moving: PreparedImage, blocks: Blocks, lattice: Lattice) -> Judge:
@@ -114,7 +118,7 @@ class Judge:
         """(I, J, K) which of the groups that tell the noise a voxel's block is in: neighbours are in others."""
         return (self.blocks.number * 7919) % GROUPS
 
-    def pulled(self, pose: Transform) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def pulled(self, pose: Transform) -> Pulled:
         """The moving image's values, body and field of view (I, J, K) in this pose."""
         if pose not in self.last:
             self.last.clear()
@@ -123,7 +127,11 @@ class Judge:
 
     def compare(self, before: Transform, after: Transform) -> Evidence:
         """One mapping, fixed to moving, against another, on what both of them show."""
-        first, _, seen = self.moving.on(self.lattice, before)
+        return self.compare_pulled(self.moving.on(self.lattice, before), after)
+
+    def compare_pulled(self, before: Pulled, after: Transform) -> Evidence:
+        """The same, of a mapping whose moving image is at hand."""
+        first, _, seen = before
         second, _, also = self.pulled(after)
         weight = self.blocks.judged * seen * also
         if weight.sum() < SEEN * self.blocks.judged.sum():

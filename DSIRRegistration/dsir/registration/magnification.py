@@ -18,11 +18,13 @@ from ..geometry.body_mask import body_mask
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
 from ..geometry.occupied import occupied_box
+from ..messages import Message
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
-from .findings import Finding, findings_of, verdict_of
+from .findings import findings_of, verdict_of
 from .landmark_forces import Pairs
+from .reasons import in_true_lengths
 
 SMALL, LARGE = 80.0, 2500.0
 """mm; a body whose longest side lies between these is people's size (or a part of them): nothing is changed."""
@@ -100,21 +102,18 @@ def brought_back(report: dict[str, Any], factor: float) -> dict[str, Any]:
         "deformation": deformation,
         "lattice": lattice,
         "landmarks": _shrunk(report["landmarks"], factor),
-        "verdict": verdict_of([_true(found, factor) for found in findings_of(report)]),
+        "verdict": verdict_of([in_true_lengths(found, factor) for found in findings_of(report)]),
         "magnification": factor,
-        "warnings": [told, *report["warnings"]],
+        "warnings": [told, *(_true(said, factor) for said in report["warnings"])],
     }
 
 
-def _true(found: Finding, factor: float) -> Finding:
-    """A reason whose figures and places are in the true lengths, and whose sentences say it where theirs are not."""
-
-    def said(sentence: str) -> str:
-        return f"{sentence} (Lengths as if {_times(factor)}.)" if " mm" in sentence else sentence
-
-    places = found.places and replace(found.places.scaled(1 / factor), words=said(found.places.words))
-    values = {name: value / factor if name.endswith("_mm") else value for name, value in found.values.items()}
-    return replace(found, text=said(found.text), values=values, places=places)
+def _true(said: str, factor: float) -> str:
+    """A warning whose millimetres are the true ones."""
+    if not isinstance(said, Message):
+        return said
+    lengths = {name: mm / factor for name, mm in said.values.items() if name == "mm" or name.endswith("_mm")}
+    return Message(said.code, **{**said.values, **lengths})
 
 
 def _times(factor: float) -> str:

@@ -6,14 +6,17 @@ mean and wrong in places. Both show when the result is shifted a little: what li
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..metrics.mutual_information import GROUPS, joint_histograms, levels, rise
 from ..transforms.composite import Transform
 from ..transforms.linear import Linear
 from .body_parts import Parts
-from .evidence import SURE, Evidence, Judge
+from .evidence import SURE, Evidence, Judge, Pulled
 from .findings import Finding
+from .reasons import reason
 
 STEPS = (3.0, 1.5)
 """mm of a shift along an axis; parts are shifted by the first alone (TG-132: 2 to 3 mm are within the uncertainty of
@@ -42,46 +45,48 @@ by more than 3 mm in many places. Measured: one person's right results 0 to 0.14
 MOST = 1 / 2
 """Of the parts: where more of them are off it is the whole that is off, and no part is vouched for."""
 
-LIES_THERE, OR_UNSEEN = (
-    f"It lies in a part of the body where the scans agree better when shifted by {STEPS[0]:.0f} mm",
-    ", or where too little is seen to tell",
-)
-"""Of a structure in such a part; parts that cannot be judged are not vouched for where others are off."""
-
 
 def against_places_near(judge: Judge, end: Transform, *, two_persons: bool = False) -> list[Finding]:
     """The result against itself shifted by a few mm, as a whole, then part by part."""
-    shift, gain = _higher(judge, end)
+    around = [judge.moving.on(judge.lattice, shifted(end, move)) for move in moves(STEPS[0])]
+    shift, gain = _higher(judge, end, around)
     away = float(np.linalg.norm(shift))
     if away > NEAR and gain.speaks_for:
-        text = f"Shifted by {away:.0f} mm the scans agree better: look whether the outlines lie on each other."
-        return [Finding("better_nearby", "CHECK", text, {"shift_mm": away, "rise": gain.rise, "noise": gain.noise})]
+        values = {"shift_mm": away, "rise": gain.rise, "noise": gain.noise}
+        return [reason("better_nearby", "CHECK", values)]
     parts = Parts.of(judge)
-    best = _gains(judge, end, parts)
+    best = _gains(judge, end, parts, around)
     told = np.isfinite(best)
     off = int((best[told] > 0).sum())
     many = off > (OF_TWO if two_persons else PARTS) * told.sum()
     if not many and (two_persons or not (best[told] > SURE).any()):
         return []
     place = parts.centres[int(np.nanargmax(np.where(told, best, -np.inf)))]
-    where = ", ".join(f"{axis} {mm:.0f}" for axis, mm in zip("RAS", place, strict=True))
-    text = (
-        f"In {off} of {told.sum()} parts of the body the scans agree better when shifted by {STEPS[0]:.0f} mm: look at "
-        f"the outlines, most around {where} mm."
-    )
-    values, places = {"parts": float(off), "of": float(told.sum())}, None
-    if off <= MOST * told.sum():
-        places = parts.places(~(best <= 0), f"{LIES_THERE}{'' if told.all() else OR_UNSEEN}.")
-    return [Finding("better_in_parts", "CHECK", text, values, places)]
+    values = {
+        "parts": float(off),
+        "of": float(told.sum()),
+        "unseen_parts": float((~told).sum()),
+        "step_mm": STEPS[0],
+        **dict(zip(("right_mm", "front_mm", "top_mm"), place.tolist(), strict=True)),
+    }
+    places = parts.places(~(best <= 0), "") if off <= MOST * told.sum() else None  # the words are the reason's
+    return [reason("better_in_parts", "CHECK", values, places)]
 
 
-def _higher(judge: Judge, end: Transform) -> tuple[np.ndarray, Evidence]:
-    """(3,) mm: the shift uphill from the result to where no step is better, and what speaks for it."""
+def _higher(judge: Judge, end: Transform, around: Sequence[Pulled]) -> tuple[np.ndarray, Evidence]:
+    """(3,) mm: the shift uphill from the result to where no step is better, and what speaks for it.
+
+    Args:
+        around: the moving image shifted by each of the first steps.
+    """
     shift, best = np.zeros(3), Evidence(0.0, 0.0)
     for step in STEPS:
         while True:
             tried = [there for move in moves(step) if np.linalg.norm(there := shift + move) <= AS_FAR]
-            found = [judge.compare(shifted(end, there), end) for there in tried]
+            if step == STEPS[0] and not shift.any():
+                found = [judge.compare_pulled(pulled, end) for pulled in around]
+            else:
+                found = [judge.compare(shifted(end, there), end) for there in tried]
             gains = [-evidence.rise if evidence.known else 0.0 for evidence in found]
             top = int(np.argmax(gains))
             if gains[top] <= best.rise:
@@ -92,7 +97,7 @@ def _higher(judge: Judge, end: Transform) -> tuple[np.ndarray, Evidence]:
     return shift, best
 
 
-def _gains(judge: Judge, end: Transform, parts: Parts) -> np.ndarray:
+def _gains(judge: Judge, end: Transform, parts: Parts, around: Sequence[Pulled]) -> np.ndarray:
     """(R,) standard errors by which the best shift raises each part's mutual information; NaN: too little is seen."""
     count = len(parts.centres)
     best = np.full(count, np.nan)
@@ -100,8 +105,7 @@ def _gains(judge: Judge, end: Transform, parts: Parts) -> np.ndarray:
     groups = parts.number * GROUPS + judge.group
     values, _, seen = judge.pulled(end)
     enough = max(LEAST, SHARE * float(judge.blocks.judged.sum()))
-    for move in moves(STEPS[0]):
-        others, _, also = judge.moving.on(judge.lattice, shifted(end, move))
+    for others, _, also in around:
         weight = judge.blocks.judged * seen * also
         there, here = (joint_histograms(fixed, levels(v, weight, BINS), weight, groups, BINS) for v in (others, values))
         for n in range(count):

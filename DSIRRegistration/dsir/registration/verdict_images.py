@@ -24,6 +24,7 @@ from .findings import Finding
 from .laterality import mirrored_results
 from .places_near import against_places_near, moves, shifted
 from .prepared_image import PreparedImage
+from .reasons import reason
 
 ASIDE = 15.0
 """mm by which the result is pushed aside along each axis, both ways: the right place must be better than all six."""
@@ -178,8 +179,7 @@ def _against_start(
             Finding("worse_than_start", "FAIL", "Mutual information is lower than before: worse than nothing.", values)
         ]
     if moved > MOVED and not found.speaks_for:
-        text = f"The body was moved by {moved:.0f} mm, and mutual information does not say that this is better."
-        return [Finding("no_better_than_start", "CHECK", text, values)]
+        return [reason("no_better_than_start", "CHECK", values)]
     return []
 
 
@@ -199,14 +199,15 @@ def _against_places_beside(judge: Judge, end: Transform) -> list[Finding]:
         return [Finding("not_judged", "CHECK", text, {"directions": float(len(known))})]
     better = sum(found.rise < 0 for found in known)
     unsure = sum(not found.speaks_for for found in known)
-    values = {"directions": float(len(known)), "better_aside": float(better), "unsure": float(unsure)}
+    values = {
+        "directions": float(len(known)),
+        "better_aside": float(better),
+        "unsure": float(unsure),
+        "hardly_worse": float(max(better, unsure)),
+        "aside_mm": ASIDE,
+    }
     if better > len(known) / 3:
-        text = f"Pushed aside by {ASIDE:.0f} mm the scans agree as well or better: this is not the right place."
-        return [Finding("not_a_peak", "FAIL", text, values)]
+        return [reason("not_a_peak", "FAIL", values)]
     if better or unsure > len(known) / 3:
-        text = (
-            f"Pushed aside by {ASIDE:.0f} mm the scans agree hardly worse in {max(better, unsure)} of {len(known)} "
-            "directions: look whether this is the right place."
-        )
-        return [Finding("weak_peak", "CHECK", text, values)]
+        return [reason("weak_peak", "CHECK", values)]
     return []
