@@ -10,7 +10,9 @@ import pytest
 import SimpleITK as sitk
 from dsir.cli.main import main
 from dsir.errors import DsirError
-from dsir.files.transforms import read_transform
+from dsir.files.transforms import read_transform, write_transform
+from dsir.transforms.composite import Transform
+from dsir.transforms.linear import Linear
 from dsir.workflow.given_transform import read_given_transform
 from scipy import ndimage
 
@@ -116,6 +118,41 @@ def test_a_field_whose_header_lies_is_refused(
     nib.save(nib.Nifti1Image((values > 0).astype(np.uint8), grid), tmp_path / "labels.nii.gz")
     assert main([*words[:5], *labels]) == 0
     assert "without both scans nobody can see" in capsys.readouterr().out
+
+
+def test_a_transform_that_leads_the_other_way_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values, grid = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(34, 32, 30)), 2.0), np.eye(4) * 2
+    grid[3, 3] = 1
+    nib.save(nib.Nifti1Image(values, grid), tmp_path / "fixed.nii.gz")
+    nib.save(nib.Nifti1Image(ndimage.shift(values, [1, -1, 0]), grid), tmp_path / "moving.nii.gz")
+    for name, sign in (("right", 1.0), ("wrong", -1.0)):
+        matrix = np.eye(4)
+        matrix[:3, 3] = np.array([2.0, -2.0, 0.0]) * sign
+        write_transform(tmp_path / f"{name}.tfm", Transform((Linear(matrix),)))
+        words = ["apply", "-t", f"{tmp_path}/{name}.tfm", "-o", f"{tmp_path}/{name}.nii.gz"]
+        words += ["--reference", f"{tmp_path}/fixed.nii.gz", "--image", f"{tmp_path}/moving.nii.gz"]
+        assert main(words) == 0
+        said = capsys.readouterr().out
+        assert ("lowers the similarity of the scans" in said) == (name == "wrong")
+
+
+def test_what_was_assumed_of_a_transform_is_said_by_every_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mirror, say: no command keeps it to itself."""
+    nib.save(nib.Nifti1Image(VALUES, np.diag([3.0, 3.0, 3.0, 1.0])), tmp_path / "a.nii.gz")
+    write_transform(tmp_path / "m.tfm", Transform((Linear(np.diag([-1.0, 1.0, 1.0, 1.0])),)))
+    scan, mirror = f"{tmp_path}/a.nii.gz", f"{tmp_path}/m.tfm"
+    ask = ["--image", scan, "--other", scan, "--ras", "0", "15", "15", "-t", mirror]
+    for words in (
+        ["query", *ask, "--descriptor", "mind"],
+        ["figure", *ask, "--descriptors", "mind", "--plain", "-o", f"{tmp_path}/f.png"],
+        ["compare", mirror, mirror, "--fixed", scan],
+        ["apply", "-t", mirror, "--reference", scan, "--image", scan, "-o", f"{tmp_path}/x.nii.gz"],
+    ):
+        code, printed = main(words), capsys.readouterr()
+        assert code == 0, printed.err
+        assert "exchanges left and right" in printed.out, words[0]
 
 
 def test_several_transforms_in_an_hdf5_file_that_nothing_joins_are_refused(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def _carrier(
     from ..warp.images import covered, warp_image
     from ..warp.labels import warp_labels
     from ..warp.points import TOLERATED
-    from ..workflow.given_transform import read_given_transform, within_fields
+    from ..workflow.given_transform import read_given_transform, start_warnings, within_fields
     from ..workflow.identity_gate import check_one_person, headers
     from ..workflow.result import label_warnings
 
@@ -146,7 +146,8 @@ def _carrier(
         return found if within_fields(transform, fixed_points).any() else [*found, Message("beyond_field", kind=kind)]
 
     read = [one.remarks for one in (reference, image) if one]
-    return carry, once(persons, given.remarks, *read, geometry_remarks(arguments.labels, arguments.transform))
+    doubts = start_warnings(transform, fixed, moving)
+    return carry, once(persons, given.remarks, doubts, *read, geometry_remarks(arguments.labels, arguments.transform))
 
 
 def _names(given: dict[str, Path]) -> dict[str, str]:

@@ -72,6 +72,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         vector = " ".join(f"{v:+.1f}" for v in one.systematic)
         rows.append((one.name, f"{one.mean:.2f}", f"{one.median:.2f}", f"{one.p95:.2f}", f"{one.largest:.2f}", vector))
     lines = ["Distance between the two registrations, mm:", *align(rows)]
+    lines += [f"Note: {sentence}" for sentence in dict.fromkeys(remark for one in given for remark in one.remarks)]
     values: dict[str, object] = {"regions": [region.to_json() for region in found.regions]}
     return Outcome(arguments.out.resolve() if arguments.out else None, tuple(lines), values, answer=True)
 

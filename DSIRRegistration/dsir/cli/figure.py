@@ -69,13 +69,14 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     point = np.array(arguments.ras)
     image = read_image(arguments.image)
     check_inside(point, image.lattice, str(arguments.image))
-    place = point
+    place, said = point, [*persons, *image.remarks]
     if arguments.transform:
         first = read_image(arguments.other[0]) if arguments.other else None
         given = read_given_transform(
             arguments.transform, convention=arguments.field_convention, fixed=image, moving=first
         )
         place = given.transform.transform_points(point[None])[0]
+        said += given.remarks
     rows = augmented(image, point, seed=arguments.seed)[: 1 if arguments.plain else None]
     for path in arguments.other:
         other = read_image(path)
@@ -97,7 +98,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         for partner, row in zip(rows, findings, strict=True)
         for finding in row
     ]
-    told = (f"The figure is {arguments.out}", *(f"Note: {sentence}" for sentence in persons))
+    told = (f"The figure is {arguments.out}", *(f"Note: {sentence}" for sentence in dict.fromkeys(said)))
     return Outcome(arguments.out.resolve(), told, {"findings": table})
 
 

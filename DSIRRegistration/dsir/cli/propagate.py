@@ -102,7 +102,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     from ..structures.structure_io import identity_of
     from ..structures.transform_confidence import TransformConfidence
     from ..workflow.findings_beside import findings_beside
-    from ..workflow.given_transform import read_given_transform
+    from ..workflow.given_transform import read_given_transform, start_warnings
 
     drawn = read(arguments)
     given = read_given_transform(
@@ -138,6 +138,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     remarks = once(
         drawn.persons,
         given.remarks,
+        start_warnings(transform, drawn.fixed.image, drawn.moving.image),
         geometry,
         result.remarks,
         drawn.fixed.remarks,

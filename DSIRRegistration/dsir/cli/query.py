@@ -65,12 +65,12 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
     image = read_image(arguments.image)
     check_inside(point, image.lattice, str(arguments.image))
     other = read_image(arguments.other) if arguments.other else image
-    expected = None
+    expected, assumed = None, tuple[str, ...]()
     if arguments.transform:
         given = read_given_transform(
             arguments.transform, convention=arguments.field_convention, fixed=image, moving=other
         )
-        expected = given.transform.transform_points(point[None])[0]
+        expected, assumed = given.transform.transform_points(point[None])[0], given.remarks
     here = describe_image(image, descriptor, progress=within(progress, 0.05, 0.5))
     there = describe_image(other, descriptor, progress=within(progress, 0.5, 0.95)) if arguments.other else here
     answer = query(
@@ -81,7 +81,7 @@ def _run(arguments: argparse.Namespace, progress: Progress) -> Outcome:
         heat = Image(torch.from_numpy(answer.similarity), answer.lattice).on(other.lattice, padding="zeros")
         write_image(arguments.heat_map, heat)
     values = _values(answer, descriptor.name, expected, chance_within(answer, descriptor.identity))
-    remarks = list(once(persons, image.remarks, other.remarks))
+    remarks = list(once(persons, assumed, image.remarks, other.remarks))
     values |= {"warnings": remarks} if remarks else {}
     path = arguments.heat_map.resolve() if arguments.heat_map else None
     return Outcome(path, (json.dumps(values, indent=2),), values, answer=True)

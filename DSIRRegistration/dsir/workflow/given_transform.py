@@ -160,9 +160,15 @@ def _mirror_remarks(given: Transform, path: str | Path) -> tuple[str, ...]:
 
 
 def start_warnings(
-    given: Transform, fixed: Image, moving: Image, fixed_mask: torch.Tensor | None, moving_mask: torch.Tensor | None
+    given: Transform,
+    fixed: Image | None,
+    moving: Image | None,
+    fixed_mask: torch.Tensor | None = None,
+    moving_mask: torch.Tensor | None = None,
 ) -> tuple[str, ...]:
-    """A sentence where a start makes the images fit worse than no start at all."""
+    """A sentence where a transform makes the images fit worse than none, as one that leads the other way does."""
+    if fixed is None or moving is None:
+        return ()
     measured = StartSimilarity.of(fixed, moving, fixed_mask, moving_mask)
     without, with_it = measured.through(Transform()), measured.through(given)
     if with_it > without - LOWERED:
