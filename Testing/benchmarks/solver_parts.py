@@ -103,6 +103,8 @@ PARTS: dict[str, tuple[Change, Constants]] = {
     "0.4 times as stiff": (lambda settings: settings.stiffer(0.4), {}),
     "2.5 times as stiff": (lambda settings: settings.stiffer(2.5), {}),
     "as stiff in voxels, not in mm": (lambda settings: settings, {(Stiffness, "on"): lambda held, spacing: held}),
+    "steps not lengthened": (levels(relaxation=1.0), {}),
+    "lengthened by 1.8": (levels(relaxation=1.8), {}),
     "three steps a level": (levels(iterations=3), {}),
     "ten steps a level": (levels(iterations=10), {}),
     "control points of 2 mm": (finer_control, {}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from dsir.geometry.sampling import index_grid, sample
 from dsir.registration.normal import PAIRS, normal_equations
@@ -88,6 +89,20 @@ def test_the_result_does_not_depend_on_how_many_voxels_are_held_at_once() -> Non
     torch.testing.assert_close(few.matrix, all_.matrix)
     torch.testing.assert_close(few.right, all_.right)
     assert abs(few.cost - all_.cost) < 1e-5
+
+
+@pytest.mark.parametrize("control", [2, 3])
+def test_averaged_while_they_are_made_they_are_what_averaging_makes_of_them(control: int) -> None:
+    fixed, moving, ones, at = waves((0.5, 0.2, 0)), waves((0, 0, 0)), torch.ones(SHAPE), index_grid(SHAPE)
+    body = torch.zeros(SHAPE)
+    body[3:, 1:16, 5:] = 1
+    found, all_ = (
+        normal_equations(fixed, moving, ones, body, at, robust=1.0, control=c, slab=700).on(control)
+        for c in (control, 1)
+    )
+    torch.testing.assert_close(found.matrix, all_.matrix)
+    torch.testing.assert_close(found.right, all_.right)
+    assert found.cost == pytest.approx(all_.cost, abs=1e-6) and found.on(control) is found
 
 
 def test_air_around_the_body_changes_nothing_within() -> None:

@@ -28,6 +28,8 @@ class Level:
     Attributes:
         scale: spacing of the lattice that is matched on, in working voxels; descriptors are averaged down to it.
         iterations: Gauss-Newton steps.
+        relaxation: factor of each step's length; beyond 1 is over-relaxation. Noise in the gradients adds to the
+            curvature, so that plain steps go half of their way (each is measured to be half of the one before).
         stiffness: how the field is held together.
         robust: squared residuals |F - M|^2 (0..4 for unit descriptors) beyond this count less and less.
         stop: mm; the level ends when the mean step is shorter.
@@ -38,6 +40,7 @@ class Level:
 
     scale: Positive = 1.0
     iterations: Count = 5
+    relaxation: Positive = 1.5
     stiffness: Stiffness = field(default_factory=Stiffness)
     robust: Positive = 1.0
     stop: NotNegative = 0.03
@@ -77,12 +80,13 @@ def descend(
             base + u,
             robust=level.robust,
             weights=weights,
+            control=level.stiffness.control if forces is None else 1,
         )
         costs.append(equations.cost)
         tell(n, equations.cost)
         if forces is not None:
             equations = forces.pulling(equations, u, fixed.lattice, fixed.mask)
-        d = safe_step(step(equations, u, fixed.mask, level.stiffness))
+        d = safe_step(level.relaxation * step(equations, u, fixed.mask, level.stiffness))
         u = composed(u, d)
         if float(d.square().sum(0).sqrt().mean()) * fixed.lattice.spacing[0] < level.stop:
             break

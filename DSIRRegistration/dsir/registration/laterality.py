@@ -35,7 +35,7 @@ SEARCH = 8.0
 REACH = 24.0
 """mm that the mirrored scan's organs may move by."""
 
-LEVEL = Level(iterations=8, stiffness=Stiffness(bending=0.6))
+LEVEL = Level(iterations=8, relaxation=1.0, stiffness=Stiffness(bending=0.6))
 """Of the descent on that lattice: as soft as the result's, or two persons' brains look as if they had sides. Held eight
 times as stiff, exchanging the sides of two such pairs cost 0.10 and 0.11 of the mutual information that `fast` found;
 now -0.04 and 0.03. Fourteen right pairs of one person lose 0.32 to 0.75, as before."""

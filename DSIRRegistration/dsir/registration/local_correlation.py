@@ -15,7 +15,8 @@ import torch
 from ..geometry.lattice import as_shape
 from ..geometry.sampling import gaussian_blur
 from .leading_directions import projected
-from .solver import expanded, pooled
+from .normal import pooled
+from .solver import expanded
 from .working_grid import FeatureMap
 
 RIDGE = 0.1

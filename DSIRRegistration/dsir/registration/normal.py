@@ -9,9 +9,10 @@ are the mean of both images' (ESM, Benhimane & Malis 2004): second order for the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 
 from ..geometry.occupied import Box, around, occupied, within
 from ..geometry.sampling import sample
@@ -25,19 +26,27 @@ SLAB = 100_000
 
 @dataclass(frozen=True, eq=False)
 class NormalEquations:
-    """Per voxel, weighted already.
+    """Per voxel, weighted already, or averaged over the blocks of voxels that each control point stands for.
 
     Attributes:
         matrix: (6, I, J, K) entries of H in the order of :data:`PAIRS`, per voxel squared.
         right: (3, I, J, K) b, per voxel.
         cost: weighted mean over the mask of |F - M|^2 (for unit descriptors 2 - 2 cos).
         covered: share of the mask's weight that the moving image covers.
+        control: voxels of a block along each axis.
     """
 
     matrix: torch.Tensor
     right: torch.Tensor
     cost: float
     covered: float
+    control: int = 1
+
+    def on(self, control: int) -> NormalEquations:
+        """Averaged over blocks of so many voxels, as many as they are averaged over already or one by one."""
+        if control == self.control:
+            return self
+        return replace(self, matrix=pooled(self.matrix, control), right=pooled(self.right, control), control=control)
 
 
 def normal_equations(
@@ -49,6 +58,7 @@ def normal_equations(
     *,
     robust: float | None = None,
     weights: torch.Tensor | None = None,
+    control: int = 1,
     slab: int = SLAB,
 ) -> NormalEquations:
     """Linearise the squared difference of descriptors around the current mapping, slab by slab.
@@ -62,15 +72,16 @@ def normal_equations(
         index: (3, I, J, K) where each fixed voxel is read in the moving lattice, voxels.
         robust: residuals |r|^2 beyond this count less and less (Geman-McClure, w = 1 / (1 + |r|^2 / robust)^2).
         weights: (C', C) by which both sides' channels are multiplied (:mod:`.residual_weighing`).
+        control: voxels along each axis of the blocks that the equations are averaged over, as soon as they are made.
         slab: voxels worked on at a time.
     """
     inside = torch.zeros_like(weight)
     if (body := occupied(weight)) is not None:
         inside[body] = sample(reach[None], index[(slice(None), *body)])[0].mul_(weight[body])
-    matrix = weight.new_zeros(6, *weight.shape)
-    right = weight.new_zeros(3, *weight.shape)
-    error = torch.zeros_like(weight)
-    for at in _slabs(inside, slab):
+    shape = [-(-n // control) for n in weight.shape]
+    matrix, right = weight.new_zeros(6, *shape), weight.new_zeros(3, *shape)
+    cost, total = 0.0, float(inside.sum().clamp(min=1e-6))
+    for at in _slabs(inside, slab, control):
         # Slopes look one plane further; across, all is done with a rim of one voxel, so that memory is walked in line.
         wide = around(at, weight.shape)
         core, *across = within(at, wide)
@@ -88,25 +99,43 @@ def normal_equations(
             for n, (row, column) in enumerate(PAIRS):
                 sums[n].addcmul_(slopes[row], slopes[column])
         sums = sums[(slice(None), slice(None), *across)]
-        matrix[(slice(None), *at)], right[(slice(None), *at)], error[at] = sums[:6], sums[6:9], sums[9]
-    total = float(inside.sum().clamp(min=1e-6))
-    cost = float(torch.dot(error.flatten(), inside.flatten())) / total
-    covered = total / float(weight.sum().clamp(min=1e-6))
-    if robust is not None:
-        inside.div_(error.div_(robust).add_(1).square_())
-    # A slope is half a difference, the mean half a sum: a quarter in each factor.
-    return NormalEquations(matrix.mul_(inside / 16), right.mul_(inside.div_(4)), cost, covered)
+        error, seen = sums[9], inside[at]
+        cost += float(torch.dot(error.flatten(), seen.flatten()))
+        if robust is not None:
+            seen = seen / error.div(robust).add_(1).square_()
+        # A slope is half a difference, the mean half a sum: a quarter in each factor.
+        blocks = (slice(None), *(slice(ends.start // control, -(-ends.stop // control)) for ends in at))
+        matrix[blocks] = pooled(sums[:6].mul_(seen / 16), control)
+        right[blocks] = pooled(sums[6:9].mul_(seen / 4), control)
+    return NormalEquations(matrix, right, cost / total, total / float(weight.sum().clamp(min=1e-6)), control)
 
 
-def _slabs(weight: torch.Tensor, voxels: int) -> Iterator[Box]:
-    """Boxes of about so many voxels, a few planes each, that hold all that weighs: a body fills half of its box."""
+def pooled(values: torch.Tensor, control: int) -> torch.Tensor:
+    """(C, I, J, K) averaged over blocks of ``control`` voxels; the last block repeats the border."""
+    if control == 1:
+        return values
+    pads = [(-n) % control for n in values.shape[1:]]
+    if any(pads):
+        values = F.pad(values[None], (0, pads[2], 0, pads[1], 0, pads[0]), mode="replicate")[0]
+    return F.avg_pool3d(values[None], control)[0]
+
+
+def _slabs(weight: torch.Tensor, voxels: int, control: int) -> Iterator[Box]:
+    """Boxes of about so many voxels, a few planes each, that hold all that weighs: a body fills half of its box.
+
+    They hold whole blocks of ``control`` voxels, but where the volume ends.
+    """
     if (whole := occupied(weight)) is None:
         return
-    planes = max(1, voxels // weight[(0, *whole[1:])].numel())
-    for start in range(whole[0].start, whole[0].stop, planes):
-        stop = min(start + planes, whole[0].stop)
+    planes = max(1, voxels // weight[(0, *whole[1:])].numel() // control) * control
+    for start in range(whole[0].start // control * control, whole[0].stop, planes):
+        stop = min(start + planes, len(weight))
         if (box := occupied(weight[start:stop])) is not None:
-            yield slice(start, stop), *box[1:]
+            rows, columns = (
+                slice(ends.start // control * control, min(-(-ends.stop // control) * control, size))
+                for ends, size in zip(box[1:], weight.shape[1:], strict=True)
+            )
+            yield slice(start, stop), rows, columns
 
 
 def weighed(channels: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:

@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..geometry.sampling import affine_grid, gaussian_blur, sample
-from .normal import SLAB, normal_equations
+from .normal import SLAB, normal_equations, pooled
 from .regularity import composed, safe_step
-from .solver import Stiffness, laplacian, pooled, step
+from .solver import Stiffness, laplacian, step
 from .working_grid import FeatureMap
 
 RIDGE = 0.05

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from ..geometry.lattice import as_shape
 from .checked import Count, NotNegative, Positive, checked
-from .normal import NormalEquations
+from .normal import NormalEquations, pooled
 
 GRID = 2.0
 """mm of the working grid that :class:`Stiffness` is given for."""
@@ -54,8 +54,9 @@ def step(equations: NormalEquations, u: torch.Tensor, weight: torch.Tensor, stif
         u: (3, I, J, K) the current displacement, voxels.
         weight: (I, J, K) the weight the equations were made with (sets the unit of the stiffness).
     """
+    equations = equations.on(stiffness.control)
     h, anchor, unit = on_control_points(equations, weight, stiffness)
-    b, current = pooled(equations.right, stiffness.control), pooled(u, stiffness.control)
+    b, current = equations.right, pooled(u, stiffness.control)
     return expanded(solved(h, b / unit, current, anchor, stiffness), stiffness.control, as_shape(u.shape[1:]))
 
 
@@ -67,7 +68,7 @@ def on_control_points(
     Args:
         weight: (I, J, K) the weight the equations were made with.
     """
-    h, known = pooled(equations.matrix, stiffness.control), pooled(weight[None], stiffness.control)
+    h, known = equations.on(stiffness.control).matrix, pooled(weight[None], stiffness.control)
     unit = (h[:3].sum() / 3 / known.sum().clamp(min=1e-6)).clamp(min=1e-12)
     return h / unit, stiffness.anchor * (1 - known) + 1e-6, unit
 
@@ -115,14 +116,6 @@ def solved(
         direction = conditioned + after / energy.clamp(min=1e-20) * direction
         energy = after
     return d
-
-
-def pooled(values: torch.Tensor, control: int) -> torch.Tensor:
-    """(C, I, J, K) averaged over blocks of ``control`` voxels; the last block repeats the border."""
-    if control == 1:
-        return values
-    pads = [(-n) % control for n in values.shape[1:]]
-    return F.avg_pool3d(F.pad(values[None], (0, pads[2], 0, pads[1], 0, pads[0]), mode="replicate"), control)[0]
 
 
 def expanded(values: torch.Tensor, control: int, shape: tuple[int, int, int]) -> torch.Tensor:
