@@ -213,3 +213,29 @@ def test_a_gifti_surface_goes_by_its_own_matrix_to_scanner_coordinates(tmp_path)
     nib.save(image, tmp_path / "a.surf.gii")
     with pytest.raises(DsirError, match="counts from the middle of FreeSurfer's volume"):
         read_mesh(tmp_path / "a.surf.gii")
+
+
+@pytest.mark.parametrize("name", ["ascii.vtk", "binary.stl", "ascii.ply", "text.obj"])
+def test_a_surface_goes_by_the_space_it_names_and_says_where_it_names_none(name, tmp_path, capfd):
+    content = SURFACES[name]
+    assert content.count(b"SPACE=LPS") == 1
+    path = tmp_path / f"s{Path(name).suffix}"
+
+    def read(words):
+        path.write_bytes(content.replace(b"SPACE=LPS", words.ljust(9)))
+        return read_mesh(path)
+
+    lps = read(b"SPACE=LPS")
+    assert np.allclose(read(b"space:ras").points, lps.points * [-1, -1, 1], atol=1e-4) and not lps.remarks
+    unsaid = read(b"")
+    assert np.allclose(unsaid.points, lps.points) and "LPS was taken, as Slicer does" in unsaid.remarks[0]
+    write_transform(tmp_path / "id.tfm", Transform())
+    words = ["apply", "-t", f"{tmp_path}/id.tfm", "--mesh", str(path), "-o", f"{tmp_path}/o{path.suffix}"]
+    assert main(words) == 0 and "LPS was taken, as Slicer does" in capfd.readouterr().out
+
+
+def test_a_surface_of_two_spaces_is_refused(tmp_path):
+    both = SURFACES["ascii.ply"].replace(b"end_header", b"comment SPACE=RAS\nend_header", 1)
+    (tmp_path / "s.ply").write_bytes(both)
+    with pytest.raises(DsirError, match="both that its coordinates are LPS and that they are RAS"):
+        read_mesh(tmp_path / "s.ply")

@@ -142,7 +142,8 @@ def _carrier(
         content = read_points(source) if kind == "points" else read_mesh(source)
         points, missed = write_moved(target, content, transform, to="moving" if arguments.invert else "fixed")
         fixed_points = content.points if arguments.invert else points
-        found: list[str] = [] if missed < TOLERATED else [Message("inverse_misses", kind=kind, mm=missed)]
+        found: list[str] = [*getattr(content, "remarks", ())]
+        found += [] if missed < TOLERATED else [Message("inverse_misses", kind=kind, mm=missed)]
         return found if within_fields(transform, fixed_points).any() else [*found, Message("beyond_field", kind=kind)]
 
     read = [one.remarks for one in (reference, image) if one]

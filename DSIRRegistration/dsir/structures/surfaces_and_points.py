@@ -56,6 +56,7 @@ def read_geometry_files(
             raise DsirError(f"{path}: surfaces and curves are read from {', '.join(KINDS)}.")
         content = read_mesh(path) if path.suffix.lower() in SURFACES else read_points(path)
         files.append(GeometryFile(name, path, content))
+        remarks += getattr(content, "remarks", ())
         colour = getattr(content, "colour", None) or colour_of(number)
         triangles = getattr(content, "triangles", np.zeros((0, 3), dtype=int))
         holes = open_edges(content.points, triangles)

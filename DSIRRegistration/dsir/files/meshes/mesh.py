@@ -27,6 +27,10 @@ READERS: dict[str, Callable[[bytes], MeshParts]] = {
 }
 
 
+SPACE = re.compile(r"\bSPACE\s*[=:]\s*(LPS|RAS)\b", re.IGNORECASE)
+"""How a comment names the coordinates, as Slicer writes it or a person by hand."""
+
+
 @dataclass(frozen=True, eq=False)
 class Mesh:
     """The points of a surface file.
@@ -36,6 +40,7 @@ class Mesh:
         normals: (N, 3) unit vectors in RAS when the file stores them for its points, else None.
         triangles: (M, 3) point numbers of the faces; empty where there are none.
         space: ``"LPS"`` or ``"RAS"``, the file's own coordinates (kept on writing).
+        remarks: what must be known of how it was read, one sentence each.
     """
 
     points: np.ndarray
@@ -44,6 +49,7 @@ class Mesh:
     space: str
     suffix: str
     _rebuild: Callable[[np.ndarray, np.ndarray | None], bytes] = field(repr=False)
+    remarks: tuple[str, ...] = ()
 
     def write(self, path: str | Path, points: np.ndarray, normals: np.ndarray | None = None) -> None:
         """Write a copy of the file with these points (and normals), RAS mm; same format as it was read from.
@@ -64,7 +70,7 @@ def read_mesh(path: str | Path) -> Mesh:
     Slicer takes it (GIFTI is RAS).
 
     Raises:
-        DsirError: missing, damaged, of another kind, or without points.
+        DsirError: missing, damaged, of another kind, without points, or in two spaces by its own words.
     """
     path = Path(path)
     check_file(path)
@@ -82,13 +88,17 @@ def read_mesh(path: str | Path) -> Mesh:
         raise DsirError(f"{path} holds no points.")
     if not plausible(parts.points):
         raise DsirError(f"{path} holds points that are not finite numbers, or more than a kilometre away.")
-    said = re.search(r"SPACE=(LPS|RAS)", parts.comment)
-    space = said[1] if said else "LPS"
+    said = {word.upper() for word in SPACE.findall(parts.comment)}
+    if len(said) > 1:
+        raise DsirError(f"{path} says both that its coordinates are LPS and that they are RAS; leave one.")
+    space = "".join(said) or "LPS"
+    unsaid = f"{path.name} does not say whether its coordinates are LPS or RAS; LPS was taken, as Slicer does."
     flip = _flip(space)
     normals = None if parts.normals is None else parts.normals * flip
     if parts.triangles.size and (parts.triangles.min() < 0 or parts.triangles.max() >= len(parts.points)):
         raise DsirError(f"{path} is damaged: its faces name points that it does not hold.")
-    return Mesh(parts.points * flip, normals, parts.triangles, space, suffix, parts.rebuild)
+    remarks = () if said else (unsaid,)
+    return Mesh(parts.points * flip, normals, parts.triangles, space, suffix, parts.rebuild, remarks)
 
 
 def _flip(space: str) -> np.ndarray:
