@@ -1,11 +1,12 @@
 """What the verdict says of pairs that are right and of pairs spoiled on purpose.
 
-    python Testing/benchmarks/verdicts.py [--preset fast|default] [--only good unseen bent spoiled]
+    python Testing/benchmarks/verdicts.py [--preset fast|default] [--only good unseen bent unlucky spoiled]
         [--kinds known mirrored ...] [--sample N] [--cache FILE.jsonl] [--seconds 1800] [--data ../shared/data]
 
 Good pairs show one anatomy, or two persons of whom this is said; unseen ones are known deformations of scans on which
-no threshold was set, bent ones the known deformations of ``peers.py``; spoiled ones cannot be registered rightly, or
-their result is kept wrong (:mod:`verdict_pairs`).
+no threshold was set, bent ones the known deformations of ``peers.py``, unlucky ones such as may go wrong unseen
+(:mod:`verdict_unlucky`); spoiled ones cannot be registered rightly, or their result is kept wrong
+(:mod:`verdict_pairs`).
 A table of every pair (model chosen, verdict, reasons, what the truth says) and one of the counts. A result that is not
 right by its truth counts as spoiled, whatever the pair was meant to be. With ``--cache`` what was judged is kept, and a
 run that was stopped goes on; a cache holds one preset.
@@ -32,9 +33,12 @@ from dsir.registration.presets import preset  # noqa: E402
 from dsir.registration.register import register  # noqa: E402
 from dsir.registration.settings import RegistrationSettings  # noqa: E402
 from verdict_pairs import Case, bent, good, spoiled, unseen  # noqa: E402
+from verdict_unlucky import unlucky  # noqa: E402
 
 LEVELS = ("PASS", "CHECK", "FAIL")
-PAIRS: dict[str, Callable[[Path], Iterable[Case]]] = {"good": good, "unseen": unseen, "bent": bent, "spoiled": spoiled}
+PAIRS: dict[str, Callable[[Path], Iterable[Case]]] = {
+    "good": good, "unseen": unseen, "bent": bent, "unlucky": unlucky, "spoiled": spoiled,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
