@@ -70,26 +70,28 @@ def test_reasons_and_warnings_name_the_true_millimetres() -> None:
     found = [
         reason("better_nearby", "CHECK", {"shift_mm": 4.0, "rise": 0.1}),
         reason("halves_differ", "CHECK", {"apart_mm": 2.5, "within_mm": 3.0}),
+        reason("deformation_shifts", "CHECK", {"shift_mm": 31.0}),
         reason("better_in_parts", "CHECK", in_parts, where),
         Finding("folds", "FAIL", "The field folds at 3 voxels.", {"folds": 3.0}),
     ]
     report = {
         "linear": {"shift_mm": 10.0, "matrix": np.eye(4).tolist(), "candidates": []},
         "lattice": {"spacing_mm": 2.0},
-        "deformation": {},
+        "deformation": {"shift_mm": 31.0},
         "landmarks": None,
         "verdict": verdict_of(found),
         "warnings": [Message("pairs_left_out", count=1, of=4, mm=8.0)],
     }
     told = brought_back(report, 10.0)
-    folds, nearby, halves, parts = findings_of(told)
+    folds, nearby, halves, shifts, parts = findings_of(told)
+    assert "by 3.1 mm as a whole" in shifts.text and told["deformation"]["shift_mm"] == pytest.approx(3.1)
     assert nearby.values == {"shift_mm": 0.4, "rise": 0.1}
     assert nearby.text.startswith("Shifted by 0.4 mm the scans agree better")
     assert "0.25 mm apart" in halves.text and "within 0.3 mm" in halves.text
     assert "shifted by 0.3 mm" in parts.text and parts.text.endswith("around R -1.2, A 0.0, S 4.5 mm.")
     assert parts.places is not None and parts.places.words.endswith("by 0.3 mm, or where too little is seen to tell.")
     np.testing.assert_allclose(parts.places.corners, where.corners / 10)
-    assert folds == found[3]
+    assert folds == found[-1]
     assert "lie more than 0.8 mm from" in told["warnings"][1]
 
 

@@ -274,6 +274,7 @@ def facts(**changes: object) -> dict:
         ({"deformation": {"volume": 1.0, "refused_mm": {"mean": 3.5, "p99": 4.0}}}, "refused", "CHECK"),
         ({"deformation": {"volume": 1.0, "refused_mm": {"mean": 0.2, "p99": 8.0}}}, "refused", "CHECK"),
         ({"deformation": {"volume": 1.0, "confirmed": False}}, "unconfirmed", "CHECK"),
+        ({"deformation": {"volume": 1.0, "shift_mm": 31.0}}, "deformation_shifts", "CHECK"),
         ({"folds": 3}, "folds", "FAIL"),
         ({"smallest_determinant": 0.05}, "tissue_vanishes", "CHECK"),
         ({"sd_log_j": 0.9}, "rough", "CHECK"),

@@ -90,6 +90,8 @@ def brought_back(report: dict[str, Any], factor: float) -> dict[str, Any]:
     linear["candidates"] = [dict(one, moved=one["moved"] / factor) for one in linear["candidates"]]
     lattice = dict(report["lattice"], spacing_mm=report["lattice"]["spacing_mm"] / factor)
     deformation = dict(report["deformation"])
+    if "shift_mm" in deformation:
+        deformation["shift_mm"] /= factor
     if "refused_mm" in deformation:
         deformation["refused_mm"] = {name: mm / factor for name, mm in deformation["refused_mm"].items()}
     told = (

@@ -48,7 +48,8 @@ class Outcome:
         deformation: whether it was ``kept`` and, where the scans decided, the rise of mutual information
             (``information`` and its ``noise``, nats); ``volume``: of the body through the whole mapping, of a CT
             without the lungs, 1 where it stays as large; ``affine``: mean cosine with the nearest affine mapping in the
-            place of the deformation, where no linear part was asked for.
+            place of the deformation, where no linear part was asked for; ``shift_mm``: of the body as a whole, by the
+            deformation alone.
         warnings: one sentence each.
     """
 
@@ -102,6 +103,8 @@ def finish(
         warnings.append(Message("low_similarity", similarity=end))
     similarity = {"start": before, "linear": linear, "end": end}
     deformation: dict[str, Any] = {"kept": deformed, "volume": volume}
+    if deformed:
+        deformation["shift_mm"] = _shift(features.fixed.mask, lattice, residual)
     if refused:
         deformation["refused_mm"] = {"mean": refused[0], "p99": refused[1]}
     if deformed and settings.linear.model == "none":
@@ -138,6 +141,11 @@ def _lengths(mask: torch.Tensor, lattice: Lattice, field: DisplacementField) -> 
     """mm, of a field's vectors over a body (I, J, K): their mean, and what one in a hundred is longer than."""
     lengths = np.linalg.norm(field.at(_points_within(mask, lattice, 20_000)), axis=1)
     return float(lengths.mean()), float(np.percentile(lengths, 99))
+
+
+def _shift(mask: torch.Tensor, lattice: Lattice, field: DisplacementField) -> float:
+    """mm by which a field shifts a body (I, J, K) as a whole."""
+    return float(np.linalg.norm(field.at(_points_within(mask, lattice, 5000)).mean(0)))
 
 
 def _nearest_affine(mask: torch.Tensor, lattice: Lattice, field: DisplacementField) -> DisplacementField:

@@ -19,6 +19,8 @@ WORDS = {
     "better_in_parts": "In {parts:.0f} of {of:.0f} parts of the body the scans agree better when shifted by "
     "{step_mm:.{whole}f} mm: look at the outlines, most around R {right_mm:.{whole}f}, A {front_mm:.{whole}f}, "
     "S {top_mm:.{whole}f} mm.",
+    "deformation_shifts": "The deformation shifts the body by {shift_mm:.{whole}f} mm as a whole, which the linear "
+    "part should have done: look at both ends, or begin from a better start.",
     "halves_differ": "Two halves of what describes the scans put the body {apart_mm:.{tenth}f} mm apart: it shows too "
     "little to be matched to within {within_mm:.{whole}f} mm. Look at the outlines.",
     "no_better_than_start": "The body was moved by {moved_mm:.{whole}f} mm, and mutual information does not say that "

@@ -20,7 +20,12 @@ from .body_places import Places
 from .evidence import ONCE
 from .findings import Finding, Level
 from .outcome import GROWTH, LOW_SIMILARITY
+from .reasons import reason
 from .regularity import smallest_determinant
+
+SHIFTED = 24.0
+"""mm by which a deformation may shift the body as a whole, half of what the search reaches: that is for the linear
+part, and from so far off parts of the body may not be found (Docs/measurements/verdict.md)."""
 
 LOW, DOUBTFUL = LOW_SIMILARITY, 0.39
 """Mean cosine of the descriptors below which nothing was matched, and below which one has to look (unrelated scans
@@ -121,6 +126,8 @@ def judged_by_size(
             "not lie as they should: look at the outlines."
         )
         say("refused", "CHECK", text)
+    if (shift := deformation.get("shift_mm", 0.0)) > SHIFTED:
+        found.append(reason("deformation_shifts", "CHECK", {"shift_mm": shift}))
     if not deformation.get("confirmed", True):
         text = "The grey levels neither confirm nor deny the deformation: look at the outlines."
         say("unconfirmed", "CHECK", text)
