@@ -24,16 +24,19 @@ GREY, WHITE, FLUID = 520.0, 330.0, 950.0
 """Brightness of the tissues in the partner, roughly a T2-weighted image's."""
 
 
-def demo_case(*, seed: int = 0, rotation: float = 4.0, translation: float = 6.0) -> Case:
-    """The brain, deformed by up to 12 mm, and its undeformed partner of another contrast.
+def demo_case(
+    *, seed: int = 0, amplitude: float = 12.0, spacing: int = SPACING, rotation: float = 4.0, translation: float = 6.0
+) -> Case:
+    """The brain, deformed by up to ``amplitude`` mm, and its undeformed partner of another contrast.
 
     Args:
+        spacing: mm, a whole number.
         rotation, translation: degrees and mm of the rigid motion on top.
 
     Raises:
         DsirError: nilearn is not installed.
     """
-    brain, grey, white, mask = icbm(SPACING)
+    brain, grey, white, mask = icbm(spacing)
     body = mask.data > 0.5
     brain = Image(brain.data * body, brain.lattice)  # resampling rings a little around the brain
     partner = Image(second_contrast(grey.data, white.data, body, seed), brain.lattice)
@@ -42,7 +45,7 @@ def demo_case(*, seed: int = 0, rotation: float = 4.0, translation: float = 6.0)
         brain,
         partner,
         body,
-        deformation=DeformationSettings(amplitude=12.0, rotation=rotation, translation=translation),
+        deformation=DeformationSettings(amplitude=amplitude, rotation=rotation, translation=translation),
         seed=seed,
     )
 
