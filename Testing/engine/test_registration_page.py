@@ -56,6 +56,11 @@ def test_it_says_verdict_figures_series_and_command_and_no_name(folder: Path) ->
         assert secret not in page and secret not in report
 
 
+def test_no_line_ends_between_a_number_and_its_unit(folder: Path) -> None:
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert re.search(r"\d\N{NO-BREAK SPACE}mm<", page) and not re.search(r">[^<]*\d mm[^<]*</td>", page)
+
+
 def test_an_identical_pair_has_no_scale_and_no_minus_nought(folder: Path) -> None:
     import json
 

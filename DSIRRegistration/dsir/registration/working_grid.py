@@ -223,16 +223,16 @@ def describe(
 
 def _found(descriptor: Descriptor, normalised: torch.Tensor, held: Box | None, piece: int) -> torch.Tensor:
     """The descriptor's vectors where there is something to see, of every second voxel if it makes no more."""
-    thinned = isinstance(descriptor, Dsir) and descriptor.thinned
-    shape = thinned_shape(normalised.shape) if thinned else normalised.shape
+    network = descriptor if isinstance(descriptor, Dsir) and descriptor.thinned else None
+    shape = thinned_shape(normalised.shape) if network else normalised.shape
     out = torch.zeros(descriptor.channels, *shape, dtype=torch.float16)
     if held is None:
         return out
     seen = _seen(held, as_shape(normalised.shape), descriptor.margin)
     volume = normalised[seen].contiguous()
-    if isinstance(descriptor, Dsir) and descriptor.thinned:
+    if network:
         known = tuple(slice(ends.start // 2, ends.stop // 2 + 1) for ends in seen)
-        out[(slice(None), *known)] = describe_thinned(descriptor, volume, whole=piece)
+        out[(slice(None), *known)] = describe_thinned(network, volume, whole=piece)
         return out
     for box, part in described_pieces(descriptor, volume, whole=piece):
         out[(slice(None), *seen)][(slice(None), *box)] = part

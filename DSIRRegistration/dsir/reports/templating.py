@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from .. import __version__
+
+MEASURE = re.compile(r"(?<=\d) (?=(?:mm|ml|Gy|HU|degrees)\b|%)")
+
+
+def _unbroken(value: Any) -> Any:
+    """A value for a page: no line ends between a number and its unit."""
+    return (
+        MEASURE.sub("\N{NO-BREAK SPACE}", value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    )
 
 
 @cache
@@ -15,6 +26,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("dsir.reports", "templates"),
         autoescape=True,
+        finalize=_unbroken,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
