@@ -18,6 +18,12 @@ def thinned_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n // 2 + 1 for n in shape)
 
 
+def thinned_box(box: Box) -> Box:
+    """Which of the known vectors a box of voxels lies on or between; it begins at an even voxel, or one is to spare."""
+    rows, columns, planes = (slice(ends.start // 2, ends.stop // 2 + 1) for ends in box)
+    return rows, columns, planes
+
+
 def at_voxels(vectors: torch.Tensor, box: Box, shape: tuple[int, ...]) -> torch.Tensor:
     """The vectors (C, ...) of a box of a volume's voxels, of every voxel or of every second one.
 
@@ -27,9 +33,8 @@ def at_voxels(vectors: torch.Tensor, box: Box, shape: tuple[int, ...]) -> torch.
     """
     if vectors.shape[1:] == torch.Size(shape):
         return vectors[(slice(None), *box)]
-    known = tuple(slice(ends.start // 2, ends.stop // 2 + 1) for ends in box)
     wanted = tuple(slice(ends.start % 2, ends.start % 2 + ends.stop - ends.start) for ends in box)
-    return double(vectors[(slice(None), *known)].float()[None])[0][(slice(None), *wanted)]
+    return double(vectors[(slice(None), *thinned_box(box))].float()[None])[0][(slice(None), *wanted)]
 
 
 def block_means_between(vectors: torch.Tensor, block: int, shape: tuple[int, ...]) -> torch.Tensor:

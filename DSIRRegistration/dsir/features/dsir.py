@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import DsirError
+from .between import thinned_box
 from .masrnet import MasrNet, MasrNetSettings
 from .normalise import normalise
 from .unit import unit
@@ -113,8 +114,7 @@ class Dsir:
         volume, inner = self._rimmed(normalised)
         with self._computing():
             vectors = self.network.encoded(volume)[0]
-        there = tuple(slice(ends.start // 2, ends.stop // 2 + 1) for ends in inner)
-        return unit(vectors[(slice(None), *there)].float(), 0, 1e-6).cpu()
+        return unit(vectors[(slice(None), *thinned_box(inner))].float(), 0, 1e-6).cpu()
 
     @property
     def thinned(self) -> bool:

@@ -12,7 +12,7 @@ from ..geometry.image import Image
 from ..geometry.lattice import Lattice, as_shape
 from ..geometry.occupied import Box, within
 from ..progress import Progress, silent
-from .between import thinned_shape
+from .between import thinned_box, thinned_shape
 from .descriptor import Descriptor
 from .dsir import Dsir
 
@@ -105,15 +105,18 @@ def described_pieces(
         yield box, piece[(slice(None), *within(box, wide))]
 
 
+def thinned_network(descriptor: Descriptor) -> Dsir | None:
+    """The descriptor, if it is a network that makes a vector for every second voxel only."""
+    return descriptor if isinstance(descriptor, Dsir) and descriptor.thinned else None
+
+
 def describe_thinned(network: Dsir, normalised: torch.Tensor, *, whole: int = WHOLE) -> torch.Tensor:
     """(C, I', J', K') float16: :meth:`.dsir.Dsir.describe_thinned` of a volume of any size, piece by piece."""
     out = torch.empty(network.channels, *thinned_shape(normalised.shape), dtype=torch.float16)
     for box in _boxes(as_shape(normalised.shape), whole, network.margin):
         wide = _with_margin(box, network.margin, normalised.shape)
         piece = network.describe_thinned(normalised[wide].contiguous())
-        known = tuple(slice(ends.start // 2, ends.stop // 2 + 1) for ends in box)
-        inner = tuple(slice(ends.start // 2, ends.stop // 2 + 1) for ends in within(box, wide))
-        out[(slice(None), *known)] = piece[(slice(None), *inner)]
+        out[(slice(None), *thinned_box(box))] = piece[(slice(None), *thinned_box(within(box, wide)))]
     return out
 
 

@@ -19,7 +19,7 @@ from ..transforms.field import DisplacementField
 from . import nifti
 from .atomic import complete_file
 from .images import NIFTI, suffix
-from .itk_transforms import as_field
+from .itk_transforms import as_field, check_millimetres
 from .nifti_forms import load
 from .positions import as_displacements, places_of
 
@@ -80,10 +80,7 @@ def nifti_readings(path: Path, convention: Convention | None = None) -> dict[Con
     header, affine, values = file.header, file.affines[0], np.moveaxis(values, -1, 0)
     if not isinstance(header, nib.Nifti1Header):  # Analyze and FreeSurfer say nothing of vectors
         header = nib.Nifti1Header()
-    if file.unit:
-        raise TransformError(
-            f"{path} is in {file.unit} and does not say whether its vectors are so too; write it in mm."
-        )
+    check_millimetres(path, file.unit)
     intent = int(header["intent_code"])
     if intent in FSL:
         raise TransformError(

@@ -79,6 +79,16 @@ def field_of_image(image: sitk.Image, path: Path) -> DisplacementField:
     return as_field(values, itk.affine_of(image), path, lps=True)
 
 
+def check_millimetres(path: Path, unit: str) -> None:
+    """Refuse a field in a file that counts in another ``unit`` (empty: mm, or none is said).
+
+    Raises:
+        TransformError: it does.
+    """
+    if unit:
+        raise TransformError(f"{path} is in {unit} and does not say whether its vectors are so too; write it in mm.")
+
+
 def as_field(values: np.ndarray, affine: np.ndarray, path: Path, *, lps: bool) -> DisplacementField:
     """(3, I, J, K) values as a field; float32, contiguous, RAS.
 

@@ -20,7 +20,7 @@ from .displacements import CONVENTIONS, Convention, ask_unless_said, nifti_readi
 from .headers import NUMBER, check_there, head_of, nrrd_fields
 from .images import suffix
 from .itk_containers import check_hdf5, check_matlab, check_parameters
-from .itk_transforms import as_field, composite_to_itk, from_itk
+from .itk_transforms import as_field, check_millimetres, composite_to_itk, from_itk
 from .positions import as_displacements
 from .text_forms import unit
 
@@ -170,10 +170,7 @@ def _itk_fields(path: Path, convention: Convention | None) -> dict[Convention, D
         raise TransformError(f"{path} is not a transform that can be read (.h5, .tfm, .mat, .nii.gz, .nrrd).") from None
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 3:
         raise TransformError(f"{path} is not a displacement field: it has not three values a voxel of a 3-D grid.")
-    if said_unit := unit(path):
-        raise TransformError(
-            f"{path} is in {said_unit} and does not say whether its vectors are so too; write it in mm."
-        )
+    check_millimetres(path, unit(path))
     values, affine = np.moveaxis(sitk.GetArrayViewFromImage(image), -1, 0).transpose(0, 3, 2, 1), itk.affine_of(image)
     moved = as_displacements(values, affine, path)
     if moved is not None:

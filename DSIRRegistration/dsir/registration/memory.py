@@ -15,8 +15,7 @@ import numpy as np
 from ..errors import DsirError
 from ..features.blend import Blend
 from ..features.descriptor import Descriptor
-from ..features.dsir import Dsir
-from ..features.extraction import WHOLE
+from ..features.extraction import WHOLE, thinned_network
 from ..geometry.lattice import Lattice
 from ..messages import Message
 from .leading_directions import DIRECTIONS
@@ -133,9 +132,7 @@ def _plan(
     again = 2 * (placed + DIRECTIONS) * 3 * work  # of the levels that place, and what weighed levels descend on
     held: float = channels
     if isinstance(descriptor, Blend):
-        find = descriptor.first
-        thinned = isinstance(find, Dsir) and find.thinned
-        held = descriptor.second.channels + find.channels / (8 if thinned else 1)
+        held = descriptor.second.channels + descriptor.first.channels / (8 if thinned_network(descriptor.first) else 1)
     described = 2 * held * 3 * work + 40 * work  # fixed, and moving with its rim; half precision
     stages = {
         "reading": 4 * (still + other) + 6 * max(still, other),

@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ..features.between import block_means_between, thinned_shape
+from ..features.between import block_means_between, thinned_box, thinned_shape
 from ..features.blend import Blend
 from ..features.descriptor import Descriptor
-from ..features.dsir import Dsir
-from ..features.extraction import STRIDE, as_ras, describe_thinned, described_pieces
+from ..features.extraction import STRIDE, as_ras, describe_thinned, described_pieces, thinned_network
 from ..geometry.channels_last import side_by_side
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice, as_shape
@@ -223,7 +222,7 @@ def describe(
 
 def _found(descriptor: Descriptor, normalised: torch.Tensor, held: Box | None, piece: int) -> torch.Tensor:
     """The descriptor's vectors where there is something to see, of every second voxel if it makes no more."""
-    network = descriptor if isinstance(descriptor, Dsir) and descriptor.thinned else None
+    network = thinned_network(descriptor)
     shape = thinned_shape(normalised.shape) if network else normalised.shape
     out = torch.zeros(descriptor.channels, *shape, dtype=torch.float16)
     if held is None:
@@ -231,8 +230,7 @@ def _found(descriptor: Descriptor, normalised: torch.Tensor, held: Box | None, p
     seen = _seen(held, as_shape(normalised.shape), descriptor.margin)
     volume = normalised[seen].contiguous()
     if network:
-        known = tuple(slice(ends.start // 2, ends.stop // 2 + 1) for ends in seen)
-        out[(slice(None), *known)] = describe_thinned(network, volume, whole=piece)
+        out[(slice(None), *thinned_box(seen))] = describe_thinned(network, volume, whole=piece)
         return out
     for box, part in described_pieces(descriptor, volume, whole=piece):
         out[(slice(None), *seen)][(slice(None), *box)] = part
