@@ -74,16 +74,23 @@ def test_a_contrast_that_fades_in_one_scan_is_matched_all_the_same() -> None:
     assert error(lambda side: standardised(side, 2.0)) < 0.5 * error(lambda side: side)
 
 
-def test_levels_by_local_correlation_are_left_out_between_two_anatomies(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_between_two_anatomies_neither_local_correlation_nor_place_vectors_are_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[float | str] = []
+
     class Views:
         """Both images by the same channels on every level."""
 
-        whole = placing = (image(0.5 * drawn(4, 1.5, 5)), image(0.5 * drawn(4, 1.5, 5)))
+        whole = (image(0.5 * drawn(4, 1.5, 5)), image(0.5 * drawn(4, 1.5, 5)))
 
         def detail(self) -> tuple[FeatureMap, FeatureMap]:
             return self.whole
 
-    asked: list[float] = []
+        @property
+        def placing(self) -> tuple[FeatureMap, FeatureMap]:
+            asked.append("place")
+            return self.whole
 
     def counted(side: FeatureMap, width: float) -> FeatureMap:
         asked.append(width)
@@ -93,7 +100,7 @@ def test_levels_by_local_correlation_are_left_out_between_two_anatomies(monkeypa
     short = Level(iterations=1)
     levels = (replace(short, scale=2.0), short, replace(short, place=True), replace(short, place=True, local=2.0))
     settings = replace(RegistrationSettings(), descent=DescentSettings(levels=levels))
-    for largest, calls in ((residual_weighing.LARGEST_DEVIATION, [2.0, 2.0]), (-1e-9, [])):
+    for largest, calls in ((residual_weighing.LARGEST_DEVIATION, ["place", "place", 2.0, 2.0]), (-1e-9, [])):
         asked.clear()
         monkeypatch.setattr(residual_weighing, "LARGEST_DEVIATION", largest)
         descend_levels(Views(), DisplacementField.identity(LATTICE), settings, None, silent)  # type: ignore[arg-type]

@@ -26,9 +26,8 @@ pytestmark = pytest.mark.slow
 
 SETTINGS = PlaceTrainingSettings(
     head=PlaceSettings(DnsSettings(radii=(1,), patch=1, subtract_minimum=True), context=8, hidden=4, channels=4),
-    examples=ExampleSettings(views=ViewSettings(size=20), mixture=Mixture(shapes=0)),
+    examples=ExampleSettings(views=ViewSettings(size=20), mixture=Mixture(shapes=0), contrasts=0.0),
     loss=PlaceLoss(patches=16, compared=8, places=4, descended=1),
-    contrasts=0.0,
     source_spacing=2.0,
     steps=4,
     warmup=1,
@@ -111,7 +110,7 @@ def test_the_closed_form_rests_better_than_heads_drawn_at_random(scans: Path) ->
 def test_two_contrasts_of_a_person_are_the_two_views(scans: Path) -> None:
     (source,) = load_sources(scans, None, 2.0)
     dark = replace(source, name="dark", data=-source.data)
-    always = replace(SETTINGS, contrasts=1.0)
+    always = replace(SETTINGS, examples=replace(SETTINGS.examples, contrasts=1.0))
     seen: list[str] = []
 
     def look(source, view, synthesis, generator):

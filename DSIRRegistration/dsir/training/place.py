@@ -24,7 +24,7 @@ from .closed_form import begin_directly
 from .contrast import LossSettings
 from .gauss_newton import Patches, basin, descended, draw_patches, gauss_newton
 from .multicontrast import load_contrasts
-from .random_numbers import chance, step_generator
+from .random_numbers import step_generator
 from .run import RunSettings, begin, learn
 from .synthesis import look
 from .views import ViewSettings, draw_views
@@ -59,7 +59,6 @@ class PlaceTrainingSettings(RunSettings):
     """A run that learns to place.
 
     Attributes:
-        contrasts: probability that both views show one person in two real contrasts.
         source_spacing: mm of the lattice the sources are kept on.
     """
 
@@ -68,7 +67,6 @@ class PlaceTrainingSettings(RunSettings):
     head: PlaceSettings = field(default_factory=PlaceSettings)
     examples: ExampleSettings = field(default_factory=lambda: ExampleSettings(views=ViewSettings(size=48)))
     loss: PlaceLoss = field(default_factory=PlaceLoss)
-    contrasts: float = 0.2
     source_spacing: float = 1.5
 
 
@@ -95,7 +93,7 @@ def train_place(
     begin(out, settings, resume=resume)
     tell = lambda name: progress("reading", 0.0, f"reading {name}")  # noqa: E731
     sources = load_sources(data, labelmaps, settings.source_spacing, tell)
-    contrasts = load_contrasts(data, settings.source_spacing, tell) if settings.contrasts else []
+    contrasts = load_contrasts(data, settings.source_spacing, tell) if settings.examples.contrasts else []
     task = Placing(settings, PlaceExamples(sources, contrasts, settings), find)
     torch.manual_seed(settings.seed)
     head = PlaceHead(settings.head)
@@ -125,8 +123,8 @@ class PlaceExamples:
     def __init__(
         self, sources: list[Source], contrasts: list[tuple[Source, ...]], settings: PlaceTrainingSettings
     ) -> None:
-        self.settings, self.contrasts = settings, contrasts
-        self.single = Examples(sources, settings.examples, LossSettings(), settings.seed)
+        self.settings = settings
+        self.examples = Examples(sources, settings.examples, LossSettings(), settings.seed, contrasts)
 
     def draw(self, number: int) -> PlaceExample:
         """The example of this number.
@@ -143,18 +141,11 @@ class PlaceExamples:
 
     def _draw(self, generator: torch.Generator) -> PlaceExample:
         settings = self.settings
+        drawn = self.examples.drawn(generator)
+        sources = drawn.sources
         views = replace(settings.examples.views, offset=0.2)
-        synthesis = settings.examples.synthesis
-        if self.contrasts and chance(settings.contrasts, generator):
-            person = self.contrasts[int(torch.randint(0, len(self.contrasts), (1,), generator=generator))]
-            one, other = torch.randperm(len(person), generator=generator)[:2].tolist()
-            sources = (person[one], person[other])
-            synthesis = replace(synthesis, mixed=0.0, local=0.1, monotone=1.0)
-        else:
-            _, source = self.single.source(generator)
-            sources = (source, source)
         first, second = draw_views(sources[0].body, sources[0].spacing, views, generator)
-        here, there = (look(s, v, synthesis, generator) for s, v in zip(sources, (first, second), strict=True))
+        here, there = (look(s, v, drawn.synthesis, generator) for s, v in zip(sources, (first, second), strict=True))
         loss, body = settings.loss, sources[0].body
         displaced = draw_patches(first, second, body, loss.patches, loss.farthest, generator)
         fitting = draw_patches(first, second, body, loss.compared, 0.0, generator)

@@ -14,6 +14,7 @@ from ..features.weights import read_weights, write_weights
 from ..progress import Progress, silent
 from .batches import Examples, ExampleSettings
 from .contrast import LossSettings, contrast
+from .multicontrast import load_contrasts
 from .placing import pull
 from .run import RunSettings, begin, learn
 from .volumes import load_sources
@@ -50,16 +51,18 @@ def train(
     ``out`` also gets ``settings.json``, ``log.csv``, ``tensorboard/`` and ``checkpoint.safetensors``.
 
     Args:
-        data: folder of NIfTI volumes, any modality and body part.
+        data: folder of NIfTI volumes, any modality and body part; files ``person_part_contrast`` of one person serve as
+            views of each other.
         labelmaps: folder of NIfTI label maps to synthesise images from.
         init: weights to start from.
         resume: go on from ``out``'s checkpoint.
     """
     begin(out, settings, resume=resume)
-    sources = load_sources(
-        data, labelmaps, settings.source_spacing, lambda name: progress("reading", 0.0, f"reading {name}")
-    )
-    task = Representation(settings, Examples(sources, settings.examples, settings.loss, settings.seed))
+    tell = lambda name: progress("reading", 0.0, f"reading {name}")  # noqa: E731
+    sources = load_sources(data, labelmaps, settings.source_spacing, tell)
+    contrasts = load_contrasts(data, settings.source_spacing, tell) if settings.examples.contrasts else []
+    examples = Examples(sources, settings.examples, settings.loss, settings.seed, contrasts)
+    task = Representation(settings, examples)
     torch.manual_seed(settings.seed)
     network = MasrNet(settings.network)
     if init:
