@@ -11,15 +11,19 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from dicom_made import change
 from dsir.cli.main import main
 from dsir.dicom.series import read_series
+from dsir.errors import DsirError
 from dsir.features.mind import Mind
 from dsir.files.output_folder import _importance
 from dsir.files.transforms import read_transform
+from dsir.planning import run as planning_run
 from dsir.planning.studies import fixed_study, moving_study
 from dsir.planning.task import preset_for
 from dsir.rt.structures_in import read_rtstruct
 from dsir.structures import confidence_map
+from pydicom.uid import generate_uid
 from studies_made import GRID, ORGANS, QUICK, SHIFT, make_studies
 
 pytestmark = pytest.mark.slow
@@ -57,6 +61,65 @@ def test_the_dose_of_a_beam_alone_is_not_that_of_the_plan(studies: tuple[Path, P
     (old / "rd.dcm").unlink()
     moved = moving_study(old)
     assert moved.dose is None and "none is of a whole plan (BEAM alone)" in " ".join(moved.reasons)
+
+
+def test_a_dose_in_another_frame_of_reference_is_passed_over(studies: tuple[Path, Path], tmp_path: Path) -> None:
+    old = shutil.copytree(studies[1], tmp_path / "old")
+    change(old / "rd.dcm", lambda d: setattr(d, "FrameOfReferenceUID", generate_uid()))
+    moved = moving_study(old)
+    assert moved.dose is None and "1 of 2 doses, in another frame of reference" in " ".join(moved.reasons)
+
+
+def test_of_two_doses_that_of_the_structure_sets_plan_is_taken_or_the_user_must_choose(
+    studies: tuple[Path, Path], tmp_path: Path
+) -> None:
+    old = shutil.copytree(studies[1], tmp_path / "old")
+    shutil.copy(old / "rd.dcm", old / "copy.dcm")  # a copy is no second dose
+    assert moving_study(old).dose is not None
+    change(old / "rd.dcm", lambda d: setattr(d, "DoseGridScaling", 0.002), to=old / "rd_boost.dcm")
+    with pytest.raises(DsirError, match=r"Several doses of a whole plan .*rd_boost.dcm.*keep one"):
+        moving_study(old)
+
+    plan = pydicom.dcmread(old / "rs_last.dcm")
+    drawn, named = pydicom.Dataset(), pydicom.Dataset()
+    drawn.ReferencedSOPInstanceUID, named.ReferencedSOPInstanceUID = plan.SOPInstanceUID, generate_uid()
+    plan.Modality, plan.SOPClassUID, plan.RTPlanLabel = "RTPLAN", "1.2.840.10008.5.1.4.1.1.481.5", "first"
+    plan.SOPInstanceUID = named.ReferencedSOPInstanceUID
+    plan.ReferencedStructureSetSequence = [drawn]
+    plan.save_as(old / "rp.dcm")
+    change(old / "rd.dcm", lambda d: setattr(d, "ReferencedRTPlanSequence", [named]))
+    moved = moving_study(old)
+    assert moved.dose.name == "rd.dcm"
+    assert "of the structure set (plan first) was taken" in " ".join(moved.reasons)
+
+
+def test_a_structure_set_that_names_no_series_is_known_by_its_frame_of_reference(
+    studies: tuple[Path, Path], tmp_path: Path
+) -> None:
+    old = shutil.copytree(studies[1], tmp_path / "old")
+    for file in old.glob("rs_*.dcm"):
+        change(file, lambda d: delattr(d, "ReferencedFrameOfReferenceSequence"))
+    moved = moving_study(old)
+    assert moved.structures.name == "rs_last.dcm" and "No structure set names the scan" in " ".join(moved.reasons)
+
+    def elsewhere(dataset: pydicom.Dataset) -> None:
+        for roi in dataset.StructureSetROISequence:
+            roi.ReferencedFrameOfReferenceUID = "1.2.3"
+
+    for file in old.glob("rs_*.dcm"):
+        change(file, elsewhere)
+    assert moving_study(old).structures is None
+
+
+def test_what_cannot_be_used_is_found_before_the_registration(
+    studies: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = shutil.copytree(studies[1], tmp_path / "old")
+    change(old / "rs_last.dcm", lambda d: delattr(d, "ROIContourSequence"))
+    monkeypatch.setattr(planning_run, "register_pair", None)  # not reached
+    words = ["plan", "--fixed-study", str(studies[0]), "--moving-study", str(old), "--out", str(tmp_path / "out")]
+    assert main(words) == 2 and "organ is left out: it has no contours" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_dry_run_says_it_and_writes_nothing(studies: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,7 +79,7 @@ class Drawn:
 def read(arguments: argparse.Namespace) -> Drawn:
     from ..geometry.subgrids import overlap
     from ..rt.dose import dose_remarks, read_dose
-    from ..rt.structures_in import read_rtstruct, referenced_series
+    from ..rt.structures_in import read_rtstruct, referenced_series, structure_set
     from ..structures.label_names import read_names
     from ..structures.scans import read_scan
     from ..structures.structure_io import read_structures
@@ -90,7 +90,7 @@ def read(arguments: argparse.Namespace) -> Drawn:
     persons = check_one_person(
         identities({role: getattr(arguments, role) for role in dicom}), different_patients=arguments.different_patients
     )
-    wanted = referenced_series(arguments.rtstruct) if arguments.rtstruct else ()
+    wanted = referenced_series(structure_set(arguments.rtstruct)) if arguments.rtstruct else ()
     fixed = read_scan(arguments.fixed_series, arguments.fixed)
     moving = read_scan(arguments.moving_series, arguments.moving, wanted)
     names = read_names(arguments.names) if arguments.names else None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..dicom.dataset import read_header, text
 from ..dicom.picks import picking
-from ..dicom.series import read_series
+from ..dicom.series import Series, read_series
 from ..dicom.suv import suv_facts
 from ..files.images import read_image
 from ..files.output_folder import OutputFolder
@@ -20,7 +20,7 @@ from ..progress import Progress, silent, within
 from ..registration.findings import Finding, findings_of
 from ..registration.settings import RegistrationSettings
 from ..reports.structures.verdicts import write_verdicts
-from ..rt.dose import NOT_VALIDATED, read_dose, view_dose, write_dose_view
+from ..rt.dose import NOT_VALIDATED, dose_remarks, read_dose, view_dose, write_dose_view
 from ..rt.registration_out import write_registration
 from ..rt.series_out import write_series
 from ..rt.structures_in import read_rtstruct
@@ -71,17 +71,17 @@ def run_plan(
     if two:
         settings = replace(settings, same_person=False)
     with picking(plan.picks), OutputFolder(out, overwrite=overwrite) as folder:
-        images = read_image(plan.fixed.path), read_image(plan.moving.path)
+        given = _Given.of(plan)
         registered = register_pair(
             Pair(plan.fixed.path, plan.moving.path, different_patients=two),
             settings,
             folder.path / "registration",
-            images=images,
+            images=(given.fixed, given.moving),
             command_line=command_line,
             progress=within(progress, 0.0, 0.6),
         )
         files = {"registration/report.html": "the registration: verdict, pictures, figures"}
-        remarks = list(plan.persons)
+        remarks = [*plan.persons, *given.remarks]
         withheld = registered["verdict"]["level"] == "FAIL" and not even_if_failed
         found: Propagation | None = None
         doses: DoseTable | None = None
@@ -90,7 +90,7 @@ def run_plan(
         else:
             transform = read_transform(folder.path / "registration" / "transform.h5")
             doubts = [*findings_of(registered), *([OTHER_PERSON] if two else [])]
-            work = _Hand(plan, folder.path, images, transform, doubts, pseudonym, within(progress, 0.6, 0.95))
+            work = _Hand(plan, given, folder.path, transform, doubts, pseudonym, within(progress, 0.6, 0.95))
             found, doses = work.all()
             files |= work.files
             remarks += work.remarks
@@ -112,26 +112,59 @@ def run_plan(
     return report
 
 
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """All that is read of both studies, before the registration: what is damaged must not be found after minutes."""
+
+    fixed: Image
+    moving: Image
+    fixed_series: Series
+    moving_series: Series
+    drawn: StructureSet | None
+    dose: Image | None
+    remarks: tuple[str, ...]
+
+    @staticmethod
+    def of(plan: PlanOfWork) -> _Given:
+        """Read it.
+
+        Raises:
+            DsirError: a file cannot be used.
+        """
+        fixed, moving = read_series(plan.fixed.path), read_series(plan.moving.path)
+        sets, dose = plan.moving.structures, plan.moving.dose
+        return _Given(
+            fixed=read_image(plan.fixed.path),
+            moving=read_image(plan.moving.path),
+            fixed_series=fixed,
+            moving_series=moving,
+            drawn=None if sets is None else read_rtstruct(sets, moving),
+            dose=None if dose is None else read_dose(dose),
+            remarks=() if dose is None else dose_remarks(dose, moving),
+        )
+
+
 class _Hand:
     """What is written for the planning system, one thing after the other."""
 
     def __init__(
         self,
         plan: PlanOfWork,
+        given: _Given,
         folder: Path,
-        images: tuple[Image, Image],
         transform: Transform,
         doubts: Sequence[Finding],
         pseudonym: str | None,
         progress: Progress,
     ) -> None:
         self.plan, self.folder, self.transform, self.pseudonym = plan, folder, transform, pseudonym
-        self.still, self.moved = images
+        self.still, self.moved = given.fixed, given.moving
+        self.drawn, self.dose = given.drawn, given.dose
         self.doubts, self.progress = doubts, progress
         self.label = LABEL if plan.persons else "DSIR"
         self.files: dict[str, str] = {}
         self.remarks: list[str] = []
-        self.fixed, self.moving = read_series(plan.fixed.path), read_series(plan.moving.path)
+        self.fixed, self.moving = given.fixed_series, given.moving_series
 
     def all(self) -> tuple[Propagation | None, DoseTable | None]:
         """Registration object, warped series, structures, dose."""
@@ -139,10 +172,8 @@ class _Hand:
         self._registration()
         self.progress("writing", 0.1, "the warped series")
         self._warped()
-        sets = self.plan.moving.structures
-        drawn = None if sets is None else read_rtstruct(sets, self.moving)
-        found = None if drawn is None else self._structures(drawn)
-        return found, self._dose(drawn, found)
+        found = None if self.drawn is None else self._structures(self.drawn)
+        return found, self._dose(found)
 
     def _registration(self) -> None:
         if not (self.plan.fixed.frame_of_reference and self.plan.moving.frame_of_reference):
@@ -202,18 +233,17 @@ class _Hand:
         self.files["structures.html"] = "a light for each contour, with reasons and pictures"
         return found
 
-    def _dose(self, drawn: StructureSet | None, found: Propagation | None) -> DoseTable | None:
-        if self.plan.moving.dose is None:
+    def _dose(self, found: Propagation | None) -> DoseTable | None:
+        if self.dose is None or self.plan.moving.dose is None:
             return None
-        dose = read_dose(self.plan.moving.dose)
-        view = view_dose(dose, self.transform, self.fixed.lattice)
+        view = view_dose(self.dose, self.transform, self.fixed.lattice)
         write_dose_view(self.folder / "dose.nii.gz", view)
         self.files["dose.nii.gz"] = f"the old plan's dose, {NOT_VALIDATED}"
-        if drawn is None or found is None:
+        if self.drawn is None or found is None:
             return None
         header = read_header(self.plan.moving.dose)
         unit = "Gy" if header is None or text(header, "DoseUnits").upper() in ("", "GY") else "%"
-        return dose_table(drawn.structures, dose, found.structures, view, unit)
+        return dose_table(self.drawn.structures, self.dose, found.structures, view, unit)
 
 
 def _doses(table: DoseTable) -> list[dict[str, Any]]:

@@ -9,12 +9,12 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from ..dicom.choice import chosen, line, picked_among
-from ..dicom.dataset import text
+from ..dicom.dataset import refusing_damage, text
 from ..dicom.discover import Contents, Volume, discover
 from ..dicom.picks import picked
 from ..errors import DsirError
-from ..rt.dose import WHOLE
-from ..rt.structures_in import referenced_series
+from ..rt.structures_in import frames_of_reference, referenced_series
+from .dose_choice import Found, dose_of
 
 PREFERRED = ("CT", "MR", "PT")
 """Modality that a plan is made on, where a study holds several."""
@@ -73,10 +73,12 @@ def moving_study(path: Path) -> Study:
     """
     contents = _looked_into(path)
     sets = _of(contents, "RTSTRUCT")
-    drawn_on = {uid for _, file in sets for uid in referenced_series(file)}
+    drawn_on = {uid for header, file in sets for uid in _series(header, file)}
     scan, reasons = _scan(contents, path, drawn_on)
-    structures, said = _structures(sets, scan)
-    dose, more = _dose(_of(contents, "RTDOSE"), scan)
+    chosen_set, said = _structures(sets, scan)
+    structures, uid = (None, "") if chosen_set is None else (chosen_set[1], text(chosen_set[0], "SOPInstanceUID"))
+    frame = text(scan.header, "FrameOfReferenceUID")
+    dose, more = dose_of(_of(contents, "RTDOSE"), _of(contents, "RTPLAN"), frame, uid)
     return Study(path, scan, _number(contents, scan), structures, dose, (*reasons, *said, *more))
 
 
@@ -92,7 +94,7 @@ def _looked_into(path: Path) -> Contents:
     return discover(path)
 
 
-def _of(contents: Contents, modality: str) -> list[tuple[Dataset, Path]]:
+def _of(contents: Contents, modality: str) -> list[Found]:
     return [(header, file) for header, file in contents.others if text(header, "Modality").upper() == modality]
 
 
@@ -118,23 +120,42 @@ def _scan(contents: Contents, path: Path, drawn_on: Sequence[str] | set[str] = (
     return chosen(contents, path), []  # says which there are, and asks
 
 
-def _structures(sets: Sequence[tuple[Dataset, Path]], scan: Volume) -> tuple[Path | None, list[str]]:
-    """The structure set drawn on the scan; an approved one before others, then the newest."""
-    mine = [(header, file) for header, file in sets if scan.uid in referenced_series(file)]
+def _structures(sets: Sequence[Found], scan: Volume) -> tuple[Found | None, list[str]]:
+    """The structure set drawn on the scan; an approved one before others, then the newest.
+
+    Where none names the scan (exported again, or by a program that leaves it out), one that lies in its frame of
+    reference is as good.
+    """
+    if not sets:
+        return None, ["The moving study holds no structure set, so no contours are propagated."]
+    mine, drawn = [one for one in sets if scan.uid in _series(*one)], "drawn on the scan"
+    said = []
     if not mine:
-        if not sets:
-            return None, ["The moving study holds no structure set, so no contours are propagated."]
-        return None, [f"None of the {len(sets)} structure sets was drawn on the scan that was taken."]
+        mine, drawn = [one for one in sets if _in_frame(*one, scan)], "in the scan's frame of reference"
+        if not mine:
+            return None, [f"None of the {len(sets)} structure sets was drawn on the scan that was taken."]
+        said = ["No structure set names the scan that was taken; one in its frame of reference was taken."]
     ranked = sorted(mine, key=lambda found: _rank(found[0]))
-    header, file = ranked[-1]
+    header, _ = ranked[-1]
     if len(mine) == 1:
-        return file, []
+        return ranked[-1], said
     approved = text(header, "ApprovalStatus").upper() == "APPROVED"
     if _rank(ranked[-2][0]) == _rank(header):
         labels = ", ".join(_label(one) for one, _ in mine)
         raise DsirError(f"{len(mine)} structure sets of one date were drawn on the moving scan ({labels}); keep one.")
     why = "the newest that is approved" if approved else "the newest"
-    return file, [f"Of {len(mine)} structure sets drawn on the scan, {why} was taken ({_label(header)})."]
+    return ranked[-1], [*said, f"Of {len(mine)} structure sets {drawn}, {why} was taken ({_label(header)})."]
+
+
+def _series(header: Dataset, file: Path) -> tuple[str, ...]:
+    with refusing_damage(file):
+        return referenced_series(header)
+
+
+def _in_frame(header: Dataset, file: Path, scan: Volume) -> bool:
+    """Whether a structure set lies in the scan's frame of reference."""
+    with refusing_damage(file):
+        return text(scan.header, "FrameOfReferenceUID") in frames_of_reference(header)
 
 
 def _rank(header: Dataset) -> tuple[bool, str, str]:
@@ -144,21 +165,3 @@ def _rank(header: Dataset) -> tuple[bool, str, str]:
 
 def _label(header: Dataset) -> str:
     return text(header, "StructureSetLabel")[:16] or "without a label"
-
-
-def _dose(doses: Sequence[tuple[Dataset, Path]], scan: Volume) -> tuple[Path | None, list[str]]:
-    """The dose of a whole plan in the scan's frame of reference, or one that does not say what it sums up."""
-    frame = text(scan.header, "FrameOfReferenceUID")
-    mine = [(header, file) for header, file in doses if frame and text(header, "FrameOfReferenceUID") == frame]
-    if not mine:
-        return None, [f"None of the {len(doses)} doses lies in the scan's frame of reference."] if doses else []
-    kinds = [text(header, "DoseSummationType").upper() for header, _ in mine]
-    whole = [found for found, kind in zip(mine, kinds, strict=True) if kind in WHOLE]
-    unsaid = [found for found, kind in zip(mine, kinds, strict=True) if not kind]
-    if not whole and not unsaid:
-        return None, [f"No dose is propagated: none is of a whole plan ({', '.join(sorted(set(kinds)))} alone)."]
-    which = "of a whole plan" if whole else "that do not say whether they are of a whole plan"
-    whole = whole or unsaid
-    newest = sorted(whole, key=lambda found: (text(found[0], "InstanceCreationDate"), text(found[0], "ContentDate")))
-    said = [f"Of {len(mine)} doses the newest of those {which} was taken."] if len(mine) > 1 else []
-    return newest[-1][1], said

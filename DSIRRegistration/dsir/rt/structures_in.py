@@ -30,7 +30,7 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
         DsirError: not an RTSTRUCT, or nothing in it can be used; the sentence says why.
     """
     path = Path(path)
-    dataset = _object(path)
+    dataset = structure_set(path)
     listed = list(dataset.get("StructureSetROISequence") or ())
     rois = _numbered(listed, "ROINumber")
     if not rois:
@@ -72,25 +72,32 @@ def read_rtstruct(path: str | Path, series: Series) -> StructureSet:
     return StructureSet(series.lattice, tuple(structures), tuple(point_sets), tuple(remarks), label)
 
 
-def _object(path: Path) -> Dataset:
+def structure_set(path: str | Path) -> Dataset:
     """The RTSTRUCT as pydicom has it, its texts decoded.
 
     Raises:
         DsirError: missing, not DICOM, damaged, or another kind of object.
     """
+    path = Path(path)
     dataset = read_object(path, "RTSTRUCT", "an RTSTRUCT")
     with refusing_damage(path):
         dataset.decode()
     return dataset
 
 
-def referenced_series(path: str | Path) -> tuple[str, ...]:
+def referenced_series(dataset: Dataset) -> tuple[str, ...]:
     """UIDs of the series that an RTSTRUCT says it was drawn on."""
     found = []
-    for frame in _object(Path(path)).get("ReferencedFrameOfReferenceSequence") or ():
+    for frame in dataset.get("ReferencedFrameOfReferenceSequence") or ():
         for study in frame.get("RTReferencedStudySequence") or ():
             found += [text(s, "SeriesInstanceUID") for s in study.get("RTReferencedSeriesSequence") or ()]
     return tuple(found)
+
+
+def frames_of_reference(dataset: Dataset) -> frozenset[str]:
+    """UIDs of the frames of reference that an RTSTRUCT's structures lie in."""
+    rois = dataset.get("StructureSetROISequence") or ()
+    return frozenset(uid for roi in rois if (uid := text(roi, "ReferencedFrameOfReferenceUID")))
 
 
 def _numbered(items: Iterable[Dataset] | None, key: str) -> dict[int, Dataset]:
