@@ -14,13 +14,13 @@ from ..progress import Progress, silent
 from ..transforms.composite import Transform
 from ..transforms.field import DisplacementField
 from ..transforms.linear import Linear
-from .findings import verdict_of
+from .findings import Finding, verdict_of
 from .halves import judged_by_halves
-from .handed_on import Start
+from .handed_on import FeaturePair, FieldStart, Prepared, Start
 from .landmark_forces import Pairs
 from .levels import descend_levels
 from .magnification import brought_back, enlarged, enlarged_pairs, enlarged_transform, magnification
-from .outcome import finish, landmark_distances
+from .outcome import Outcome, finish, landmark_distances
 from .placing import LevelFeatures
 from .repeatable import repeatable
 from .settings import RegistrationSettings
@@ -109,51 +109,60 @@ def register(
             linear = Linear(alignment.matrix)
         with watch.stage("features"):
             features = describe_both(prepared, linear, start, progress)
-        if prepared.settings.deformable is False:
-            begun = undeformed(features, prepared.settings)
-            field = begun.field
-        else:
-            with watch.stage("discrete" if start.known is None and settings.discrete.enabled else "start"):
-                begun = starting_field(features, start, prepared.settings, progress)
-            with watch.stage("descent"):
-                field = descend_levels(
-                    LevelFeatures(prepared, features),
-                    begun.field,
-                    begun.settings,
-                    begun.forces,
-                    progress,
-                )
+        begun, field = _deformed(prepared, features, start, watch, progress)
         progress("finish", 0.95, "judging the deformation, checking it for folds")
         with watch.stage("finish"):
             outcome = finish(prepared, features, alignment, begun, start, field)
         transform = outcome.transform(linear, initial)
         with watch.stage("verdict"):
-            masks = (prepared.fixed_mask, prepared.moving_mask)
-            began, same = initial or refine or Transform(), prepared.settings.same_person
-            seen = judged_by_images(fixed, moving, masks, began, transform, same_person=same)
-            if outcome.deformation["kept"] and same is not False:
-                seen += judged_by_halves(features.fixed, features.moving, outcome.residual)
-            certain = prepared.certain
-            borne_out = certain is not None and not judged_by_images(
-                fixed, moving, certain, began, transform, same_person=same
-            )
-    lattice, folds, similarity = features.lattice, outcome.folds, outcome.similarity
+            seen, masks = _judged(prepared, features, outcome, initial or refine or Transform(), transform)
     report = {
         "seconds": watch.seconds,
-        "similarity": similarity,
+        "similarity": outcome.similarity,
         "landmarks": landmark_distances(start, transform),
         "linear": alignment.to_json(features.centre),
         "deformation": outcome.deformation,
-        "folds": folds.folds,
-        "smallest_determinant": folds.smallest,
-        "sd_log_j": folds.sd_log_j,
+        "folds": outcome.folds.folds,
+        "smallest_determinant": outcome.folds.smallest,
+        "sd_log_j": outcome.folds.sd_log_j,
         "coverage": features.coverage,
-        "lattice": {"shape": list(lattice.shape), "spacing_mm": float(lattice.spacing[0])},
+        "lattice": {"shape": list(features.lattice.shape), "spacing_mm": float(features.lattice.spacing[0])},
         "descriptor": prepared.descriptor.identity,
         "warnings": [*prepared.warnings, *outcome.warnings],
     }
-    sizes = judged_by_size(report, same_person=same, field=outcome.residual)
-    report["verdict"] = verdict_of([*seen, *sizes, *judged_by_masks(prepared.mask_doubts, borne_out)])
-    message = f"similarity {similarity['start']:.2f} to {similarity['end']:.2f}, {folds.folds} folds"
-    progress("done", 1.0, message)
-    return RegistrationResult(transform, begun.settings, report, masks)
+    sizes = judged_by_size(report, same_person=prepared.settings.same_person, field=outcome.residual)
+    report["verdict"] = verdict_of([*seen, *sizes, *masks])
+    message = "similarity {start:.2f} to {end:.2f}, {folds} folds"
+    progress("done", 1.0, message.format(**outcome.similarity, folds=outcome.folds.folds))
+    return RegistrationResult(transform, begun.settings, report, (prepared.fixed_mask, prepared.moving_mask))
+
+
+def _deformed(
+    prepared: Prepared, features: FeaturePair, start: Start, watch: Stopwatch, progress: Progress
+) -> tuple[FieldStart, DisplacementField]:
+    """The field that the descent begins from, and that it ends at; both nought where nothing is to be deformed."""
+    settings = prepared.settings
+    if settings.deformable is False:
+        begun = undeformed(features, settings)
+        return begun, begun.field
+    with watch.stage("discrete" if start.known is None and settings.discrete.enabled else "start"):
+        begun = starting_field(features, start, settings, progress)
+    with watch.stage("descent"):
+        levels = LevelFeatures(prepared, features)
+        return begun, descend_levels(levels, begun.field, begun.settings, begun.forces, progress)
+
+
+def _judged(
+    prepared: Prepared, features: FeaturePair, outcome: Outcome, began: Transform, ended: Transform
+) -> tuple[list[Finding], list[Finding]]:
+    """What the two scans say of the result, and what is to be said of their masks."""
+    same, certain = prepared.settings.same_person, prepared.certain
+
+    def by_images(masks: tuple[torch.Tensor, torch.Tensor]) -> list[Finding]:
+        return judged_by_images(prepared.fixed, prepared.moving, masks, began, ended, same_person=same)
+
+    seen = by_images((prepared.fixed_mask, prepared.moving_mask))
+    if outcome.deformation["kept"] and same is not False:
+        seen += judged_by_halves(features.fixed, features.moving, outcome.residual)
+    borne_out = certain is not None and not by_images(certain)
+    return seen, judged_by_masks(prepared.mask_doubts, borne_out)
