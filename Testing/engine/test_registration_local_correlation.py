@@ -84,6 +84,9 @@ def test_between_two_anatomies_neither_local_correlation_nor_place_vectors_are_a
 
         whole = (image(0.5 * drawn(4, 1.5, 5)), image(0.5 * drawn(4, 1.5, 5)))
 
+        def through(self, field: DisplacementField) -> Views:
+            return self
+
         def detail(self) -> tuple[FeatureMap, FeatureMap]:
             return self.whole
 

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 from dsir.geometry.image import Image
+from dsir.geometry.lattice import Lattice
 from dsir.registration.descent import Level
 from dsir.registration.discrete import DiscreteSettings
 from dsir.registration.linear import LinearSettings
+from dsir.registration.prepared_image import PreparedImage
 from dsir.registration.presets import preset
 from dsir.registration.register import RegistrationResult, register
 from dsir.registration.settings import DescentSettings, RegistrationSettings
@@ -145,3 +147,20 @@ def test_half_of_the_moving_image_missing_is_said_and_the_other_half_is_right(pl
     points = points[points[:, 2] > 15]
     apart = np.linalg.norm(result.transform.transform_points(points) - plain.transform.transform_points(points), axis=1)
     assert apart.mean() < VOXEL and result.report["folds"] == 0
+
+
+def test_what_is_to_be_described_is_not_blurred_by_where_its_voxels_fall() -> None:
+    lattice = Lattice((40, 8, 8), np.eye(4))
+
+    def wave(x: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.sin(2 * np.pi * x / 4.5)).float()[:, None, None].expand(-1, 8, 8)
+
+    image = PreparedImage.of(Image(wave(np.arange(40)), lattice), torch.ones(lattice.shape, dtype=torch.bool), 1.0)
+    matrix = np.eye(4)
+    matrix[0, 3] = 0.5
+    half = Transform((Linear(matrix),))
+    errors = [
+        float((image.on(lattice, half, cubic=cubic)[0] - wave(np.arange(40) + 0.5))[6:-6].abs().max())
+        for cubic in (False, True)
+    ]
+    assert errors[1] < 0.2 * errors[0]

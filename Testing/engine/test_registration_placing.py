@@ -21,15 +21,15 @@ from dsir.registration.settings import RegistrationSettings
 from dsir.registration.stages import describe_both, prepare
 from dsir.transforms.field import DisplacementField
 from dsir.transforms.linear import Linear
-from phantoms import COARSE, bright_on_dark, dark_on_bright, render
+from phantoms import COARSE, Displacement, bright_on_dark, dark_on_bright, field_from, render
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
 
 
-def described(**changes: object) -> tuple[Prepared, FeaturePair]:
+def described(displacement: Displacement | None = None, **changes: object) -> tuple[Prepared, FeaturePair]:
     """A phantom in two contrasts, described as a registration does it."""
     settings = replace(preset("default", device="cpu", threads=1), spacing=5.0, **changes)
-    fixed, moving = (render(COARSE, contrast) for contrast in (dark_on_bright, bright_on_dark))
+    fixed, moving = render(COARSE, dark_on_bright, displacement), render(COARSE, bright_on_dark)
     with torch.no_grad():
         prepared = prepare(fixed, moving, None, None, settings, silent)
         return prepared, describe_both(prepared, Linear(np.eye(4)), Start(), silent)
@@ -97,7 +97,48 @@ def test_levels_before_those_that_place_are_matched_by_mind_alone() -> None:
         assert torch.equal(detail.features, whole.features) and whole.find is not None and detail.find is None
 
 
-def test_places_are_described_once_and_only_for_levels_that_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def turned(points: np.ndarray) -> np.ndarray:
+    """The displacement (mm) of a turn by 30 degrees about the body's long axis."""
+    angle = np.deg2rad(30.0)
+    matrix = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    return np.asarray(points) @ (matrix - np.eye(3)).T
+
+
+def test_relations_described_anew_reach_along_the_deformed_tissues_axes() -> None:
+    prepared, features = described(turned)
+    field = field_from(features.lattice, turned)
+    views = LevelFeatures(prepared, features)
+    anew, read = views.through(field).features.moving, features.moving.onto(features.lattice, field)
+    inside = features.fixed.mask > 0.99
+    assert anew.lattice == features.lattice and anew.find is not None
+
+    def differ(features_of_moving: torch.Tensor) -> float:
+        return float((features_of_moving - features.fixed.features)[:, inside].float().square().sum(0).mean())
+
+    assert differ(anew.features) < 0.6 * differ(read.features[-12:])
+
+
+def test_find_vectors_are_read_where_the_field_leads() -> None:
+    for descriptor in ("dsir", "cnn"):  # of every second voxel, or of every voxel
+        _, features = described(descriptor=descriptor)
+        lattice, moving = features.lattice, features.moving
+        assert moving.find is not None
+        beyond = np.rint(moving.lattice.to_index(lattice.origin)).astype(
+            int
+        )  # voxels that the moving lattice begins before
+        two = float(2 * lattice.spacing[0])
+        shift = two * (1 - beyond % 2 / 2)  # so that known vectors meet known ones
+        field = field_from(lattice, lambda points, shift=shift: np.broadcast_to(shift, np.shape(points)))
+        found, thinned = moving.found_through(field), moving.find.shape[1:] != moving.mask.shape
+        step = 2 if thinned else 1
+        first = np.rint(moving.lattice.to_index(lattice.origin + shift)).astype(int) // step
+        part = tuple(slice(a, a + 3) for a in first)
+        torch.testing.assert_close(found[:, :3, :3, :3], moving.find[(slice(None), *part)], atol=2e-3, rtol=0)
+
+
+def test_the_fixed_image_is_described_once_for_levels_that_place_and_the_moving_one_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     prepared, features = described()
     asked: list[int] = []
     describe = PlaceOutput.describe
@@ -111,7 +152,7 @@ def test_places_are_described_once_and_only_for_levels_that_place(monkeypatch: p
     coarse, fine, last, local = settings.descent.levels
     assert [level.place for level in settings.descent.levels] == [False, False, True, True]
     with torch.no_grad():
-        for levels, calls in (((coarse, fine), 0), ((coarse, fine, last, local), 2)):  # one for each image
+        for levels, calls in (((coarse, fine), 0), ((coarse, fine, last, local), 3)):
             shorter = tuple(replace(level, iterations=1) for level in levels)
             cut = replace(settings, descent=replace(settings.descent, levels=shorter))
             descend_levels(LevelFeatures(prepared, features), start, cut, None, silent)

@@ -56,6 +56,7 @@ def descend(
     tell: Callable[[int, float], None] = lambda n, cost: None,
     forces: LandmarkForces | None = None,
     weights: torch.Tensor | None = None,
+    beneath: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, list[float]]:
     """Improve a displacement on one level.
 
@@ -65,6 +66,8 @@ def descend(
         tell: called with the number of the step and the cost before it.
         forces: pairs of points that pull on the field.
         weights: (C, C) by which both sides' channels are multiplied (:mod:`.residual_weighing`).
+        beneath: (3, I, J, K) voxels, a displacement through which ``moving`` was described; the two together are held
+            by the stiffness and pulled by the forces.
 
     Returns:
         the displacement without folds, and the cost before each step (2 - 2 cos, mean over the mask).
@@ -84,9 +87,10 @@ def descend(
         )
         costs.append(equations.cost)
         tell(n, equations.cost)
+        whole = u if beneath is None else composed(beneath, u)
         if forces is not None:
-            equations = forces.pulling(equations, u, fixed.lattice, fixed.mask)
-        d = safe_step(level.relaxation * step(equations, u, fixed.mask, level.stiffness))
+            equations = forces.pulling(equations, whole, fixed.lattice, fixed.mask)
+        d = safe_step(level.relaxation * step(equations, whole, fixed.mask, level.stiffness))
         u = composed(u, d)
         if float(d.square().sum(0).sqrt().mean()) * fixed.lattice.spacing[0] < level.stop:
             break

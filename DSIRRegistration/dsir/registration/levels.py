@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
+
 from ..progress import Progress
 from ..transforms.field import DisplacementField
 from .descent import Level, descend
@@ -13,6 +15,7 @@ from .leading_directions import projected
 from .local_correlation import correlated
 from .paper import descend_as_paper
 from .placing import LevelFeatures
+from .regularity import composed, remove_folds
 from .residual_weighing import PairNoise, noise_of_pair, residual_weights
 from .settings import RegistrationSettings
 
@@ -46,6 +49,8 @@ def descend_levels(
             if level.local:
                 continue
             level = replace(level, place=False)
+        if n:
+            features = features.through(field)
         spacing = level.scale * working
         if level.place:
             progress("descent", 0.55 + 0.4 * done / total, "describing where edges lie")
@@ -55,25 +60,28 @@ def descend_levels(
         else:
             pair = features.whole
         fine, other = (image.on(spacing) for image in pair)
+        beneath = field.on(fine.lattice).to_index() if n else None
 
         def tell(n: int, cost: float, done: int = done, level: Level = level, spacing: float = spacing) -> None:
             message = f"{spacing:.3g} mm, step {n + 1} of {level.iterations}, similarity {1 - cost / 2:.3f}"
             progress("descent", 0.55 + 0.4 * (done + n) / total, message)
 
-        u = field.on(fine.lattice).to_index()
+        u = field.on(fine.lattice).to_index() if beneath is None else torch.zeros(3, *fine.lattice.shape)
         if level.local:
             fine, other = correlated(fine, other, level.local)
         elif level.place or weighing is not None:
             fine, other = projected(fine, other, residual_weights(fine, other, u, level.robust))
         if weighing is not None:
             level = replace(level, stiffness=weighing.stiffened(level.stiffness))
-        u, _ = descend(fine, other, u, level, tell, forces)
+        u, _ = descend(fine, other, u, level, tell, forces, beneath=beneath)
         if n == 0 and settings.descent.weighed and len(levels) > 1:
             # Asked where it costs least; weighed steps begin on this level too, so that the next starts from them.
             noise = noise_of_pair(fine, other, u, level.robust, level.stiffness)
             if noise.worth:
                 still = _standing(tell, level.iterations - 1)
                 u, _ = descend(fine, other, u, level, still, forces, noise.weights)
+        if beneath is not None:
+            u, _ = remove_folds(composed(beneath, u))
         field = DisplacementField.from_index(u, fine.lattice)
         done += level.iterations
     return field

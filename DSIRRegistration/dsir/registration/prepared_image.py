@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
+from scipy import ndimage
 
 from ..geometry.image import Image
 from ..geometry.lattice import Lattice
@@ -44,10 +46,22 @@ class PreparedImage:
         both = gaussian_blur(torch.cat([values.float(), inside.float()]), sigmas)
         return PreparedImage(both[0], both[1], lattice, image.lattice)
 
-    def on(self, lattice: Lattice, transform: Transform) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    @cached_property
+    def coefficients(self) -> np.ndarray:
+        """(I, J, K) float32 of the cubic B-spline that interpolates the values (Unser, 1999)."""
+        return ndimage.spline_filter(self.values.numpy(), order=3, mode="mirror", output=np.float32)
+
+    def on(
+        self, lattice: Lattice, transform: Transform, *, cubic: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Values, mask (0..1) and field of view (0 or 1) at the voxels of ``lattice``, through ``transform``.
 
         Beyond the field of view the edge voxel is repeated, so that no false edge is described there.
+
+        Args:
+            cubic: read between voxels by the cubic B-spline, kept within the values' range. What is to be described
+                must not be blurred by where its voxels fall: end-point errors of head, lung and brain T2-T1 are 3 to 6
+                % lower than by linear interpolation (Docs/measurements/solver.md).
         """
         values, inside, reach = (torch.empty(lattice.shape) for _ in range(3))
         matrix = linear_matrix(transform)
@@ -65,6 +79,17 @@ class PreparedImage:
                 window = lattice.window(np.array([start, 0, 0]), (slab.stop - start, *lattice.shape[1:]))
                 index = moved_index(DisplacementField(field.vectors[:, slab], window), self.lattice)
             values[slab], inside[slab] = sample(source, index, padding="border")
+            if cubic:
+                values[slab] = self._cubic(index)
             index.mul_(scale).add_(shift)
             reach[slab] = ((index > -0.5) & (index < size)).all(0)
         return values, inside.mul_(reach), reach
+
+    def _cubic(self, index: torch.Tensor) -> torch.Tensor:
+        """The values at voxel indices (3, ...), the edge repeated beyond it."""
+        last = torch.tensor(self.values.shape, dtype=index.dtype).view(3, *[1] * (index.ndim - 1)) - 1
+        at = torch.minimum(index.clamp(min=0), last).numpy()
+        read = ndimage.map_coordinates(
+            self.coefficients, at, order=3, prefilter=False, mode="mirror", output=np.float32
+        )
+        return torch.from_numpy(read).clamp_(float(self.values.min()), float(self.values.max()))

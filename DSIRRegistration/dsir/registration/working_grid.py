@@ -70,9 +70,17 @@ class FeatureMap:
         step = 1 if self.find.shape[1:] == self.mask.shape else 2
         mask, reach, rim = (values[::step, ::step, ::step] for values in (self.mask, self.reach, grown(self.mask)))
         i, j, k = (slice(n) for n in mask.shape)
-        affine = self.lattice.affine.copy()
-        affine[:3, :3] *= step
-        return FeatureMap(self.find[:, i, j, k] * rim, mask, reach, Lattice(as_shape(mask.shape), affine))
+        lattice = self.lattice if step == 1 else every_second(self.lattice, mask.shape)
+        return FeatureMap(self.find[:, i, j, k] * rim, mask, reach, lattice)
+
+    def found_through(self, field: DisplacementField) -> torch.Tensor:
+        """``find`` where a displacement leads from its own lattice, known at every second voxel if it is here."""
+        assert self.find is not None
+        if self.find.shape[1:] == self.mask.shape:
+            source, target = self.lattice, field.lattice
+        else:
+            source, target = (every_second(grid, thinned_shape(grid.shape)) for grid in (self.lattice, field.lattice))
+        return sample(self.find.float(), moved_index(field.on(target), source), padding="border").half()
 
     def room(self, channels: int) -> torch.Tensor:
         """An empty (channels, I, J, K), float16, in the order in memory that ``features`` have."""
@@ -116,6 +124,13 @@ class FeatureMap:
         torch.mul(means, seen.mul_((1 - self.share) ** 0.5), out=out[:count])
         torch.mul(pooled, self.share**0.5, out=out[count:])
         return out, lattice
+
+
+def every_second(lattice: Lattice, shape: tuple[int, ...]) -> Lattice:
+    """Every second voxel of it along each axis from the first on, ``shape`` of them."""
+    affine = lattice.affine.copy()
+    affine[:3, :3] *= 2
+    return Lattice(as_shape(shape), affine)
 
 
 def block_means(values: torch.Tensor, lattice: Lattice, block: int) -> tuple[torch.Tensor, Lattice]:
@@ -197,7 +212,7 @@ def describe(
     if not isinstance(image, PreparedImage):
         whole = torch.ones(image.lattice.shape, dtype=torch.bool) if mask is None else mask
         image = PreparedImage.of(image, whole, float(lattice.spacing[0]))
-    values, inside, reach = image.on(lattice, transform or Transform())
+    values, inside, reach = image.on(lattice, transform or Transform(), cubic=True)
     normalised, rim = descriptor.normalise(values, inside > 0.5), grown(inside)
     del values
     held = occupied(rim)
