@@ -87,9 +87,11 @@ def descend(
         )
         costs.append(equations.cost)
         tell(n, equations.cost)
-        whole = u if beneath is None else composed(beneath, u)
+        # Both together but for what `beneath` differs within u, which is short; only landmarks need it exactly.
+        whole = u if beneath is None else beneath + u
         if forces is not None:
-            equations = forces.pulling(equations, whole, fixed.lattice, fixed.mask)
+            exact = whole if beneath is None else composed(beneath, u)
+            equations = forces.pulling(equations, exact, fixed.lattice, fixed.mask)
         d = safe_step(level.relaxation * step(equations, whole, fixed.mask, level.stiffness))
         u = composed(u, d)
         if float(d.square().sum(0).sqrt().mean()) * fixed.lattice.spacing[0] < level.stop:

@@ -118,7 +118,7 @@ class LevelFeatures:
         out = known.room(place.channels + (0 if detail is None else len(detail)))
         if detail is not None:
             torch.mul(detail, SHARE**0.5, out=out[place.channels :])
-        values, _, _ = image.on(known.lattice, pose, cubic=True)
+        values = image.read(known.lattice, pose)
         rim, vectors = grown(known.mask), out[: place.channels].zero_()
         place.describe(normalise(values, known.mask > 0.5), find, rim, vectors)
         vectors.mul_(rim.mul_((1.0 if detail is None else 1 - SHARE) ** 0.5).half())  # of one type: no copy of all

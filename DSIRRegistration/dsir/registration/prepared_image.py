@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -28,12 +28,14 @@ class PreparedImage:
         values, mask: (I, J, K) float on ``lattice``, the body's box and a margin.
         lattice: where they lie.
         whole: the image's own lattice, whose edges are those of the field of view.
+        last: the values that were read by splines last, by where: one description asks for them after the other.
     """
 
     values: torch.Tensor
     mask: torch.Tensor
     lattice: Lattice
     whole: Lattice
+    last: dict[tuple[Lattice, Transform], torch.Tensor] = field(default_factory=dict)
 
     @staticmethod
     def of(image: Image, mask: torch.Tensor, spacing: float) -> PreparedImage:
@@ -83,7 +85,15 @@ class PreparedImage:
                 values[slab] = self._cubic(index)
             index.mul_(scale).add_(shift)
             reach[slab] = ((index > -0.5) & (index < size)).all(0)
+        if cubic:
+            self.last.clear()
+            self.last[lattice, transform] = values
         return values, inside.mul_(reach), reach
+
+    def read(self, lattice: Lattice, transform: Transform) -> torch.Tensor:
+        """The values alone, by splines."""
+        at = lattice, transform
+        return self.last[at] if at in self.last else self.on(*at, cubic=True)[0]
 
     def _cubic(self, index: torch.Tensor) -> torch.Tensor:
         """The values at voxel indices (3, ...), the edge repeated beyond it."""
