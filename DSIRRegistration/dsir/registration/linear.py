@@ -81,7 +81,7 @@ class Posed:
             self.last.clear()
             pose = self.pose(matrix)
             lattice = widened(self.fixed, REACH, reach_in_fixed(self.view.whole, pose))
-            self.last[key] = describe(self.descriptor, self.view, None, lattice, pose)
+            self.last[key] = describe(self.descriptor, self.view, None, lattice, pose, cubic=False)
         return self.last[key]
 
     def cosines(self, target: FeatureMap, matrix: np.ndarray) -> torch.Tensor:

@@ -53,6 +53,11 @@ class PreparedImage:
         """(I, J, K) float32 of the cubic B-spline that interpolates the values (Unser, 1999)."""
         return ndimage.spline_filter(self.values.numpy(), order=3, mode="mirror", output=np.float32)
 
+    @cached_property
+    def range(self) -> tuple[float, float]:
+        """Its smallest and largest value."""
+        return float(self.values.min()), float(self.values.max())
+
     def on(
         self, lattice: Lattice, transform: Transform, *, cubic: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -102,4 +107,4 @@ class PreparedImage:
         read = ndimage.map_coordinates(
             self.coefficients, at, order=3, prefilter=False, mode="mirror", output=np.float32
         )
-        return torch.from_numpy(read).clamp_(float(self.values.min()), float(self.values.max()))
+        return torch.from_numpy(read).clamp_(*self.range)

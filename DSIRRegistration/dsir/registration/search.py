@@ -74,7 +74,7 @@ def search(
         matrix = about(turn, fixed_centre, moving_centre)
         pose = Transform((Linear(matrix),))
         lattice = fixed.lattice.covering(reach_in_fixed(moving.lattice, pose))
-        pulled = describe(descriptor, moving, None, lattice, pose).on(spacing)
+        pulled = describe(descriptor, moving, None, lattice, pose, cubic=False).on(spacing)
         shift, similarity = best_shift(coarse, pulled)
         starts.append(Start(matrix @ shift, similarity))
     return sorted(starts, key=lambda start: -start.similarity)

@@ -199,11 +199,13 @@ def describe(
     transform: Transform | None = None,
     *,
     piece: int = PIECE,
+    cubic: bool = True,
 ) -> FeatureMap:
     """Describe an image on a lattice; ``transform`` (lattice space to image space) pulls a moving image in.
 
     Args:
         mask: of the image, by default all of it; a :class:`PreparedImage` has its own.
+        cubic: read the image by splines; linearly where many poses are only compared.
         piece: voxels described in one go.
 
     Raises:
@@ -212,7 +214,7 @@ def describe(
     if not isinstance(image, PreparedImage):
         whole = torch.ones(image.lattice.shape, dtype=torch.bool) if mask is None else mask
         image = PreparedImage.of(image, whole, float(lattice.spacing[0]))
-    values, inside, reach = image.on(lattice, transform or Transform(), cubic=True)
+    values, inside, reach = image.on(lattice, transform or Transform(), cubic=cubic)
     normalised, rim = descriptor.normalise(values, inside > 0.5), grown(inside)
     del values
     held = occupied(rim)
