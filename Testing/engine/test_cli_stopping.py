@@ -47,8 +47,11 @@ def command(pair: tuple[Path, Path], out: Path) -> list[str]:
 def stop_at(
     fraction: float, number: signal.Signals, pair: tuple[Path, Path], out: Path
 ) -> tuple[int, list[str], dict[str, object]]:
-    """Send a signal when the run is that far; its exit code, what it said, and the last step it told of."""
-    with started(command(pair, out)) as run:
+    """Send a signal when the run is that far; its exit code, what it said, and the last step it told of.
+
+    Whoever runs the tests by ``nohup`` ignores SIGHUP, and so would what they start.
+    """
+    with started(command(pair, out), before=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)) as run:
         step: dict[str, object] = {}
         for line in run.stdout:
             step = json.loads(line)
